@@ -1,0 +1,36 @@
+# The Lambda layer with the extension, for `sam build` and by hand:
+#
+#     make layer                # target/lambda-layer/lambda-locks-extension-arm64.zip
+#     make layer ARCH=x86_64    # the same for the other architecture
+#
+# It needs neither Docker nor AWS, only cargo-lambda, which builds for either architecture and for
+# a glibc no newer than Lambda's.
+
+ARCH ?= arm64
+NAME := lambda-locks-extension
+DIR := target/lambda-layer
+ZIP := $(DIR)/$(NAME)-$(ARCH).zip
+
+flag_arm64 := --arm64
+flag_x86_64 := --x86-64
+# Lambda starts every file in extensions/, and without --bin cargo-lambda puts there every program
+# of the workspace that it finds built.
+BUILD = cargo lambda build --release --extension -p $(NAME) --bin $(NAME) $(flag_$(ARCH))
+
+.PHONY: layer build-ExtensionLayer ready
+
+layer: ready
+	$(BUILD) --output-format zip --lambda-dir $(DIR)/$(ARCH)
+	mv $(DIR)/$(ARCH)/extensions/$(NAME).zip $(ZIP)
+	@echo "built $(ZIP)"
+
+# SAM calls this target, which bears the name of the resource in template.yaml, and packs what it
+# then finds in ARTIFACTS_DIR.
+build-ExtensionLayer: ready
+	$(BUILD) --lambda-dir "$(ARTIFACTS_DIR)"
+
+ready:
+	@test -n "$(flag_$(ARCH))" || \
+		{ echo "ARCH is '$(ARCH)'; it must be arm64 or x86_64" >&2; exit 1; }
+	@command -v cargo-lambda >/dev/null || \
+		{ echo "cargo-lambda is missing; 'pip install cargo-lambda' brings it" >&2; exit 1; }

@@ -1,0 +1,105 @@
+//! Taking a lock, and getting out again when it is not to be had.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::drive::{Bound, Drive, Stop};
+use crate::error::{Error, Kind};
+use crate::give_back;
+use crate::held::Held;
+use crate::key::Key;
+use crate::protocol::Acquisition;
+use crate::shared::Shared;
+use crate::terms::{Ending, Event};
+use crate::trail::Trail;
+
+/// How far one acquisition may go.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Limits {
+    pub(crate) wait: Duration,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Limits {
+    /// Waits at most this long for its turn; zero asks once and does not wait.
+    pub fn wait(wait: Duration) -> Self {
+        Self { wait, deadline: None }
+    }
+
+    /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
+    /// Default: it goes on for ever.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+}
+
+/// However short the wait is, a request gets this long.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
+
+/// How long getting out of the queue may take.
+const LEAVING: Duration = Duration::from_secs(1);
+
+pub(crate) async fn acquire(
+    shared: &Arc<Shared>,
+    key: Key,
+    limits: Limits,
+) -> Result<Held, Error> {
+    let started = shared.clock.tick();
+    let deadline = limits.deadline.map(|deadline| started + deadline);
+    let terms = shared.terms(limits.wait, deadline)?;
+    let end = deadline.unwrap_or(started + Duration::from_secs(u32::MAX.into()));
+    let at = |tick| shared.clock.instant(end.min(tick));
+    let bound = Bound {
+        wait: at(started + limits.wait),
+        send: at(started + limits.wait.max(FIRST_ANSWER)),
+    };
+    let table = shared.table().await;
+    give_back::orphans(shared, bound).await;
+
+    let mut trail = shared.trail(&key, table);
+    let mut drive = Drive::new(shared, table.clone(), key, Acquisition::new(terms));
+    match drive.run(Event::Begin, bound, Some(&mut trail)).await {
+        Ok(Stop::Act(ends)) => Ok(Held::new(drive, trail, ends, shared.settings.beats())),
+        Ok(Stop::Over(ending)) => {
+            trail.settle();
+            Err(ended(&drive, &ending))
+        }
+        Ok(Stop::Bound) => {
+            let leaving = at(shared.clock.tick() + LEAVING);
+            Err(get_out(drive, trail, Bound { wait: leaving, send: leaving }).await)
+        }
+        Err(failure) => {
+            // This copy was turned away; only an earlier one can have left something behind.
+            if !drive.acquisition.leaves_a_trace() {
+                trail.settle();
+            }
+            Err(drive.table.explain(&drive.key, "take", failure))
+        }
+    }
+}
+
+/// The time is up: leaves the queue, and tells why there is no lock.
+async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
+    let trouble = drive.trouble.take();
+    let left = drive.run(Event::GiveUp, bound, Some(&mut trail)).await;
+    if matches!(left, Ok(Stop::Over(_))) {
+        trail.settle();
+    }
+    let failure = trouble.or(drive.trouble.take()).or_else(|| left.as_ref().err().cloned());
+    match (failure, left) {
+        (Some(failure), _) => drive.table.explain(&drive.key, "take", failure),
+        (None, Ok(Stop::Over(ending))) => ended(&drive, &ending),
+        (None, _) => {
+            let message = format!("lock `{}` was not taken in time, nor given up", drive.key);
+            Error::new(Kind::Unavailable, message)
+        }
+    }
+}
+
+fn ended(drive: &Drive, ending: &Ending) -> Error {
+    match ending {
+        Ending::Refused(refusal) => Error::refused(&drive.key, refusal, drive.clock.moment().now),
+        _ => Error::lost(&drive.key),
+    }
+}

@@ -1,0 +1,164 @@
+//! Driving the protocol over the table: the thin shell around the decisions.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::key::Key;
+use crate::protocol::Acquisition;
+use crate::shared::Shared;
+use crate::table::{Failure, Reply, Table};
+use crate::terms::{Action, Answer, Ending, Event};
+use crate::time::{Clock, Tick};
+use crate::trail::Trail;
+use crate::wait;
+use crate::write::Write;
+
+/// How long the first copy of a write may stay unanswered; each further one gets twice as long.
+const FIRST_ATTEMPT: Duration = Duration::from_millis(400);
+
+/// A copy that is sent at all gets this long.
+const LEAST_ATTEMPT: Duration = Duration::from_millis(50);
+
+/// One acquisition at work: the protocol, and what it needs to reach the table.
+#[derive(Debug)]
+pub(crate) struct Drive {
+    pub(crate) table: Table,
+    pub(crate) key: Key,
+    pub(crate) clock: Clock,
+    pub(crate) acquisition: Acquisition,
+    longest_pause: Duration,
+    /// Requests in a row that got no useful answer.
+    unanswered: u32,
+    /// What the last of them failed of.
+    pub(crate) trouble: Option<Failure>,
+}
+
+/// Until when to go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    /// No pause goes beyond this.
+    pub(crate) wait: Instant,
+    /// No request goes beyond this.
+    pub(crate) send: Instant,
+}
+
+/// Why the driving stopped.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The lock is held until then.
+    Act(Tick),
+    /// Nothing is left to do.
+    Over(Ending),
+    /// The bound was reached first.
+    Bound,
+}
+
+impl Drive {
+    pub(crate) fn new(
+        shared: &Shared,
+        table: Table,
+        key: Key,
+        acquisition: Acquisition,
+    ) -> Self {
+        Self {
+            table,
+            key,
+            clock: shared.clock.afresh(),
+            acquisition,
+            longest_pause: shared.settings.retry_delay,
+            unanswered: 0,
+            trouble: None,
+        }
+    }
+
+    /// Does what the protocol asks for, from one event until it acts, ends or meets the bound.
+    pub(crate) async fn run(
+        &mut self,
+        event: Event,
+        bound: Bound,
+        mut trail: Option<&mut Trail>,
+    ) -> Result<Stop, Failure> {
+        let mut event = event;
+        loop {
+            let action = self.acquisition.step(event, self.clock.moment());
+            if self.is_past(&action, bound) {
+                return Ok(Stop::Bound);
+            }
+            event = match action {
+                Action::Act(ends) => return Ok(Stop::Act(ends)),
+                Action::Over(ending) => return Ok(Stop::Over(ending)),
+                Action::Write(write) => {
+                    if let Some((trail, entry)) = trail.as_deref_mut().zip(write.enters()) {
+                        trail.note(entry);
+                    }
+                    Event::Answered(self.write(&write, bound).await?)
+                }
+                Action::Look => self.look(bound).await?,
+                Action::Pause(pause) => {
+                    let pause = wait::pause(pause, self.longest_pause);
+                    sleep_until(bound.wait.min(self.clock.after(pause))).await;
+                    Event::Woken
+                }
+            };
+        }
+    }
+
+    fn is_past(&self, action: &Action, bound: Bound) -> bool {
+        match action {
+            Action::Act(_) | Action::Over(_) => false,
+            Action::Pause(_) => self.clock.is_past(bound.wait),
+            Action::Write(_) | Action::Look => self.clock.is_past(bound.send),
+        }
+    }
+
+    async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
+        let (sent, until) = self.ready(bound).await;
+        let reply = timeout_at(until, self.table.write(&self.key, write)).await;
+        match self.received(sent, reply.ok()) {
+            Ok(answer) => Ok(answer),
+            Err(failure) => self.endure(failure),
+        }
+    }
+
+    /// A look whose answer is lost shows nothing, and does no harm.
+    async fn look(&mut self, bound: Bound) -> Result<Event, Failure> {
+        let (sent, until) = self.ready(bound).await;
+        let reply = timeout_at(until, self.table.look(&self.key)).await;
+        match self.received(sent, reply.ok()) {
+            Ok(row) => Ok(Event::Looked(row)),
+            Err(failure) => self.endure(failure).map(|_| Event::Woken),
+        }
+    }
+
+    /// Waits until the next request may leave; tells when it left, and until when it may be answered.
+    async fn ready(&self, bound: Bound) -> (Tick, Instant) {
+        if self.unanswered > 0 {
+            let pause = wait::repeat(self.unanswered - 1);
+            sleep_until(bound.send.min(self.clock.after(pause))).await;
+        }
+        let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
+        // However late it is, a request that is sent at all gets time for an answer.
+        let until = bound.send.min(self.clock.after(patience)).max(self.clock.after(LEAST_ATTEMPT));
+        (self.clock.tick(), until)
+    }
+
+    fn received<T>(&mut self, sent: Tick, reply: Option<Reply<T>>) -> Result<T, Failure> {
+        let received = self.clock.tick();
+        let Some(reply) = reply else { return Err(Failure::too_slow(received.since(sent))) };
+        if let Some(date) = reply.date {
+            self.clock.witness(sent, received, date);
+        }
+        let answer = reply.answer?;
+        (self.unanswered, self.trouble) = (0, None);
+        Ok(answer)
+    }
+
+    /// Keeps a passing failure in mind, and tells what it means; fails with one that is not.
+    fn endure(&mut self, failure: Failure) -> Result<Answer, Failure> {
+        let Some(answer) = failure.answer() else { return Err(failure) };
+        self.unanswered += 1;
+        self.trouble = Some(failure);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,207 @@
+//! The journal: notes, on local disk, of entries that this machine has written or may have written.
+//!
+//! A note is written before its entry's first copy leaves and removed when the entry is settled; so
+//! whatever dies in between leaves a note, and the sweep knows what to give back. The only file that
+//! touches the file system.
+
+mod process;
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::process::Process;
+use crate::entry::Entry;
+use crate::error::{Error, Kind};
+use crate::table::Place;
+
+/// Where the notes are, unless a setting says otherwise: the one place that a function and its
+/// extension share, and that survives the death of either.
+pub(crate) const DEFAULT_DIR: &str = "/tmp/lambda-locks";
+
+/// A folder with more notes than this was not filled by us.
+const MOST_NOTES: usize = 10_000;
+
+/// Longer than any note that we write.
+const MOST_BYTES: u64 = 16 * 1024;
+
+/// A folder of notes.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    dir: PathBuf,
+    writer: Process,
+}
+
+/// What is known about one entry: enough to give it back.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Note {
+    pub(crate) key: String,
+    pub(crate) entry: String,
+    pub(crate) region: Option<String>,
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) writer: Process,
+}
+
+/// A note as it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it says, or why it cannot be read.
+    pub note: Result<Note, io::Error>,
+}
+
+impl Journal {
+    /// Opens the folder, and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used: it is not a folder, belongs to somebody else, is open to others, or
+    /// cannot be written.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
+        let dir = dir.into();
+        prepare(&dir).map_err(|why| {
+            let message = format!(
+                "the journal's folder `{}` cannot be used: {why}; set LOCKS_JOURNAL_DIR to a folder \
+                 that this process may write and nobody else",
+                dir.display()
+            );
+            Error::new(Kind::Configuration, message).because(why)
+        })?;
+        let writer = Process::current();
+        Ok(Self { dir, writer })
+    }
+
+    pub(crate) fn writer(&self) -> &Process {
+        &self.writer
+    }
+
+    /// Writes a note: whole, or not at all.
+    pub(crate) fn note(&self, note: &Note) -> io::Result<PathBuf> {
+        let entry = Entry::read(note.entry.as_str());
+        let fields = entry.fields().ok_or(io::ErrorKind::InvalidData)?;
+        let path = self.dir.join(format!("{}-{}", fields.stamp.0, fields.nonce));
+        let unfinished = path.with_extension(UNFINISHED);
+        write_new(&unfinished, &serde_json::to_vec(note)?)
+            .and_then(|()| rename(&unfinished, &path))
+            .inspect_err(|_| drop(remove(&unfinished)))?;
+        Ok(path)
+    }
+
+    /// Removes a note: its entry is settled.
+    ///
+    /// # Errors
+    ///
+    /// When there is one and it cannot be removed.
+    pub fn forget(&self, path: &Path) -> io::Result<()> {
+        match remove(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// The notes of processes that are dead, and those that cannot be read. The notes of the living are
+    /// left alone.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be listed.
+    pub fn read(&self) -> io::Result<Vec<Found>> {
+        let found = list(&self.dir)?.into_iter().map(|path| Found { note: read(&path), path });
+        Ok(found.filter(Found::is_left_behind).collect())
+    }
+}
+
+impl Found {
+    fn is_left_behind(&self) -> bool {
+        match &self.note {
+            Ok(note) => !note.writer.is_alive(),
+            // Settled between the listing and the reading.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+}
+
+impl Note {
+    /// The lock's name.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The number that orders its entry, and fences what its owner did.
+    #[must_use]
+    pub fn fence(&self) -> Option<u64> {
+        Entry::read(self.entry.as_str()).stamp().map(|stamp| stamp.0)
+    }
+
+    /// The table's region, if the writer knew it.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+}
+
+/// What a note is called until it is whole.
+const UNFINISHED: &str = "unfinished";
+
+#[allow(clippy::disallowed_methods)]
+fn prepare(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its name is empty"));
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let found = std::fs::symlink_metadata(dir)?;
+    let probe = dir.join(format!("{}.{UNFINISHED}", std::process::id()));
+    drop(remove(&probe));
+    write_new(&probe, b"")?;
+    let ours = std::fs::symlink_metadata(&probe)?.uid();
+    remove(&probe)?;
+    match () {
+        () if !found.is_dir() => Err(io::Error::other("it is a link, and links are not followed")),
+        () if found.uid() != ours => Err(io::Error::other("it belongs to another user")),
+        () if found.mode() & 0o022 != 0 => Err(io::Error::other("others may write to it")),
+        () => Ok(()),
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    // `create_new` follows no link and takes over no file that somebody else put there.
+    options.write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+#[allow(clippy::disallowed_methods)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+#[allow(clippy::disallowed_methods)]
+fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
+#[allow(clippy::disallowed_methods)]
+fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(dir)?.take(MOST_NOTES).map(|found| found.map(|file| file.path()));
+    let paths: Vec<_> = paths.collect::<Result<_, _>>()?;
+    let whole = |path: &PathBuf| path.extension().is_none();
+    Ok(paths.into_iter().filter(whole).collect())
+}
+
+#[allow(clippy::disallowed_methods)]
+fn read(path: &Path) -> io::Result<Note> {
+    let found = std::fs::symlink_metadata(path)?;
+    if !found.is_file() || found.len() > MOST_BYTES {
+        return Err(io::Error::other("it is not a note: not a plain file, or too large"));
+    }
+    let note: Note = serde_json::from_slice(&std::fs::read(path)?)?;
+    match note.fence() {
+        Some(_) => Ok(note),
+        None => Err(io::Error::other("its entry cannot be read")),
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is dead, and how long we ourselves may act. Pure.
+//!
+//! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that no honest
+//! clock can have written is not believed; then the lease is counted by watching.
+
+use std::time::Duration;
+
+use crate::entry::{Entry, Fields};
+use crate::row::{DEADLINE_MARGIN, Row};
+use crate::terms::Terms;
+use crate::time::{Expiry, Micros, Moment, Tick};
+
+/// How long the holder and its anchor have stood unchanged before our eyes.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Watch {
+    head: Option<Entry>,
+    anchor: Option<Micros>,
+    since: Tick,
+}
+
+impl Watch {
+    /// Takes note of a row that was seen at a tick, after its answer had come.
+    pub fn see(&mut self, row: &Row, tick: Tick) {
+        if self.head.as_ref() != row.holder() || self.anchor != row.anchor {
+            let head = row.holder().cloned();
+            *self = Self { head, anchor: row.anchor, since: tick };
+        }
+    }
+}
+
+/// A later waiter leaves each one before it this much time to steal, so that they do not all try at once.
+const STAGGER: Duration = Duration::from_millis(200);
+
+/// Whether the time that the holder's lease is counted from can have been written by an honest clock.
+pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
+    terms.expiry != Expiry::Observe && row.alive_at(holder) <= at.now.latest + 2 * terms.skew
+}
+
+/// In how long the holder will be dead to the one with this rank: zero if it is, none if never.
+pub(crate) fn dead_in(terms: &Terms, row: &Row, watch: &Watch, rank: usize, at: Moment) -> Option<Duration> {
+    let holder = row.holder()?.fields()?;
+    let stagger = STAGGER * u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
+    let (ends, now) = if believes(terms, row, holder, at) {
+        let lease = row.alive_at(holder) + holder.lease;
+        let ends = holder.deadline.map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
+        (Duration::from_micros(ends.0), Duration::from_micros(at.now.earliest.0))
+    } else {
+        ((watch.since + holder.lease).0, at.tick.0)
+    };
+    // At the very end a lease still runs.
+    let first = Duration::from_micros(1);
+    Some((ends + stagger + first).saturating_sub(now))
+}
+
+/// Everybody who is dead, if the holder is: it, and the waiters who are past their deadline.
+pub(crate) fn dead(
+    terms: &Terms,
+    row: &Row,
+    watch: &Watch,
+    rank: usize,
+    at: Moment,
+) -> Option<(Entry, Vec<Entry>)> {
+    let dead = dead_in(terms, row, watch, rank, at).is_some_and(|left| left.is_zero());
+    let behind = || row.dead_waiters(at.now).cloned().collect();
+    dead.then(|| row.holder().cloned().map(|head| (head, behind()))).flatten()
+}
+
+/// How much of a lease is used: a timer may be late, and the next holder punctual.
+pub(crate) fn usable(lease: Duration) -> Duration {
+    lease - (lease / 20).min(Duration::from_millis(250))
+}
+
+/// Until when a sign of life proves its holder alive, if it was written with this time at this tick. What
+/// the server has since shown us to have written too early is taken off.
+pub(crate) fn proven_by(terms: &Terms, written: Micros, since: Tick, at: Moment) -> Tick {
+    let latest_then = at.now.latest - at.tick.since(since);
+    let too_early = latest_then.since(written);
+    since + usable(terms.lease).saturating_sub(too_early)
+}
+
+/// Until when the anchor that a predecessor left proves us alive; none if it is not believed.
+pub(crate) fn proven_by_anchor(terms: &Terms, row: &Row, me: &Fields, at: Moment) -> Option<Tick> {
+    let ends = row.alive_at(me) + usable(terms.lease);
+    believes(terms, row, me, at).then(|| at.tick + ends.since(at.now.latest))
+}

@@ -1,0 +1,96 @@
+//! The name of a lock.
+//!
+//! A [`Key`] is checked once, where it is made; nothing behind it checks again.
+
+use std::fmt;
+
+/// What names a lock: any text that is not empty and that DynamoDB takes as a partition key.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Key(String);
+
+impl Key {
+    /// DynamoDB's own bound on a partition key, in bytes.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// When the name is empty, or longer than [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidKey> {
+        let name = name.into();
+        match name.len() {
+            0 => Err(InvalidKey::Empty),
+            bytes if bytes > Self::MAX_BYTES => Err(InvalidKey::TooLong { bytes }),
+            _ => Ok(Self(name)),
+        }
+    }
+
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    /// Control characters are escaped: a key comes from an event and must not forge a log line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.escape_debug(), f)
+    }
+}
+
+/// Why a name cannot be a [`Key`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// There is nothing in it.
+    Empty,
+    /// It is longer than [`Key::MAX_BYTES`].
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the key is empty; a lock needs a name"),
+            Self::TooLong { bytes } => write!(
+                f,
+                "the key has {bytes} bytes; DynamoDB takes at most {} in a partition key",
+                Key::MAX_BYTES
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidKey {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_key_is_refused() {
+        assert_eq!(Key::new(""), Err(InvalidKey::Empty));
+    }
+
+    #[test]
+    fn a_key_longer_than_a_partition_key_is_refused_with_both_lengths() {
+        let error = Key::new("x".repeat(2049)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the key has 2049 bytes; DynamoDB takes at most 2048 in a partition key"
+        );
+        assert!(Key::new("x".repeat(2048)).is_ok());
+    }
+
+    #[test]
+    fn a_key_cannot_forge_a_log_line() {
+        let key = Key::new("a\nb").unwrap();
+        assert_eq!(key.to_string(), "a\\nb");
+        assert_eq!(key.as_str(), "a\nb");
+    }
+}

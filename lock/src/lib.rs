@@ -1,0 +1,71 @@
+//! Distributed locks on DynamoDB: fenced, fair, and two writes each.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), dynamodb_locks::Error> {
+//! let locks = dynamodb_locks::Locks::from_env()?;
+//! let held = locks.acquire("order/42").await?;
+//! // Nobody else works on order 42 now; `held.fence()` proves it to whoever stores the result.
+//! held.release().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//!
+//! - **lock**: one row in the table, named by a **key**.
+//! - **entry**: one line in the row's queue: somebody who holds the lock, or waits for it.
+//! - **holder**: the owner of the smallest entry. Its **rank** is 0; the others have 1, 2, ...
+//! - **stamp**: the number that orders entries. The holder's is its **fence**.
+//! - **lease**: how long a holder counts as alive without a sign of life; the **anchor** is the time
+//!   of its last one. A **beat** is such a sign, a **claim** is a beat before acting.
+//! - **steal**: remove a dead holder's entry. **abandon**: take one's own entry out of the queue.
+//!   **void**: make sure that an entry that may still be on its way can no longer enter.
+//! - **journal**: the notes, on local disk, of entries that this machine has written or may have
+//!   written. **sweep**: give back what the journal lists and no living process owns.
+//!
+//! # How it works
+//!
+//! The queue is the lock. One conditional write puts an entry into the row's queue; whose entry is
+//! the smallest holds the lock; one conditional write takes it out, and that is the hand-off to the
+//! next. An uncontended lock costs two writes and no read. Waiting costs eventually consistent reads
+//! only. Every write is conditional on something that its own success destroys, so a copy that
+//! arrives late or twice does nothing; and the answer, yes or no, shows the row, so a lost answer is
+//! settled by sending the same write again.
+//!
+//! # Foreign types
+//!
+//! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`] takes.
+
+mod key;
+mod time;
+mod entry;
+mod row;
+mod write;
+mod terms;
+mod judge;
+mod protocol;
+mod wait;
+mod error;
+mod table;
+mod journal;
+mod vars;
+mod settings;
+mod trail;
+mod shared;
+mod drive;
+mod held;
+mod give_back;
+mod acquire;
+mod locks;
+
+pub use acquire::Limits;
+pub use error::Error;
+pub use held::{Held, Lease};
+pub use journal::{Found, Journal, Note};
+pub use key::Key;
+pub use locks::Locks;
+pub use settings::Settings;
+pub use table::Client;
+pub use terms::GivenBack;
+pub use time::{Expiry, Wall};
+pub use vars::Vars;

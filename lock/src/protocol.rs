@@ -1,0 +1,275 @@
+//! The protocol: what one client does next about one key. The heart, and pure.
+//!
+//! No I/O, no clock, no randomness: [`Acquisition::step`] takes what happened and when, and answers
+//! what is to be done. It keeps the laws of DESIGN.md. The same code runs in production and under
+//! whatever wants to explore it.
+//!
+//! ```text
+//!  ┌──► entering ─────► waiting ───────► beating ◄──► holding ──► releasing ──► over
+//!  │     │  │  ▲          │  ▲           (claims)
+//!  │     │  │  └───────┐  ▼  │
+//!  │     │  └───────► stealing
+//!  │     ▼
+//!  restamping ◄── voiding ◄── leaving ◄── GiveUp, from anywhere          ... ──► over
+//! ```
+
+mod moves;
+
+use std::time::Duration;
+
+use crate::entry::{Entry, Stamp};
+use crate::judge::{self, Watch};
+use crate::row::Row;
+use crate::terms::{Action, Answer, Ending, Event, GivenBack, Patience, Refusal, Terms, Why};
+use crate::time::{Moment, Tick};
+use crate::write::Write;
+
+/// How many reads may miss our entry before we stop believing that they are only stale.
+const BLIND_LOOKS: u32 = 8;
+
+/// One client's dealings with one key, from the first write to the last.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Acquisition {
+    terms: Terms,
+    phase: Phase,
+    me: Entry,
+    stamp: Stamp,
+    /// When the entry was stamped.
+    stamped: Tick,
+    /// The write whose answer is awaited.
+    in_flight: Option<Write>,
+    /// Copies of writes that could put the entry into the queue, and that nobody answered.
+    loose: u32,
+    /// How often in a row the stamp was too low.
+    refusals: u32,
+    /// How many looks in a row have not shown our entry.
+    blind: u32,
+    /// The row as last seen.
+    row: Row,
+    watch: Watch,
+    /// Until when we may act.
+    ends: Tick,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Phase {
+    Entering,
+    Restamping,
+    Waiting,
+    Stealing { since: Tick },
+    Beating { since: Tick, acting: bool },
+    Holding,
+    Releasing { in_time: bool, loose: bool },
+    Leaving(Then),
+    Voiding(Then),
+    Over,
+}
+
+/// What follows once the entry is out for certain.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Then {
+    Refuse(Refusal),
+    Restamp,
+    Tell,
+}
+
+impl Acquisition {
+    /// Nothing has happened yet; the first event is [`Event::Begin`].
+    #[must_use]
+    pub fn new(terms: Terms) -> Self {
+        Self::of(terms, Entry::read(""), Stamp::default(), Phase::Restamping)
+    }
+
+    /// An entry that somebody left behind; the first event is [`Event::GiveUp`].
+    #[must_use]
+    pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp) -> Self {
+        Self::of(terms, me, stamp, Phase::Holding)
+    }
+
+    fn of(terms: Terms, me: Entry, stamp: Stamp, phase: Phase) -> Self {
+        let (row, watch) = (Row::default(), Watch::default());
+        let (stamped, ends) = (Tick::default(), Tick::default());
+        let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
+        Self {
+            terms, phase, me, stamp, stamped, in_flight, loose, refusals, blind, row, watch, ends,
+        }
+    }
+
+    /// The number that orders this acquisition among all of its key.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The entry, as it is written.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.me
+    }
+
+    /// Whether the entry may stand in the table, or be on its way there.
+    #[must_use]
+    pub fn leaves_a_trace(&self) -> bool {
+        match self.phase {
+            Phase::Entering => self.loose > 0,
+            Phase::Stealing { .. } => self.loose > 0 || self.is_queued(),
+            Phase::Restamping | Phase::Over => false,
+            _ => true,
+        }
+    }
+
+    /// Takes what happened, and when it was known; answers what is to be done.
+    pub fn step(&mut self, event: Event, at: Moment) -> Action {
+        match event {
+            Event::Begin => self.enqueue(at),
+            Event::Answered(answer) => self.answered(answer, at),
+            Event::Looked(row) => self.looked(row, at),
+            Event::Woken => self.woken(at),
+            Event::Beat => self.beat(true, at),
+            Event::Release => self.release(at),
+            Event::GiveUp => self.give_up(at),
+        }
+    }
+
+    fn answered(&mut self, answer: Answer, at: Moment) -> Action {
+        match answer {
+            Answer::Applied(row) => self.applied(row, at),
+            Answer::Refused(row) => self.refused(row.unwrap_or_default(), at),
+            Answer::Unapplied => self.resend(at),
+            Answer::Lost => {
+                match &mut self.phase {
+                    Phase::Entering => self.loose += 1,
+                    Phase::Releasing { loose, .. } => *loose = true,
+                    _ => {}
+                }
+                self.resend(at)
+            }
+        }
+    }
+
+    fn applied(&mut self, row: Row, at: Moment) -> Action {
+        match self.phase.clone() {
+            Phase::Entering | Phase::Stealing { .. } => self.judge(row, at),
+            Phase::Beating { since, .. } => {
+                self.see(row, at);
+                self.prove(since, at);
+                self.act_or_claim(Duration::ZERO, at)
+            }
+            Phase::Releasing { .. } => self.over(Ending::Released),
+            Phase::Leaving(then) => self.out(row, then, GivenBack::Abandoned, at),
+            Phase::Voiding(then) => self.out(row, then, GivenBack::Voided, at),
+            Phase::Restamping | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
+        }
+    }
+
+    fn refused(&mut self, row: Row, at: Moment) -> Action {
+        let queued = row.queue.contains(&self.me);
+        match self.phase.clone() {
+            Phase::Entering => self.judge(row, at),
+            Phase::Stealing { .. } => {
+                // Somebody else was first: what our write would have proved is not so.
+                self.phase = Phase::Waiting;
+                self.judge(row, at)
+            }
+            Phase::Beating { acting, .. } if queued => {
+                self.see(row, at);
+                self.beat(acting, at)
+            }
+            Phase::Beating { acting: false, .. } => self.judge(row, at),
+            Phase::Beating { .. } => self.over(Ending::Lost),
+            // Nobody else can have taken us out while the lease held: an earlier copy did it.
+            Phase::Releasing { in_time: true, loose: true } => self.over(Ending::Released),
+            Phase::Releasing { .. } => self.over(Ending::Lost),
+            Phase::Leaving(then) | Phase::Voiding(then) if queued => self.leave_again(row, then, at),
+            Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
+            Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
+            Phase::Restamping | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
+        }
+    }
+
+    fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
+        let row = row.unwrap_or_default();
+        if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
+            return self.judge(row, at);
+        }
+        self.blind += 1;
+        match self.blind < BLIND_LOOKS {
+            true => self.wait(at),
+            false => self.leave(Then::Restamp, at),
+        }
+    }
+
+    fn woken(&mut self, at: Moment) -> Action {
+        match self.phase {
+            Phase::Restamping => self.enqueue(at),
+            Phase::Waiting => Action::Look,
+            _ => self.resend(at),
+        }
+    }
+
+    /// Decides anew by a row that shows the truth about our entry.
+    fn judge(&mut self, row: Row, at: Moment) -> Action {
+        self.see(row, at);
+        let rank = self.row.rank(&self.me);
+        if rank.is_none() && self.row.has_passed(self.stamp) {
+            return self.raise_stamp(at);
+        }
+        if self.row.closed || self.row.mixes(self.terms.expiry).is_some() {
+            return self.refuse(Why::Mismatch, at);
+        }
+        match rank {
+            Some(0) => self.first(at),
+            Some(rank) => match judge::dead(&self.terms, &self.row, &self.watch, rank, at) {
+                Some((head, behind)) => self.steal(head, behind, at),
+                None => self.wait(at),
+            },
+            None => self.outside(at),
+        }
+    }
+
+    /// First in the queue: the holder, if there is a proof that nobody may have found us dead.
+    fn first(&mut self, at: Moment) -> Action {
+        (self.loose, self.blind) = (0, 0);
+        if let Phase::Stealing { since } = self.phase {
+            self.prove(since, at);
+        }
+        let Some(me) = self.me.fields() else { return self.leave(Then::Tell, at) };
+        let handed = judge::proven_by_anchor(&self.terms, &self.row, me, at);
+        let own = judge::proven_by(&self.terms, me.own, self.stamped, at);
+        self.ends = self.ends.max(own).max(handed.unwrap_or_default());
+        match (&self.phase, handed) {
+            (Phase::Waiting, None) => self.beat(false, at),
+            _ => self.act_or_claim(self.terms.lease / 2, at),
+        }
+    }
+
+    fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
+        let deadline = self.terms.deadline.filter(|&deadline| deadline <= self.ends);
+        if deadline.is_none() && self.ends <= at.tick + need {
+            return self.beat(false, at);
+        }
+        self.phase = Phase::Holding;
+        self.ends = deadline.unwrap_or(self.ends);
+        Action::Act(self.ends)
+    }
+
+    /// Not in the queue, and the stamp could still enter: busy or full, unless the holder is dead.
+    fn outside(&mut self, at: Moment) -> Action {
+        match judge::dead(&self.terms, &self.row, &self.watch, 1, at) {
+            Some((_, behind)) if self.row.queue.len() == 1 + behind.len() => self.take(at),
+            Some((head, behind)) => self.steal(head, behind, at),
+            None if self.row.queue.is_empty() => self.enter(at),
+            None => match self.terms.patience {
+                Patience::Try => self.refuse(Why::Busy, at),
+                Patience::Wait if self.is_full() => self.refuse(Why::Full, at),
+                Patience::Wait => self.enter(at),
+            },
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a row of the table says. Pure.
+//!
+//! A row is the queue of one key, and the queue is the lock: the smallest entry holds it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::entry::{Entry, Fields, Stamp};
+use crate::time::{Expiry, Micros, Now};
+
+/// One key's row.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Row {
+    /// The entries, in queue order. The first is the holder.
+    pub queue: BTreeSet<Entry>,
+    /// The last stamp that was issued for this key.
+    pub last: Option<Stamp>,
+    /// The holder's last sign of life.
+    pub anchor: Option<Micros>,
+    /// Whether this key's locks are fail-closed, once and for good.
+    pub closed: bool,
+}
+
+/// How long after its deadline an entry's owner may still be on its way out: the time that the platform gives
+/// to an environment it ends.
+pub const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
+
+impl Row {
+    /// Who holds the lock.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Entry> {
+        self.queue.first()
+    }
+
+    /// How many stand before an entry; none if it is not in the queue.
+    #[must_use]
+    pub fn rank(&self, entry: &Entry) -> Option<usize> {
+        self.queue.contains(entry).then(|| self.queue.range(..entry).count())
+    }
+
+    /// Whether an enqueue with this stamp can never be accepted any more.
+    #[must_use]
+    pub fn has_passed(&self, stamp: Stamp) -> bool {
+        self.last.is_some_and(|last| last >= stamp)
+    }
+
+    /// The sign of life from which the holder's lease is counted.
+    #[must_use]
+    pub fn alive_at(&self, holder: &Fields) -> Micros {
+        self.anchor.map_or(holder.own, |anchor| anchor.max(holder.own))
+    }
+
+    /// When the holder's lease ends; never for an entry that cannot be read.
+    #[must_use]
+    pub fn lease_ends(&self) -> Option<Micros> {
+        let holder = self.holder()?.fields()?;
+        Some(self.alive_at(holder) + holder.lease)
+    }
+
+    /// Who waits and is dead: its deadline and the margin are over. A waiter's lease does not run.
+    pub fn dead_waiters(&self, now: Now) -> impl Iterator<Item = &Entry> {
+        let over = move |entry: &&Entry| entry.fields().is_some_and(|waiter| waiter.is_over(now));
+        self.queue.iter().skip(1).filter(over)
+    }
+
+    /// Whether somebody in the queue judges expiry in a way that does not go together with ours.
+    #[must_use]
+    pub fn mixes(&self, ours: Expiry) -> Option<&Entry> {
+        let observes = |expiry| expiry == Expiry::Observe;
+        let other = |fields: &Fields| observes(fields.expiry) != observes(ours);
+        self.queue.iter().find(|entry| entry.fields().is_some_and(other))
+    }
+}
+
+impl Fields {
+    /// Whether the owner has ended for certain: its deadline and the margin lie in the past.
+    #[must_use]
+    pub fn is_over(&self, now: Now) -> bool {
+        self.deadline.is_some_and(|deadline| deadline + DEADLINE_MARGIN < now.earliest)
+    }
+}

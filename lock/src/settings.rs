@@ -1,0 +1,165 @@
+//! Settings, by builder and by environment.
+//!
+//! The environment is read once, by one reader, and an unknown word, a number out of range or a
+//! contradiction is an error that names the variable, the value and what would be right.
+
+mod setters;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::entry::Owner;
+use crate::error::Error;
+use crate::journal;
+use crate::table::Place;
+use crate::time::{Expiry, Wall};
+use crate::vars::Vars;
+
+/// How a client of the locks behaves.
+///
+/// Every setter has a counterpart in the environment.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Settings {
+    pub(crate) place: Place,
+    pub(crate) owner: Owner,
+    pub(crate) lease: LeaseLength,
+    pub(crate) beats: Option<Duration>,
+    pub(crate) max_wait: Duration,
+    pub(crate) retry_delay: Duration,
+    pub(crate) queue_cap: u16,
+    pub(crate) expiry: Expiry,
+    pub(crate) clock_skew: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) journal_dir: Option<PathBuf>,
+    pub(crate) region: Option<String>,
+    pub(crate) wall: Wall,
+}
+
+/// How long a holder counts as alive without a sign of life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LeaseLength {
+    Fixed(Duration),
+    UntilDeadline,
+}
+
+/// Shorter leases leave no room for a slow answer.
+const SHORTEST_LEASE: u64 = 500;
+
+/// As long as a Lambda function may run, in ms.
+const LONGEST: u64 = 15 * 60 * 1000;
+
+/// The row must outlive every request that may still be on its way, by orders of magnitude.
+const SHORTEST_GRACE: u64 = 24 * 60 * 60 * 1000;
+
+impl Settings {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            place: Place {
+                table: "locks-dev".to_owned(),
+                namespace: "default".to_owned(),
+                partition: "id".to_owned(),
+                sort: Some("group".to_owned()),
+                ttl: Some("ttl".to_owned()),
+            },
+            owner: Owner::new("Locks"),
+            lease: LeaseLength::Fixed(Duration::from_secs(10)),
+            beats: None,
+            max_wait: Duration::from_secs(20),
+            retry_delay: Duration::from_millis(450),
+            queue_cap: 40,
+            expiry: Expiry::Verified,
+            clock_skew: Duration::from_millis(2500),
+            grace: Duration::from_millis(SHORTEST_GRACE),
+            journal_dir: None,
+            region: None,
+            wall: Wall::system(),
+        }
+    }
+
+    /// What the variables that start with `LOCKS_` say; what they leave open has its default.
+    ///
+    /// # Errors
+    ///
+    /// When a variable has a value that is not right for it.
+    pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        let mut settings = Self::new();
+        settings.read_place(vars)?;
+        settings.read_times(vars)?;
+        if let Some(owner) = vars.text("LOCKS_OWNER")?.or(vars.function_name()) {
+            settings.owner = Owner::new(owner);
+        }
+        if let Some(cap) = vars.number("LOCKS_QUEUE_CAP", 1..=1000)? {
+            settings.queue_cap = u16::try_from(cap).unwrap_or(u16::MAX);
+        }
+        let modes = [
+            ("verified", Expiry::Verified),
+            ("clock", Expiry::Clock),
+            ("observe", Expiry::Observe),
+        ];
+        settings.expiry = vars.choice("LOCKS_EXPIRY", &modes)?.unwrap_or_default();
+        vars.choice("LOCKS_FAIL", &[("open", ())])?;
+        let dir = vars.text("LOCKS_JOURNAL_DIR")?.unwrap_or(journal::DEFAULT_DIR);
+        settings.journal_dir = Some(dir.into());
+        Ok(settings)
+    }
+
+    fn read_place(&mut self, vars: &Vars) -> Result<(), Error> {
+        let place = &mut self.place;
+        let own = |name, value: &mut String| -> Result<(), Error> {
+            vars.text(name).map(|text| text.into_iter().for_each(|text| *value = text.to_owned()))
+        };
+        own("LOCKS_TABLE", &mut place.table)?;
+        own("LOCKS_PREFIX", &mut place.namespace)?;
+        own("LOCKS_PARTITION_KEY", &mut place.partition)?;
+        let optional = |name, value: &mut Option<String>| {
+            if let Some(text) = vars.any(name) {
+                *value = Some(text.to_owned()).filter(|text| !text.is_empty());
+            }
+        };
+        optional("LOCKS_SORT_KEY", &mut place.sort);
+        optional("LOCKS_TTL_KEY", &mut place.ttl);
+        Ok(())
+    }
+
+    fn read_times(&mut self, vars: &Vars) -> Result<(), Error> {
+        self.lease = match vars.any("LOCKS_LEASE_DURATION_MS") {
+            Some("deadline") => LeaseLength::UntilDeadline,
+            _ => match vars.millis("LOCKS_LEASE_DURATION_MS", SHORTEST_LEASE..=LONGEST)? {
+                Some(lease) => LeaseLength::Fixed(lease),
+                None => self.lease,
+            },
+        };
+        self.beats = vars.millis("LOCKS_HEARTBEAT_PERIOD_MS", 0..=LONGEST)?;
+        if let (Some(period), LeaseLength::Fixed(lease)) = (self.beats, self.lease)
+            && period > lease / 2
+        {
+            return Err(vars.wrong(
+                "LOCKS_HEARTBEAT_PERIOD_MS",
+                "at most half of LOCKS_LEASE_DURATION_MS, so that one beat may be lost; or 0 for none",
+            ));
+        }
+        let own = |name, range, value: &mut Duration| -> Result<(), Error> {
+            vars.millis(name, range).map(|time| time.into_iter().for_each(|time| *value = time))
+        };
+        own("LOCKS_MAX_WAIT_MS", 0..=LONGEST, &mut self.max_wait)?;
+        own("LOCKS_RETRY_DELAY_MS", 10..=60_000, &mut self.retry_delay)?;
+        own("LOCKS_CLOCK_SKEW_MS", 0..=LONGEST, &mut self.clock_skew)?;
+        own("LOCKS_TTL_MS", SHORTEST_GRACE..=10 * 365 * SHORTEST_GRACE, &mut self.grace)
+    }
+
+    /// The period of the beats; none where a lease needs none.
+    pub(crate) fn beats(&self) -> Option<Duration> {
+        match (self.lease, self.beats) {
+            (LeaseLength::UntilDeadline, _) => None,
+            (LeaseLength::Fixed(lease), period) => Some(period.unwrap_or(lease / 3)).filter(|p| !p.is_zero()),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings one by one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{LeaseLength, Settings};
+use crate::entry::Owner;
+use crate::time::{Expiry, Wall};
+
+impl Settings {
+    /// The table. Default: `locks-dev`.
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.place.table = name.into();
+        self
+    }
+
+    /// The namespace of the keys. Default: `default`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.place.namespace = prefix.into();
+        self
+    }
+
+    /// What the table's partition key is called. Default: `id`.
+    pub fn partition_key(mut self, name: impl Into<String>) -> Self {
+        self.place.partition = name.into();
+        self
+    }
+
+    /// What the table's sort key is called, if it has one. Default: `group`.
+    ///
+    /// Without one the namespace is part of the partition key.
+    pub fn sort_key(mut self, name: Option<String>) -> Self {
+        self.place.sort = name;
+        self
+    }
+
+    /// What the table's TTL attribute is called, if it has one. Default: `ttl`.
+    pub fn ttl_key(mut self, name: Option<String>) -> Self {
+        self.place.ttl = name;
+        self
+    }
+
+    /// How long a row outlives its last use; at least a day. Default: a day.
+    pub fn ttl(mut self, time: Duration) -> Self {
+        self.grace = time.max(Duration::from_millis(super::SHORTEST_GRACE));
+        self
+    }
+
+    /// Who holds the locks, for people to read. Default: `Locks`, in Lambda the function's name.
+    pub fn owner(mut self, label: &str) -> Self {
+        self.owner = Owner::new(label);
+        self
+    }
+
+    /// How long a holder counts as alive without a sign of life. Default: 10 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = LeaseLength::Fixed(lease.max(Duration::from_millis(super::SHORTEST_LEASE)));
+        self
+    }
+
+    /// One lease that lasts until the deadline and 2 s, and no beats.
+    /// Every acquisition has to name its deadline then.
+    pub fn lease_until_deadline(mut self) -> Self {
+        self.lease = LeaseLength::UntilDeadline;
+        self
+    }
+
+    /// The time between two beats; zero for none. Default: a third of the lease.
+    pub fn heartbeat_period(mut self, period: Duration) -> Self {
+        self.beats = Some(period);
+        self
+    }
+
+    /// How long to wait for a lock. Default: 20 s.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = wait;
+        self
+    }
+
+    /// The longest pause between two looks. Default: 450 ms.
+    pub fn retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay = delay;
+        self
+    }
+
+    /// How many entries a queue may have. Default: 40.
+    pub fn queue_cap(mut self, cap: u16) -> Self {
+        self.queue_cap = cap;
+        self
+    }
+
+    /// How the end of somebody else's lease is found out. Default: [`Expiry::Verified`].
+    pub fn expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// How far honest wall clocks may be off. Default: 2.5 s.
+    pub fn clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew = skew;
+        self
+    }
+
+    /// Keeps notes in a folder, so that the sweep can give back what this process leaves. Default: none;
+    /// from the environment: `/tmp/lambda-locks`.
+    pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.journal_dir = Some(dir.into());
+        self
+    }
+
+    /// The table's region. Default: what the environment says.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Another wall clock, for tests and simulations. Default: the system's.
+    pub fn wall_clock(mut self, wall: Wall) -> Self {
+        self.wall = wall;
+        self
+    }
+}

@@ -1,0 +1,69 @@
+//! What all clones of a client, and everything they hold, have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::entry::Nonce;
+use crate::error::{Error, Kind};
+use crate::journal::Journal;
+use crate::key::Key;
+use crate::row::DEADLINE_MARGIN;
+use crate::settings::{LeaseLength, Settings};
+use crate::table::{Table, connect};
+use crate::terms::{Patience, Terms};
+use crate::time::{Clock, Tick};
+use crate::trail::{Orphans, Trail};
+
+/// One connection to one table, and how it is used.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) table: OnceCell<Table>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) orphans: Arc<Orphans>,
+}
+
+impl Shared {
+    /// The table, connected to at the first use.
+    pub(crate) async fn table(&self) -> &Table {
+        let connect = async || {
+            let client = connect::client(self.settings.region.clone()).await;
+            Table::new(&client, Arc::new(self.settings.place.clone()))
+        };
+        self.table.get_or_init(connect).await
+    }
+
+    pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
+        Trail::new(key.clone(), table.clone(), self.journal.clone(), Arc::clone(&self.orphans))
+    }
+
+    /// What an acquisition asks for that is to wait this long, for a caller who ends then.
+    pub(crate) fn terms(&self, wait: Duration, deadline: Option<Tick>) -> Result<Terms, Error> {
+        let settings = &self.settings;
+        let lease = match (settings.lease, deadline) {
+            (LeaseLength::Fixed(lease), _) => lease,
+            (LeaseLength::UntilDeadline, Some(end)) => end.since(self.clock.tick()) + DEADLINE_MARGIN,
+            (LeaseLength::UntilDeadline, None) => return Err(no_deadline()),
+        };
+        Ok(Terms {
+            lease,
+            deadline,
+            expiry: settings.expiry,
+            skew: settings.clock_skew,
+            patience: if wait.is_zero() { Patience::Try } else { Patience::Wait },
+            cap: settings.queue_cap,
+            grace: settings.grace,
+            nonce: Nonce::fresh(),
+            owner: settings.owner.clone(),
+        })
+    }
+}
+
+fn no_deadline() -> Error {
+    let message = "a lease until the deadline needs a deadline: acquire within `Limits` that name one, \
+                   or set LOCKS_LEASE_DURATION_MS to a time";
+    Error::new(Kind::Configuration, message)
+}

@@ -1,0 +1,131 @@
+//! The table: the only file that knows the AWS SDK. Each step of the protocol is one named request.
+//!
+//! A write's condition decides in the table, and the answer shows the row either way, so no read is
+//! ever needed to find out what an answer meant. The SDK's own retries are off: they would hide how many
+//! copies of a write have left.
+
+pub(crate) mod connect;
+mod failure;
+mod request;
+mod witness;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use self::witness::Witness;
+use crate::entry::{Entry, Stamp};
+use crate::error::Error;
+use crate::key::Key;
+use crate::row::Row;
+use crate::terms::Answer;
+use crate::time::Micros;
+use crate::write::Write;
+
+pub use aws_sdk_dynamodb::Client;
+
+pub(crate) use self::failure::Failure;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Where the rows are, and what their columns are called.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Place {
+    pub(crate) table: String,
+    pub(crate) namespace: String,
+    pub(crate) partition: String,
+    pub(crate) sort: Option<String>,
+    pub(crate) ttl: Option<String>,
+}
+
+/// One lock table.
+#[derive(Clone)]
+pub(crate) struct Table {
+    client: Client,
+    place: Arc<Place>,
+}
+
+/// An answer, and when the server gave it.
+#[derive(Debug)]
+pub(crate) struct Reply<T> {
+    pub(crate) answer: Result<T, Failure>,
+    pub(crate) date: Option<SystemTime>,
+}
+
+impl Table {
+    /// Shares the client's connection, credentials and endpoint, but none of its retries.
+    pub(crate) fn new(client: &Client, place: Arc<Place>) -> Self {
+        let config = client.config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled());
+        let config = config.timeout_config(TimeoutConfig::disabled());
+        Self { client: Client::from_conf(config.build()), place }
+    }
+
+    /// The rows at another place, over the same connection.
+    pub(crate) fn at(&self, place: Place) -> Self {
+        Self { client: self.client.clone(), place: Arc::new(place) }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn region(&self) -> Option<String> {
+        self.client.config().region().map(ToString::to_string)
+    }
+
+    /// Sends one copy of a write.
+    pub(crate) async fn write(&self, key: &Key, write: &Write) -> Reply<Answer> {
+        let witness = Witness::default();
+        let request = request::update(&self.client, &self.place, key, write);
+        let answer = match request.customize().interceptor(witness.clone()).send().await {
+            Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
+            Err(error) => failure::of_write(error),
+        };
+        Reply { answer, date: witness.date() }
+    }
+
+    /// Reads a row, eventually consistent.
+    pub(crate) async fn look(&self, key: &Key) -> Reply<Option<Row>> {
+        let witness = Witness::default();
+        let request = request::get(&self.client, &self.place, key);
+        let answer = match request.customize().interceptor(witness.clone()).send().await {
+            Ok(output) => Ok(output.item.map(row)),
+            Err(error) => Err(failure::of(error)),
+        };
+        Reply { answer, date: witness.date() }
+    }
+
+    /// What is wrong, in words that name the table.
+    pub(crate) fn explain(&self, key: &Key, doing: &str, failure: Failure) -> Error {
+        failure.explain(&self.place, key, doing)
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+fn row(mut item: Item) -> Row {
+    Row {
+        queue: match item.remove(request::QUEUE) {
+            Some(AttributeValue::Ss(entries)) => entries.into_iter().map(Entry::read).collect(),
+            _ => Default::default(),
+        },
+        last: number(item.get(request::LAST)).map(Stamp),
+        anchor: number(item.get(request::ANCHOR)).map(Micros),
+        closed: item.contains_key(request::CLOSED),
+    }
+}
+
+fn number(value: Option<&AttributeValue>) -> Option<u64> {
+    value?.as_n().ok()?.parse().ok()
+}

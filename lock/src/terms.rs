@@ -1,0 +1,153 @@
+//! The words between the protocol and whoever drives it: what is asked for, what happened, what to do next.
+
+use std::time::Duration;
+
+use crate::entry::{Entry, Nonce, Owner};
+use crate::row::Row;
+use crate::time::{Expiry, Micros, Tick};
+use crate::write::Write;
+
+/// What one acquisition asks for; fixed for its length.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Terms {
+    /// How long a holder counts as alive without a sign of life.
+    pub lease: Duration,
+    /// When the caller ends, whatever happens.
+    pub deadline: Option<Tick>,
+    /// How others are judged dead.
+    pub expiry: Expiry,
+    /// How far honest clocks may be apart; a time beyond it is not believed.
+    pub skew: Duration,
+    /// Whether to stand in the queue or to ask once.
+    pub patience: Patience,
+    /// How many entries the queue may have.
+    pub cap: u16,
+    /// How long the row outlives its last use.
+    pub grace: Duration,
+    /// What makes this acquisition unmistakable.
+    pub nonce: Nonce,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whether a busy lock is waited for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Patience {
+    /// Stand in the queue.
+    Wait,
+    /// Take the lock only if it is free.
+    Try,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Event {
+    /// The acquisition starts.
+    Begin,
+    /// The write in flight was answered, or its answer was lost.
+    Answered(Answer),
+    /// The read was answered.
+    Looked(Option<Row>),
+    /// The pause is over.
+    Woken,
+    /// The time for a sign of life has come.
+    Beat,
+    /// The work is done.
+    Release,
+    /// Whatever the state: get out, leaving nothing behind.
+    GiveUp,
+}
+
+/// What became of a write: three answers, never two.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Answer {
+    /// It was applied; this is the row after it.
+    Applied(Row),
+    /// Its condition did not hold; this is the row it met.
+    Refused(Option<Row>),
+    /// It was certainly not applied, and may be sent again.
+    Unapplied,
+    /// Nobody knows.
+    Lost,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Action {
+    /// Send this write, and report the answer.
+    Write(Write),
+    /// Read the row, eventually consistent.
+    Look,
+    /// Sleep, then report [`Event::Woken`].
+    Pause(Pause),
+    /// The lock is held; the lease ends at the tick, unless a beat prolongs it.
+    Act(Tick),
+    /// Nothing of this acquisition is left in the table, nor on its way there.
+    Over(Ending),
+}
+
+/// Why to sleep, and what is known about how long.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Pause {
+    /// Others arrive at the same time: the number of refusals so far.
+    Herd(u32),
+    /// Somebody else holds the lock.
+    Turn {
+        /// How many stand before us.
+        rank: usize,
+        /// How long the holder has been seen to hold.
+        age: Duration,
+        /// In how long it can be found dead; none if never.
+        dead_in: Option<Duration>,
+    },
+}
+
+/// How an acquisition ended.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Ending {
+    /// The lock was handed on.
+    Released,
+    /// The entry was gone before we removed it: somebody found us dead.
+    Lost,
+    /// The lock was not to be had.
+    Refused(Refusal),
+    /// The entry was given back.
+    GivenBack(GivenBack),
+}
+
+/// Why there is no lock.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Refusal {
+    /// The reason.
+    pub why: Why,
+    /// Who held the lock, as last seen.
+    pub holder: Option<Entry>,
+    /// When its lease ends at the latest, as last seen.
+    pub until: Option<Micros>,
+}
+
+/// The reason of a refusal.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Why {
+    /// Somebody holds it, and we were not to wait.
+    Busy,
+    /// As many wait as may wait.
+    Full,
+    /// The wait ended before our turn.
+    TimedOut,
+    /// The key is used with fail-closed locks, or its clients judge expiry in another way.
+    Mismatch,
+    /// The row's last stamp leaves no room for another.
+    Exhausted,
+}
+
+/// What was found when an entry was given back.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum GivenBack {
+    /// It stood in the queue, and was taken out.
+    Abandoned,
+    /// It had not arrived, and never will.
+    Voided,
+    /// It had left already.
+    Gone,
+}

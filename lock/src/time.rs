@@ -1,0 +1,267 @@
+//! Time: the only file that reads a clock.
+//!
+//! `now` is an interval, not a number. Every DynamoDB answer carries a `Date`, and the server's clock stood
+//! somewhere in that second while we waited for it; so each answer bounds the server's clock against our
+//! monotonic one, at no cost. What we write is the latest possible now, what we conclude about others starts
+//! from the earliest.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Microseconds since the epoch, by DynamoDB's clock as far as it is known.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Micros(pub u64);
+
+/// A point on this process's monotonic clock.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Tick(pub Duration);
+
+/// The bounds of now.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Now {
+    /// Now is not before this.
+    pub earliest: Micros,
+    /// The best guess; it dates stamps, and no conclusion is drawn from it.
+    pub likely: Micros,
+    /// Now is not after this.
+    pub latest: Micros,
+}
+
+/// Now, on both clocks.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Moment {
+    /// By DynamoDB's clock.
+    pub now: Now,
+    /// By our own monotonic clock.
+    pub tick: Tick,
+}
+
+/// How the end of somebody else's lease is found out.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Expiry {
+    /// By the interval that DynamoDB's own answers prove.
+    #[default]
+    Verified,
+    /// By the local wall clock, trusted within a skew.
+    Clock,
+    /// By watching the holder on the monotonic clock.
+    Observe,
+}
+
+/// A wall clock that can be replaced, for tests and simulations.
+#[derive(Clone)]
+pub struct Wall(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+/// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing that was
+/// concluded before a freeze is believed after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    wall: Wall,
+    origin: Instant,
+    expiry: Expiry,
+    skew: Duration,
+    server: Option<Bounds>,
+}
+
+/// Where the server's clock stands against our monotonic one, in microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    low: i64,
+    high: i64,
+    since: Tick,
+}
+
+impl Clock {
+    /// Before the first answer the wall clock is believed to be at most this late.
+    const UNPROVEN: Duration = Duration::from_secs(1);
+    /// DynamoDB's front ends agree on the time within this.
+    const FRONT_ENDS: i64 = 50_000;
+    /// A monotonic clock that is worse than 200 in a million is broken.
+    const DRIFT_PER_MILLION: u128 = 200;
+
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn new(expiry: Expiry, skew: Duration, wall: Wall) -> Self {
+        // The origin lies in the past, so that a tick can be moved back by a lease.
+        let origin = Instant::now();
+        let server = None;
+        Self { wall, origin, expiry, skew, server }
+    }
+
+    /// The same clocks, with nothing learnt yet.
+    pub(crate) fn afresh(&self) -> Self {
+        Self { server: None, ..self.clone() }
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        let tick = self.tick();
+        Moment { now: self.now(tick), tick }
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn tick(&self) -> Tick {
+        Tick(Instant::now().saturating_duration_since(self.origin) + ORIGIN)
+    }
+
+    /// Where a tick lies on the runtime's clock.
+    pub(crate) fn instant(&self, tick: Tick) -> Instant {
+        self.origin + tick.0.saturating_sub(ORIGIN)
+    }
+
+    /// The runtime's time, this much later than now.
+    pub(crate) fn after(&self, pause: Duration) -> Instant {
+        self.instant(self.tick() + pause)
+    }
+
+    pub(crate) fn is_past(&self, bound: Instant) -> bool {
+        self.instant(self.tick()) >= bound
+    }
+
+    /// Learns from the `Date` of an answer.
+    pub(crate) fn witness(&mut self, sent: Tick, received: Tick, date: SystemTime) {
+        let date = micros(date).0 as i64;
+        let low = date - micros_of(received.0) - Self::FRONT_ENDS;
+        let high = date + 1_000_000 - micros_of(sent.0) + Self::FRONT_ENDS;
+        let fresh = Bounds { low, high, since: received };
+        let known = self.server.map(|known| known.widened(received, Self::DRIFT_PER_MILLION));
+        // A contradiction means that a clock stepped or that we were frozen: only the newest answer counts.
+        self.server = known.and_then(|known| known.intersect(fresh)).or(Some(fresh));
+    }
+
+    fn now(&self, tick: Tick) -> Now {
+        let wall = self.wall.now();
+        let trusted = self.trusted(wall);
+        let proven = self.server.map(|bounds| {
+            let bounds = bounds.widened(tick, Self::DRIFT_PER_MILLION);
+            (bounds.at(tick, bounds.low), bounds.at(tick, bounds.high))
+        });
+        let (earliest, latest) = match (self.expiry, proven) {
+            (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
+            // A wall clock that the server contradicts is not trusted, whatever the mode.
+            (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
+            _ => trusted,
+        };
+        Now { earliest, likely: wall.clamp(earliest, latest), latest }
+    }
+
+    fn trusted(&self, wall: Micros) -> (Micros, Micros) {
+        let late = match self.expiry {
+            Expiry::Clock => self.skew,
+            Expiry::Verified | Expiry::Observe => Self::UNPROVEN,
+        };
+        (wall - self.skew, wall + late)
+    }
+}
+
+impl Bounds {
+    fn widened(self, at: Tick, per_million: u128) -> Self {
+        let age = at.0.saturating_sub(self.since.0).as_micros();
+        let drift = (age * per_million / 1_000_000) as i64;
+        Self { low: self.low - drift, high: self.high + drift, since: at }
+    }
+
+    fn intersect(self, other: Self) -> Option<Self> {
+        let (low, high) = (self.low.max(other.low), self.high.min(other.high));
+        (low <= high).then_some(Self { low, high, since: other.since })
+    }
+
+    fn at(self, tick: Tick, bound: i64) -> Micros {
+        Micros(u64::try_from(micros_of(tick.0) + bound).unwrap_or(0))
+    }
+}
+
+fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
+    one.1 < other.0 || other.1 < one.0
+}
+
+/// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
+const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn micros_of(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
+}
+
+fn micros(time: SystemTime) -> Micros {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+impl Wall {
+    /// A clock of the caller's.
+    pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The system's clock.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn system() -> Self {
+        Self::new(SystemTime::now)
+    }
+
+    fn now(&self) -> Micros {
+        micros((self.0)())
+    }
+}
+
+impl fmt::Debug for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wall").field(&self.now()).finish()
+    }
+}
+
+impl Micros {
+    /// As the standard library has it.
+    #[must_use]
+    pub fn to_system_time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_micros(self.0)
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Micros {
+    type Output = Self;
+
+    fn add(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Micros {
+    type Output = Self;
+
+    fn sub(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Tick {
+    /// How long after `earlier` this is; zero if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Tick {
+    type Output = Self;
+
+    fn add(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(later))
+    }
+}
+
+impl Sub<Duration> for Tick {
+    type Output = Self;
+
+    fn sub(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(earlier))
+    }
+}

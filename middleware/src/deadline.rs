@@ -1,0 +1,88 @@
+//! How long an invocation may still take. The only file of this crate that reads a clock.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep_until};
+
+/// When the platform ends the invocation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    end: Instant,
+    margin: Duration,
+}
+
+/// The time kept back from waiting, for the work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reserve(Option<Duration>);
+
+/// No invocation is given more; an emulator that says so does not know.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// The time from the end of the handler's to the end of the invocation: enough to release, also where
+/// the first answer is lost.
+const MARGIN: Duration = Duration::from_millis(300);
+
+/// What a release may take when nothing else bounds it.
+const RELEASE: Duration = Duration::from_secs(3);
+
+impl Deadline {
+    /// None if what the runtime says cannot be a deadline.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn of(told: SystemTime) -> Option<Self> {
+        let left = told.duration_since(SystemTime::now()).ok()?;
+        let margin = MARGIN.min(left / 4);
+        (left <= LONGEST).then(|| Self { end: Instant::now() + left, margin })
+    }
+
+    /// The time until the platform ends the invocation.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn left(self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// Waits for the moment at which the handler has to end.
+    pub(crate) async fn margin(self) {
+        sleep_until(self.end - self.margin).await;
+    }
+
+    /// How long a release may take now. One that is late is still tried.
+    pub(crate) fn for_release(deadline: Option<Self>) -> Duration {
+        deadline.map_or(RELEASE, |deadline| deadline.left().clamp(MARGIN / 3, RELEASE))
+    }
+}
+
+impl Reserve {
+    const LEAST: Duration = Duration::from_millis(500);
+
+    pub(crate) fn new(fixed: Option<Duration>) -> Self {
+        Self(fixed)
+    }
+
+    /// What may be spent on waiting; a tenth of the time is kept if nothing else was said.
+    pub(crate) fn leaves(self, left: Duration) -> Duration {
+        let reserve = self.0.unwrap_or_else(|| Self::LEAST.max(left / 10));
+        left.saturating_sub(reserve)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_no_invocation_has_is_unknown() {
+        let seconds = Duration::from_secs;
+        assert!(Deadline::of(SystemTime::UNIX_EPOCH + seconds(600)).is_none());
+        assert!(Deadline::of(SystemTime::now() + seconds(1_999_999)).is_none());
+        assert!(Deadline::of(SystemTime::now() + seconds(60)).is_some());
+    }
+
+    #[test]
+    fn waiting_never_eats_the_time_the_work_needs() {
+        let seconds = Duration::from_secs;
+        assert_eq!(Reserve::default().leaves(seconds(60)), seconds(54));
+        assert_eq!(Reserve::default().leaves(seconds(3)), Duration::from_millis(2500));
+        assert_eq!(Reserve::default().leaves(Duration::from_millis(400)), Duration::ZERO);
+        assert_eq!(Reserve::new(Some(seconds(20))).leaves(seconds(60)), seconds(40));
+    }
+}

@@ -1,0 +1,78 @@
+//! What a pointer leads to.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What lies at the end of a pointer, and what was passed on the way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Found<'p> {
+    /// The value, or why there is none.
+    pub(crate) value: Value<'p>,
+    /// The length of the outermost array of several elements out of which the pointer picks one.
+    pub(crate) batch: Option<usize>,
+}
+
+/// A value as JSON knows it: a scalar with its text, the rest by its kind alone.
+///
+/// Displayed, it ends the sentence '`/orderId` is ...'.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Value<'p> {
+    /// The path ends at `at`, which is empty for the event itself; `there` is what lies there.
+    Missing { at: &'p str, there: &'static str },
+    /// The path leads on into the string at `at`, which does not hold JSON.
+    NotJson { at: &'p str, why: String },
+    /// `null`, which `None`, `()` and a float that is not finite are too.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, in the digits that `serde_json` writes.
+    Number(String),
+    /// A string.
+    Text(String),
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Value<'_> {
+    /// The number that `serde_json` writes; for what JSON has no digits for it writes `null`.
+    pub(super) fn number(number: impl Serialize) -> Self {
+        match serde_json::to_string(&number) {
+            Ok(digits) if digits != "null" => Self::Number(digits),
+            _ => Self::Null,
+        }
+    }
+
+    /// The kind of the value, with its article.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::NotJson { .. } => "missing",
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        match self {
+            Self::Missing { at: "", there } => write!(f, " from the event, which is {there}"),
+            Self::Missing { at, there } => write!(f, " from `{at}`, which is {there}"),
+            Self::NotJson { at, why } => write!(f, " from `{at}`, which is not JSON: {why}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'p> From<Value<'p>> for Found<'p> {
+    fn from(value: Value<'p>) -> Self {
+        Self { value, batch: None }
+    }
+}

@@ -1,0 +1,228 @@
+//! The service: acquire, then the handler, then release.
+//!
+//! Each of the three is one step of [`ResponseFuture`]. The handler's future is polled in place, so it
+//! needs to be neither `Send` nor `'static`; whatever ends it, the release is awaited before the
+//! response leaves.
+
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use dynamodb_locks::{Held, Lease, Limits, Locks};
+use lambda_runtime::LambdaEvent;
+use pin_project_lite::pin_project;
+use serde::Serialize;
+use tower::Service;
+
+use crate::answer::{Failure, LockFailure};
+use crate::current::Current;
+use crate::deadline::{Deadline, Reserve};
+use crate::key::Pointers;
+
+/// A service that holds a lock while the inner one works.
+#[derive(Clone, Debug)]
+pub struct Locked<S> {
+    inner: S,
+    rules: Arc<Rules>,
+}
+
+/// How invocations are locked.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) locks: Locks,
+    pub(crate) pointers: Pointers,
+    pub(crate) reserve: Reserve,
+}
+
+pin_project! {
+    /// The handler's answer, once the lock is released.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, R>
+    where
+        S: Service<R>,
+    {
+        #[pin]
+        step: Step<S, R>,
+        deadline: Option<Deadline>,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<S, R>
+    where
+        S: Service<R>,
+    {
+        Acquire { taken: Boxed<Result<Hold, LockFailure>>, call: Option<(S, R)> },
+        Work { #[pin] work: S::Future, hold: Option<Hold> },
+        Release { released: Boxed<()>, outcome: Option<Outcome<S, R>> },
+    }
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Answer<S, R> = Result<<S as Service<R>>::Response, Failure<<S as Service<R>>::Error>>;
+type Outcome<S, R> = Result<Answer<S, R>, Box<dyn Any + Send>>;
+
+/// A lock that is held for this invocation, and what ends it before its time.
+struct Hold {
+    held: Held,
+    current: Current,
+    lease: Lease,
+    cut: Boxed<LockFailure>,
+}
+
+impl<S> Locked<S> {
+    pub(crate) fn new(inner: S, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+impl<S, T> Service<LambdaEvent<T>> for Locked<S>
+where
+    S: Service<LambdaEvent<T>> + Clone,
+    T: Serialize,
+{
+    type Response = S::Response;
+    type Error = Failure<S::Error>;
+    type Future = ResponseFuture<S, LambdaEvent<T>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Failure::Handler)
+    }
+
+    fn call(&mut self, event: LambdaEvent<T>) -> Self::Future {
+        let deadline = Deadline::of(event.context.deadline());
+        let taken: Boxed<_> = match self.rules.pointers.key(&event.payload) {
+            Ok(key) => Box::pin(acquire(Arc::clone(&self.rules), key, deadline)),
+            Err(why) => Box::pin(std::future::ready(Err(LockFailure::bad_key(&why)))),
+        };
+        // The service that is ready is the one to call; a clone of it may not be.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        ResponseFuture { step: Step::Acquire { taken, call: Some((ready, event)) }, deadline }
+    }
+}
+
+impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
+    type Output = Answer<S, R>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.step.as_mut().project() {
+                StepProjection::Acquire { taken, call } => match ready!(taken.as_mut().poll(cx)) {
+                    Ok(hold) => start(hold, call.take(), *this.deadline),
+                    Err(failure) => return Poll::Ready(Err(Failure::Lock(failure))),
+                },
+                StepProjection::Work { work, hold } => {
+                    let outcome = ready!(poll_work(work, hold.as_mut(), cx));
+                    release(hold.take(), outcome, *this.deadline)
+                }
+                StepProjection::Release { released, outcome } => {
+                    ready!(released.as_mut().poll(cx));
+                    return match outcome.take().expect("a future is not polled after it is done") {
+                        Ok(answer) => Poll::Ready(answer),
+                        Err(panic) => resume_unwind(panic),
+                    };
+                }
+            };
+            // This drops what the step before held, the handler's future among it.
+            this.step.set(next);
+        }
+    }
+}
+
+async fn acquire(
+    rules: Arc<Rules>,
+    key: String,
+    deadline: Option<Deadline>,
+) -> Result<Hold, LockFailure> {
+    let most = rules.locks.max_wait();
+    let limits = match deadline.map(Deadline::left) {
+        Some(left) => Limits::wait(most.min(rules.reserve.leaves(left))).deadline(left),
+        None => Limits::wait(most),
+    };
+    let held = rules.locks.acquire_within(key, limits).await?;
+    let (current, lease) = (Current::of(&held), held.lease());
+    let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
+    Ok(Hold { held, current, lease, cut })
+}
+
+/// Ends when the handler has to end before its time, and tells why.
+async fn keep(key: String, mut lease: Lease, deadline: Option<Deadline>) -> LockFailure {
+    let margin = async {
+        match deadline {
+            Some(deadline) => deadline.margin().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = lease.over() => LockFailure::lost(&key),
+        () = margin => LockFailure::deadline(&key),
+    }
+}
+
+async fn give_up(held: Held, deadline: Option<Deadline>) {
+    let (key, fence) = (held.key().clone(), held.fence());
+    // The handler's result stands, whatever becomes of the release.
+    if let Err(error) = held.release_within(Deadline::for_release(deadline)).await {
+        tracing::error!(%key, fence, %error, "the lock was not released");
+    }
+}
+
+fn start<S: Service<R>, R>(
+    hold: Hold,
+    call: Option<(S, R)>,
+    deadline: Option<Deadline>,
+) -> Step<S, R> {
+    let (mut service, request) = call.expect("the lock is acquired once");
+    let called = || hold.current.scope(|| service.call(request));
+    match catch_unwind(AssertUnwindSafe(called)) {
+        Ok(work) => Step::Work { work, hold: Some(hold) },
+        Err(panic) => release(Some(hold), Err(panic), deadline),
+    }
+}
+
+fn poll_work<S: Service<R>, R>(
+    work: Pin<&mut S::Future>,
+    hold: Option<&mut Hold>,
+    cx: &mut Context<'_>,
+) -> Poll<Outcome<S, R>> {
+    let hold = hold.expect("the lock is held while the handler works");
+    if hold.lease.is_over() {
+        let lost = LockFailure::lost(hold.current.key());
+        return Poll::Ready(Ok(Err(Failure::Lock(lost))));
+    }
+    if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
+        return Poll::Ready(Ok(Err(Failure::Lock(failure))));
+    }
+    let polled = || hold.current.scope(|| work.poll(cx));
+    match catch_unwind(AssertUnwindSafe(polled)) {
+        Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
+        Err(panic) => Poll::Ready(Err(panic)),
+    }
+}
+
+fn release<S: Service<R>, R>(
+    hold: Option<Hold>,
+    outcome: Outcome<S, R>,
+    deadline: Option<Deadline>,
+) -> Step<S, R> {
+    let held = hold.expect("the lock is released once").held;
+    Step::Release { released: Box::pin(give_up(held, deadline)), outcome: Some(outcome) }
+}
+
+impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match self.step {
+            Step::Acquire { .. } => "acquire",
+            Step::Work { .. } => "work",
+            Step::Release { .. } => "release",
+        };
+        f.debug_tuple("ResponseFuture").field(&step).finish()
+    }
+}

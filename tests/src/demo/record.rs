@@ -1,0 +1,163 @@
+//! What has happened so far, and what follows from it. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use world::history::Work;
+use world::lambda::Answer;
+
+use super::moment::{Event, Moment};
+
+/// All moments so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    /// In the order of their times.
+    moments: Vec<Moment>,
+}
+
+/// One event and what became of it.
+#[derive(Clone, Debug)]
+pub(super) struct Invocation {
+    pub(super) environment: Arc<str>,
+    pub(super) order: String,
+    pub(super) sent: Duration,
+    pub(super) begin: Option<Duration>,
+    pub(super) fence: Option<u64>,
+    pub(super) end: Option<Duration>,
+    pub(super) killed: bool,
+    pub(super) answer: Option<(Duration, Answer)>,
+}
+
+/// What an environment does.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Status {
+    Idle,
+    Starts,
+    Waits(String),
+    Holds(String, Option<u64>),
+    Dead,
+    GivenBack(String),
+}
+
+impl Record {
+    /// Adds a moment. It may come late: lines of several processes are read side by side.
+    pub(super) fn add(&mut self, moment: Moment) {
+        let place = self.moments.partition_point(|earlier| earlier.at <= moment.at);
+        self.moments.insert(place, moment);
+    }
+
+    pub(super) fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    pub(super) fn start(&self) -> Duration {
+        self.moments.first().map_or(Duration::ZERO, |first| first.at)
+    }
+
+    pub(super) fn environments(&self) -> BTreeSet<&str> {
+        self.moments.iter().map(|moment| &*moment.environment).collect()
+    }
+
+    /// The events in the order in which they were sent.
+    pub(super) fn invocations(&self) -> Vec<Invocation> {
+        let mut invocations = Vec::new();
+        for moment in &self.moments {
+            match &moment.event {
+                Event::Sent(order) => invocations.push(Invocation::sent(moment, order)),
+                _ => apply(moment, &mut invocations),
+            }
+        }
+        invocations
+    }
+
+    /// The history that the handlers' own lines tell. Work that a death cut off ended when the
+    /// process was reaped; work without an end goes on for ever.
+    pub(super) fn works(&self) -> Vec<Work> {
+        self.invocations().into_iter().filter_map(Invocation::work).collect()
+    }
+
+    /// What an environment did at a time.
+    pub(super) fn status(&self, environment: &str, at: Duration) -> Status {
+        let here = |sent: &Invocation| &*sent.environment == environment && sent.sent <= at;
+        let Some(last) = self.invocations().into_iter().rfind(here) else {
+            return Status::Idle;
+        };
+        if last.begin.is_none_or(|begin| at < begin) {
+            return self.before_work(last, at);
+        }
+        if last.end.is_none_or(|end| at < end) {
+            return Status::Holds(last.order, last.fence);
+        }
+        if last.killed { self.after_death(last, at) } else { Status::Idle }
+    }
+
+    fn before_work(&self, invocation: Invocation, at: Duration) -> Status {
+        let answered = invocation.answer.as_ref().is_some_and(|(answered, _)| *answered <= at);
+        if answered {
+            Status::Idle
+        } else if self.is_up(&invocation.environment, at) {
+            Status::Waits(invocation.order)
+        } else {
+            Status::Starts
+        }
+    }
+
+    fn after_death(&self, invocation: Invocation, at: Duration) -> Status {
+        let given_back = self.here(&invocation.environment, at).any(|moment| {
+            matches!(moment.event, Event::GivenBack(..)) && Some(moment.at) >= invocation.end
+        });
+        if given_back { Status::GivenBack(invocation.order) } else { Status::Dead }
+    }
+
+    fn is_up(&self, environment: &str, at: Duration) -> bool {
+        let lives = self.here(environment, at).map(|moment| &moment.event);
+        let last = lives.filter(|event| matches!(event, Event::Up | Event::Reaped)).last();
+        last == Some(&Event::Up)
+    }
+
+    fn here(&self, environment: &str, until: Duration) -> impl Iterator<Item = &Moment> {
+        let past = self.moments.iter().take_while(move |moment| moment.at <= until);
+        past.filter(move |moment| &*moment.environment == environment)
+    }
+}
+
+/// An environment has one event at a time, so its moments belong to the event it was sent last.
+fn apply(moment: &Moment, invocations: &mut [Invocation]) {
+    let mut here = invocations.iter_mut().rev();
+    let Some(last) = here.find(|sent| sent.environment == moment.environment) else { return };
+    let at_work = last.begin.is_some() && last.end.is_none();
+    match &moment.event {
+        Event::Begins(_, fence) => (last.begin, last.fence) = (Some(moment.at), *fence),
+        Event::Ends(_) if at_work => last.end = Some(moment.at),
+        Event::Killed if at_work => last.killed = true,
+        Event::Reaped if at_work => last.end = Some(moment.at),
+        Event::Answered(answer) => last.answer = Some((moment.at, answer.clone())),
+        _ => {}
+    }
+}
+
+impl Invocation {
+    fn sent(moment: &Moment, order: &str) -> Self {
+        Self {
+            environment: moment.environment.clone(),
+            order: order.to_owned(),
+            sent: moment.at,
+            begin: None,
+            fence: None,
+            end: None,
+            killed: false,
+            answer: None,
+        }
+    }
+
+    fn work(self) -> Option<Work> {
+        Some(Work {
+            begin: self.begin?,
+            end: self.end.unwrap_or(Duration::MAX),
+            fence: self.fence,
+            who: self.environment.to_string(),
+            key: self.order,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! The way of a request, the same for both fronts.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::answered::Answered;
+use super::capacity::metered;
+use super::engine::Engine;
+use super::ledger::{Counts, Ledger, Logged};
+use super::plan::{Arrival, Fate, Hears, Plan, Request};
+use super::wait::Wait;
+use crate::Clock;
+
+/// An embedded DynamoDB; clones are the same one.
+#[derive(Clone)]
+pub struct Dynamo(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    engine: Engine,
+    ledger: Mutex<Ledger>,
+    plan: Mutex<Arc<dyn Plan>>,
+}
+
+/// An answer on its way to the client.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) date: String,
+    pub(super) body: String,
+}
+
+impl Dynamo {
+    /// An empty DynamoDB on the machine's clock.
+    #[allow(
+        clippy::new_without_default,
+        reason = "each call makes another database"
+    )]
+    pub fn new() -> Self {
+        Self::at(Clock::system())
+    }
+
+    /// An empty DynamoDB whose answers are dated, and whose items expire, by `clock`.
+    pub fn at(clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            engine: Engine::new(clock.clone()),
+            clock,
+            ledger: Mutex::default(),
+            plan: Mutex::new(Arc::new(|_: &Request| Fate::delivered())),
+        }))
+    }
+
+    /// Decides the fate of every request from now on. Default: all are delivered.
+    pub fn plan(&self, plan: impl Plan + 'static) {
+        *lock(&self.0.plan) = Arc::new(plan);
+    }
+
+    /// Keeps a log of every request from now on. Default: no log.
+    pub fn keep_log(&self) {
+        lock(&self.0.ledger).log.get_or_insert_default();
+    }
+
+    /// The log so far, in the order in which the table was changed; empty if it is not kept.
+    pub fn log(&self) -> Vec<Logged> {
+        lock(&self.0.ledger).log.clone().unwrap_or_default()
+    }
+
+    /// What has come in so far and what it cost.
+    pub fn counts(&self) -> Counts {
+        lock(&self.0.ledger).counts.clone()
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Carries a request from its arrival to its answer; `None` is a connection that breaks.
+    pub(super) async fn serve(&self, from: Arc<str>, op: &str, body: &[u8]) -> Option<Reply> {
+        let body = serde_json::from_slice(body).unwrap_or_default();
+        let request = Arc::new(lock(&self.0.ledger).arrive(from, op, body));
+        let fate = lock(&self.0.plan).clone().fate(&request);
+        // In a task of its own: what has left its client is applied even if the client is gone by then.
+        tokio::spawn(self.clone().carry(request, fate))
+            .await
+            .ok()
+            .flatten()
+    }
+
+    async fn carry(self, request: Arc<Request>, fate: Fate) -> Option<Reply> {
+        fate.before.over().await;
+        let reply = self.settle(&request, fate.arrival, fate.hears);
+        if let Some(wait) = fate.again {
+            tokio::spawn(self.repeat(request, wait));
+        }
+        fate.after.over().await;
+        reply
+    }
+
+    async fn repeat(self, request: Arc<Request>, wait: Wait) {
+        wait.over().await;
+        self.settle(&request, Arrival::Applied, Hears::Nothing);
+    }
+
+    fn settle(&self, request: &Arc<Request>, arrival: Arrival, hears: Hears) -> Option<Reply> {
+        // Locked until it is logged: the log has the order in which the table was changed.
+        let mut ledger = lock(&self.0.ledger);
+        let applied = match arrival {
+            Arrival::Applied => Some(self.apply(request, &mut ledger)),
+            Arrival::Never => None,
+        };
+        let heard = match hears {
+            Hears::Truth => applied.clone(),
+            Hears::Refusal(refusal) => Some(refusal.answered()),
+            Hears::Nothing => None,
+        };
+        let at = self.0.clock.now();
+        if let Some(log) = &mut ledger.log {
+            let applied = applied.map(|answered| (answered.status, answered.body));
+            let told = heard.as_ref().map(|answered| answered.status);
+            log.push(Logged {
+                at,
+                request: request.clone(),
+                applied,
+                told,
+            });
+        }
+        heard.map(|answered| Reply::new(&answered, at))
+    }
+
+    fn apply(&self, request: &Request, ledger: &mut Ledger) -> Answered {
+        let run = |body| self.0.engine.run(&request.op, body);
+        let (answered, units) = metered(request.body.clone(), run);
+        ledger.charge(&request.op, units);
+        answered
+    }
+}
+
+impl Reply {
+    fn new(answered: &Answered, at: SystemTime) -> Self {
+        let whole = DateTime::from(at).secs();
+        let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
+        let date = date.expect("the years of this world have four digits");
+        Self {
+            status: answered.status,
+            date,
+            body: answered.body.to_string(),
+        }
+    }
+}
+
+impl fmt::Debug for Dynamo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dynamo")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Nothing behind these locks is ever left half done, so one that a panicking test poisoned is still good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

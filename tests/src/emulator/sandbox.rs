@@ -1,0 +1,91 @@
+//! A process tree in namespaces of its own, which leaves nothing behind.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use super::log::Log;
+use super::process::Process;
+use crate::Error;
+
+/// Runs a program where `/opt/extensions` holds one file, or none, until it ends or stdin does. `sh`
+/// is the first process of its process namespace: the kernel lets no other outlive it.
+const SCRIPT: &str = r#"
+    mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
+    if [ -n "$1" ]; then
+        mine="/opt/extensions/${1##*/}"
+        : > "$mine" && mount --bind "$1" "$mine" || exit
+    fi
+    shift
+    exec 3<&0
+    { read -r _ <&3; kill -KILL -1; } &
+    "$@" 3<&- &
+    wait $!
+"#;
+
+/// A running process tree. Dropping it kills every process in it, and waits for that.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    unshare: Child,
+    lifeline: Option<ChildStdin>,
+}
+
+impl Sandbox {
+    /// Starts a command with exactly the given environment variables, and follows what it prints.
+    pub(super) fn start(
+        extension: Option<&Path>,
+        command: &[OsString],
+        variables: &BTreeMap<String, String>,
+        log: &Log,
+    ) -> Result<Self, Error> {
+        let mut unshare = unshare(extension)
+            .args(command)
+            .envs(variables)
+            .spawn()
+            .map_err(|error| Error::new(format!("cannot start `unshare`: {error}")))?;
+        let lifeline = unshare.stdin.take();
+        unshare.stdout.take().into_iter().for_each(|stdout| log.follow(stdout));
+        unshare.stderr.take().into_iter().for_each(|stderr| log.follow(stderr));
+        Ok(Self { unshare, lifeline })
+    }
+
+    /// Whether this machine lets us have a sandbox at all; if not, why.
+    pub(super) fn check() -> Result<(), Error> {
+        let failed = |error| Error::new(format!("cannot start `unshare`: {error}"));
+        let mut child = unshare(None).arg("true").spawn().map_err(failed)?;
+        let lifeline = child.stdin.take();
+        let out = child.wait_with_output().map_err(failed)?;
+        drop(lifeline);
+        let said = String::from_utf8_lossy(&out.stderr);
+        match said.trim() {
+            "" if out.status.success() => Ok(()),
+            why => Err(Error::new(format!("`unshare` gives us no namespaces: {why}"))),
+        }
+    }
+
+    /// The living process in here that runs the program `name`.
+    pub(super) fn process(&self, name: &str) -> Option<Process> {
+        Process::below(self.unshare.id(), name)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        // It cannot fail: nobody else waits for this child.
+        let _ = self.unshare.wait();
+    }
+}
+
+fn unshare(extension: Option<&Path>) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--mount-proc"]);
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["sh", "-c", SCRIPT, "sh"]).arg(extension.unwrap_or(Path::new("")));
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}

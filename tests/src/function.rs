@@ -1,0 +1,71 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A function as it is deployed: its program, its extension, its settings.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Function {
+    pub(crate) program: PathBuf,
+    pub(crate) extension: Option<PathBuf>,
+    pub(crate) timeout: Duration,
+    variables: BTreeMap<String, String>,
+}
+
+impl Function {
+    /// A function whose locks are in `table` of the DynamoDB at `url`.
+    pub fn new(program: &Path, url: &str, table: &str) -> Self {
+        let (program, timeout) = (program.into(), Duration::from_secs(3));
+        let function = Self {
+            program,
+            extension: None,
+            timeout,
+            variables: BTreeMap::new(),
+        };
+        let function = function.variable("AWS_ENDPOINT_URL_DYNAMODB", url);
+        function
+            .variable("LOCKS_TABLE", table)
+            .variable("LOCKS_KEY", "/orderId")
+    }
+
+    /// The extension that it is deployed with. Default: none.
+    pub fn extension(self, program: &Path) -> Self {
+        Self {
+            extension: Some(program.into()),
+            ..self
+        }
+    }
+
+    /// How long it may work on one event. Default: 3 s, as Lambda's own.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// A variable that function and extension see. Default: none but those that this world needs.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// All that its programs see of the world: nothing of our own process environment is in it.
+    pub(crate) fn environment(&self, journal: &Path) -> BTreeMap<String, String> {
+        let platform = PLATFORM.map(|(name, value)| (name.into(), value.into()));
+        let mut variables = BTreeMap::from(platform);
+        variables.insert(
+            "LOCKS_JOURNAL_DIR".into(),
+            journal.to_string_lossy().into_owned(),
+        );
+        variables.extend(self.variables.clone());
+        variables
+    }
+}
+
+const PLATFORM: [(&str, &str); 7] = [
+    ("AWS_ACCESS_KEY_ID", "nobody"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "orders"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_SECRET_ACCESS_KEY", "nothing"),
+];

@@ -1,0 +1,131 @@
+//! Two environments and one table.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use world::Error;
+use world::dynamo::{Dynamo, Fate, Gate, Request, Schema, Wire};
+use world::emulator::{Emulator, Environment, Line};
+use world::lambda::{Answer, Function};
+use world::programs::Programs;
+use world::Error;
+use world::lambda::Function;
+
+use crate::seen::Seen;
+
+pub const KEY: &str = "42";
+const PREFIX: &str = "default";
+const TABLE: &str = "locks";
+
+/// Two environments and one table.
+pub struct Scene {
+    /// Ends within seconds, of itself or by its function's timeout.
+    pub a: Environment,
+    /// Has time enough to wait for all that `a` can go through.
+    pub b: Environment,
+    dynamo: Dynamo,
+    _wire: Wire,
+}
+
+impl Scene {
+    /// Sets the scene, or says why it cannot be played here.
+    pub async fn set() -> Result<Option<Self>, Error> {
+        let Some(emulator) = emulator() else { return Ok(None) };
+        let programs = Programs::build()?;
+        let dynamo = Dynamo::new();
+        dynamo.create_table(&Schema::locks(TABLE))?;
+        dynamo.keep_log();
+        let wire = dynamo.listen().await?;
+        let function = Function::new(&programs.function, &wire.url(), TABLE);
+        let function = function.extension(&programs.extension);
+        let a = emulator.start(&function.clone().timeout(Duration::from_secs(2))).await?;
+        let b = emulator.start(&function.timeout(Duration::from_secs(10))).await?;
+        Ok(Some(Self { a, b, dynamo, _wire: wire }))
+    }
+
+    /// `a` takes the lock and goes on as told; once it works, `b` asks for the lock and waits.
+    pub async fn contend(&self, then: &str) -> Result<(Answer, Answer), Error> {
+        let next = async {
+            self.a.line(begins).await?;
+            self.b.invoke(order(100, "ok")).await
+        };
+        tokio::try_join!(self.a.invoke(order(800, then)), next)
+    }
+
+    /// When the function of `a` died in mid-work.
+    pub async fn death_of_a(&self) -> Result<Duration, Error> {
+        self.a.line(begins).await?;
+        self.a.function()?.death().await
+    }
+
+    /// A gate that is reached by whoever begins to wait.
+    pub fn waits(&self) -> Gate {
+        let gate = Gate::closed();
+        gate.open();
+        let passing = gate.clone();
+        // Only those who wait ever read.
+        self.dynamo.plan(move |request: &Request| match &*request.op {
+            "GetItem" => Fate::delivered().before(&passing),
+            _ => Fate::delivered(),
+        });
+        gate
+    }
+
+    /// Shuts both environments down and judges what is true of every scene: nobody worked beside
+    /// another, fences rose, and nothing is left behind. `death`: when `a`'s function died.
+    pub async fn end(self, death: Option<Duration>) -> Result<Seen, Error> {
+        tokio::try_join!(self.a.shut_down(), self.b.shut_down())?;
+        let row = self.dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
+        assert_eq!(row.get("q"), None, "the queue is empty");
+        for environment in [&self.a, &self.b] {
+            assert_eq!(notes(environment.journal()), 0, "the journal is empty");
+        }
+        Ok(Seen::new([self.a.lines(), self.b.lines()], self.dynamo.log(), death))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a journal is judged by what is in it")]
+fn notes(journal: &Path) -> usize {
+    fs::read_dir(journal).map(Iterator::count).unwrap_or_default()
+}
+
+/// An event for `orders`.
+pub fn order(work_ms: u64, then: &str) -> Value {
+    json!({ "orderId": KEY, "workMs": work_ms, "then": then })
+}
+
+/// The fence that a handler answered with.
+pub fn fence(answer: &Answer) -> Option<u64> {
+    match answer {
+        Answer::Response(response) => response["fence"].as_u64(),
+        _ => None,
+    }
+}
+
+/// True for the line that says where a handler's work begins.
+pub fn begins(line: &Line) -> bool {
+    line.message() == Some("work begins")
+}
+
+/// Writes a line past the test harness, which shows what a test prints only if it fails.
+pub fn say(line: &str) {
+    // Who cannot be told anything cannot be told that either.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn emulator() -> Option<&'static Emulator> {
+    static FOUND: OnceLock<Option<Emulator>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| match Emulator::find() {
+        Ok(emulator) => Some(emulator),
+        Err(why) if Emulator::is_required() => panic!("CI runs all tests, but {why}"),
+        Err(why) => {
+            say(&format!("SKIPPED: {why}"));
+            None
+        }
+    });
+    found.as_ref()
+}

@@ -1,0 +1,107 @@
+//! What was seen of a scene that has ended.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use world::dynamo::Logged;
+use world::emulator::Line;
+use world::history::{Work, violations};
+
+use crate::scene::{begins, say};
+
+/// What was seen of a scene that has ended.
+pub struct Seen {
+    works: Vec<Work>,
+    swept: Vec<Swept>,
+    log: Vec<Logged>,
+}
+
+/// An entry that an extension gave back.
+#[derive(Debug)]
+struct Swept {
+    fence: u64,
+    how: String,
+}
+
+impl Seen {
+    /// Puts together what `a` and `b` printed, and what the table was asked. Work of `a` that has no
+    /// end of its own ended with the `death` of its function.
+    pub fn new([a, b]: [Vec<Line>; 2], log: Vec<Logged>, death: Option<Duration>) -> Self {
+        let mut works = [works("a", &a, death), works("b", &b, None)].concat();
+        works.sort_by_key(|work| work.begin);
+        assert_eq!(violations(&works), [], "nobody works beside another, and fences rise");
+        let swept = a.iter().chain(&b).filter_map(Swept::read).collect();
+        Self { works, swept, log }
+    }
+
+    /// The first lock was given back by the layer: the extensions found nothing to do.
+    pub fn given_back_by_the_layer(&self, scene: &str) {
+        assert!(self.swept.is_empty(), "{:?}", self.swept);
+        let first = &self.works[0];
+        self.report(scene, "layer", first.fence.expect("a lock has a fence"), first.end);
+    }
+
+    /// The first lock was given back by the extension, and it was all that an extension did.
+    pub fn given_back_by_the_extension(&self, scene: &str) {
+        let [Swept { fence, how }] = &*self.swept else { panic!("{:?}", self.swept) };
+        assert_eq!(Some(*fence), self.works[0].fence);
+        self.report(scene, &format!("extension: {how}"), *fence, self.works[0].end);
+    }
+
+    /// The entry of a waiter that died left the queue while the first lock was still held.
+    pub fn left_the_queue(&self, scene: &str, death: Duration) {
+        let [Swept { fence, how }] = &*self.swept else { panic!("{:?}", self.swept) };
+        assert!(self.left(*fence) < self.works[0].end, "the holder has not been waited for");
+        self.report(scene, &format!("extension: {how}"), *fence, death);
+    }
+
+    fn report(&self, scene: &str, who: &str, fence: u64, since: Duration) {
+        let back = self.left(fence).saturating_sub(since).as_millis();
+        let next = self.works[1].begin.saturating_sub(since).as_millis();
+        say(&format!("{scene:<16} given back by the {who:<20} after {back:>4} ms; next {next:>4} ms"));
+    }
+
+    /// When an entry left the queue, by the table's own log.
+    fn left(&self, fence: u64) -> Duration {
+        let stamp = format!("{fence:016}");
+        let queued = |logged: &&Logged| queue(logged).iter().any(|entry| entry.starts_with(&stamp));
+        let writes = self.log.iter().filter(|logged| logged.request.op.as_ref() == "UpdateItem");
+        let applied = writes.filter(|logged| matches!(logged.applied, Some((200, _))));
+        let left = applied.skip_while(|logged| !queued(logged)).find(|logged| !queued(logged));
+        let at = left.expect("every entry leaves the queue").at;
+        at.duration_since(SystemTime::UNIX_EPOCH).expect("the log is kept in our days")
+    }
+}
+
+impl Swept {
+    fn read(line: &Line) -> Option<Self> {
+        line.message().filter(|message| *message == "entry given back")?;
+        let how = line.field("how")?.as_str()?.to_owned();
+        Some(Self { fence: line.field("fence")?.as_u64()?, how })
+    }
+}
+
+/// The entries in a row after a write.
+fn queue(logged: &Logged) -> Vec<&str> {
+    let row = logged.applied.as_ref().map(|(_, answer)| &answer["Attributes"]);
+    let entries = row.and_then(|row| row["q"]["SS"].as_array());
+    entries.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// The works of one environment, by its handlers' own lines.
+fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
+    let begun = lines.iter().filter(|line| begins(line));
+    let work = |line: &Line| {
+        let fence = line.field("fence").and_then(Value::as_u64);
+        let ends = |end: &&Line| end.message() == Some("work ends") && end.field("fence") == line.field("fence");
+        let end = lines.iter().find(ends).and_then(Line::written).or(death);
+        Work {
+            key: line.field("order_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            fence,
+            begin: line.written().expect("a handler's lines are dated"),
+            end: end.expect("what did not end has died"),
+            who: who.to_owned(),
+        }
+    };
+    begun.map(work).collect()
+}
