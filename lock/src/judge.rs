@@ -12,7 +12,7 @@ use crate::time::{Expiry, Micros, Moment, Tick};
 
 /// How long the holder and its anchor have stood unchanged before our eyes.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Watch {
+pub(crate) struct Watch {
     head: Option<Entry>,
     anchor: Option<Micros>,
     since: Tick,
@@ -20,7 +20,7 @@ pub struct Watch {
 
 impl Watch {
     /// Takes note of a row that was seen at a tick, after its answer had come.
-    pub fn see(&mut self, row: &Row, tick: Tick) {
+    pub(crate) fn see(&mut self, row: &Row, tick: Tick) {
         if self.head.as_ref() != row.holder() || self.anchor != row.anchor {
             let head = row.holder().cloned();
             *self = Self { head, anchor: row.anchor, since: tick };

@@ -43,7 +43,7 @@ mod row;
 mod write;
 mod terms;
 mod judge;
-mod protocol;
+pub mod protocol;
 mod wait;
 mod error;
 mod table;

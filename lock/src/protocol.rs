@@ -15,14 +15,17 @@
 
 mod moves;
 
+pub use crate::entry::{Entry, Fields, Nonce, Owner, Stamp};
+pub use crate::row::Row;
+pub use crate::terms::{
+    Action, Answer, Ending, Event, GivenBack, Patience, Pause, Refusal, Terms, Why,
+};
+pub use crate::time::{Micros, Moment, Now, Tick};
+pub use crate::write::{Departure, Write};
+
 use std::time::Duration;
 
-use crate::entry::{Entry, Stamp};
 use crate::judge::{self, Watch};
-use crate::row::Row;
-use crate::terms::{Action, Answer, Ending, Event, GivenBack, Patience, Refusal, Terms, Why};
-use crate::time::{Moment, Tick};
-use crate::write::Write;
 
 /// How many reads may miss our entry before we stop believing that they are only stale.
 const BLIND_LOOKS: u32 = 8;

@@ -23,7 +23,7 @@ pub struct Row {
 
 /// How long after its deadline an entry's owner may still be on its way out: the time that the platform gives
 /// to an environment it ends.
-pub const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
+pub(crate) const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
 impl Row {
     /// Who holds the lock.

@@ -115,12 +115,12 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
         loop {
             let next = match this.step.as_mut().project() {
                 StepProjection::Acquire { taken, call } => match ready!(taken.as_mut().poll(cx)) {
-                    Ok(hold) => start(hold, call.take(), *this.deadline),
+                    Ok(hold) => Step::start(hold, call.take(), *this.deadline),
                     Err(failure) => return Poll::Ready(Err(Failure::Lock(failure))),
                 },
                 StepProjection::Work { work, hold } => {
-                    let outcome = ready!(poll_work(work, hold.as_mut(), cx));
-                    release(hold.take(), outcome, *this.deadline)
+                    let outcome = ready!(Step::<S, R>::poll_work(work, hold.as_mut(), cx));
+                    Step::release(hold.take(), outcome, *this.deadline)
                 }
                 StepProjection::Release { released, outcome } => {
                     ready!(released.as_mut().poll(cx));
@@ -133,6 +133,47 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
             // This drops what the step before held, the handler's future among it.
             this.step.set(next);
         }
+    }
+}
+
+impl<S: Service<R>, R> Step<S, R> {
+    /// The lock is held: calls the handler.
+    fn start(hold: Hold, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
+        let (mut service, request) = call.expect("the lock is acquired once");
+        let called = || hold.current.scope(|| service.call(request));
+        match catch_unwind(AssertUnwindSafe(called)) {
+            Ok(work) => Self::Work { work, hold: Some(hold) },
+            Err(panic) => Self::release(Some(hold), Err(panic), deadline),
+        }
+    }
+
+    fn poll_work(
+        work: Pin<&mut S::Future>,
+        hold: Option<&mut Hold>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<S, R>> {
+        let hold = hold.expect("the lock is held while the handler works");
+        if hold.lease.is_over() {
+            let lost = LockFailure::lost(hold.current.key());
+            return Poll::Ready(Ok(Err(Failure::Lock(lost))));
+        }
+        if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
+            return Poll::Ready(Ok(Err(Failure::Lock(failure))));
+        }
+        let polled = || hold.current.scope(|| work.poll(cx));
+        match catch_unwind(AssertUnwindSafe(polled)) {
+            Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+
+    fn release(
+        hold: Option<Hold>,
+        outcome: Outcome<S, R>,
+        deadline: Option<Deadline>,
+    ) -> Self {
+        let held = hold.expect("the lock is released once").held;
+        Self::Release { released: Box::pin(give_up(held, deadline)), outcome: Some(outcome) }
     }
 }
 
@@ -172,48 +213,6 @@ async fn give_up(held: Held, deadline: Option<Deadline>) {
     if let Err(error) = held.release_within(Deadline::for_release(deadline)).await {
         tracing::error!(%key, fence, %error, "the lock was not released");
     }
-}
-
-fn start<S: Service<R>, R>(
-    hold: Hold,
-    call: Option<(S, R)>,
-    deadline: Option<Deadline>,
-) -> Step<S, R> {
-    let (mut service, request) = call.expect("the lock is acquired once");
-    let called = || hold.current.scope(|| service.call(request));
-    match catch_unwind(AssertUnwindSafe(called)) {
-        Ok(work) => Step::Work { work, hold: Some(hold) },
-        Err(panic) => release(Some(hold), Err(panic), deadline),
-    }
-}
-
-fn poll_work<S: Service<R>, R>(
-    work: Pin<&mut S::Future>,
-    hold: Option<&mut Hold>,
-    cx: &mut Context<'_>,
-) -> Poll<Outcome<S, R>> {
-    let hold = hold.expect("the lock is held while the handler works");
-    if hold.lease.is_over() {
-        let lost = LockFailure::lost(hold.current.key());
-        return Poll::Ready(Ok(Err(Failure::Lock(lost))));
-    }
-    if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
-        return Poll::Ready(Ok(Err(Failure::Lock(failure))));
-    }
-    let polled = || hold.current.scope(|| work.poll(cx));
-    match catch_unwind(AssertUnwindSafe(polled)) {
-        Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
-        Err(panic) => Poll::Ready(Err(panic)),
-    }
-}
-
-fn release<S: Service<R>, R>(
-    hold: Option<Hold>,
-    outcome: Outcome<S, R>,
-    deadline: Option<Deadline>,
-) -> Step<S, R> {
-    let held = hold.expect("the lock is released once").held;
-    Step::Release { released: Box::pin(give_up(held, deadline)), outcome: Some(outcome) }
 }
 
 impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {

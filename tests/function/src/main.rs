@@ -81,7 +81,7 @@ async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(filter()).init();
+    tracing_subscriber::fmt().json().init();
     let locked = ServiceBuilder::new().layer(LockLayer::from_env());
     lambda_runtime::run(locked.service(service_fn(handler))).await
 }

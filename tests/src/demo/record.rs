@@ -77,6 +77,12 @@ impl Record {
         self.invocations().into_iter().filter_map(Invocation::work).collect()
     }
 
+    /// Who worked on an order at a time.
+    pub(super) fn holder(&self, order: &str, at: Duration) -> Option<String> {
+        let then = |work: &Work| work.key == order && work.begin <= at && at < work.end;
+        self.works().into_iter().find(then).map(|work| work.who)
+    }
+
     /// What an environment did at a time.
     pub(super) fn status(&self, environment: &str, at: Duration) -> Status {
         let here = |sent: &Invocation| &*sent.environment == environment && sent.sent <= at;

@@ -13,7 +13,7 @@ use world::{Clock, Error};
 use super::lines;
 use super::moment::{Event, Moment};
 use super::options::{Layer, Options};
-use super::record::Record;
+use super::record::{Record, Status};
 
 const ENVIRONMENTS: [&str; 4] = ["A", "B", "C", "D"];
 const TABLE: &str = "locks-demo";
@@ -74,10 +74,12 @@ impl Stage {
         self.record.borrow().clone()
     }
 
-    /// Waits until the record shows what is wanted.
-    pub(super) async fn until(&self, wanted: impl FnMut(&Record) -> bool) {
+    /// Waits until an environment's work has begun, or can begin no more.
+    pub(super) async fn at_work(&self, name: &'static str) {
+        let before = |status| matches!(status, Status::Starts | Status::Waits(_));
+        let begun = |record: &Record| !before(record.status(name, Duration::MAX));
         // An error would say that the sender is gone, and it is here.
-        let _ = self.record.subscribe().wait_for(wanted).await;
+        let _ = self.record.subscribe().wait_for(begun).await;
     }
 
     fn add(&self, name: &'static str, event: Event) {

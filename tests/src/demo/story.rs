@@ -7,14 +7,13 @@ use tokio::time::sleep;
 
 use super::stage::Stage;
 
-/// Plays it from the first event to the last process's end.
+/// Plays it from the first event to the last answer.
 pub(crate) async fn play(stage: &Stage) {
     contention(stage).await;
     death(stage).await;
-    stage.shut_down().await;
 }
 
-/// Three events for order 42; meanwhile an event for order 41, and the same event once more, as
+/// Two events for order 42; meanwhile an event for order 41, and the same event once more, as
 /// every queue delivers some of them.
 async fn contention(stage: &Stage) {
     join!(

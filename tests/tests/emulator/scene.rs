@@ -12,8 +12,6 @@ use world::dynamo::{Dynamo, Fate, Gate, Request, Schema, Wire};
 use world::emulator::{Emulator, Environment, Line};
 use world::lambda::{Answer, Function};
 use world::programs::Programs;
-use world::Error;
-use world::lambda::Function;
 
 use crate::seen::Seen;
 

@@ -1,0 +1,60 @@
+//! The extension's life: registered, asleep, told to shut down.
+//!
+//! It asks for SHUTDOWN only, so invocations never wait for it. Once registered it exits after SHUTDOWN
+//! and for no other reason: the platform takes any other exit for a crash, and fails the invocation.
+
+use std::future::pending;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_extension::{Error, Extension, LambdaEvent, NextEvent, service_fn};
+
+use crate::sweep;
+
+/// How long the sweep of leftovers may take at the start: the function's own start waits for it.
+pub(crate) const START: Duration = Duration::from_secs(1);
+
+/// What the platform gives at SHUTDOWN; some emulators send no deadline.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// The time to exit in.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// Registered, and not yet asleep.
+pub(crate) struct Registered<R>(R);
+
+pub(crate) async fn register() -> Result<Registered<impl Future<Output = Result<(), Error>>>, Error>
+{
+    let extension = Extension::new()
+        .with_events(&["SHUTDOWN"])
+        .with_events_processor(service_fn(on_event))
+        .register()
+        .await?;
+    Ok(Registered(extension.run()))
+}
+
+impl<R: Future<Output = Result<(), Error>>> Registered<R> {
+    /// Sleeps until SHUTDOWN.
+    pub(crate) async fn live(self) -> ExitCode {
+        if let Err(error) = self.0.await {
+            tracing::error!(%error, "SHUTDOWN will not be heard; locks of the dead end with their lease");
+        }
+        pending().await
+    }
+}
+
+async fn on_event(event: LambdaEvent) -> Result<(), Error> {
+    if let NextEvent::Shutdown(shutdown) = event.next {
+        sweep::within(budget(shutdown.deadline_ms)).await;
+        // The runtime would ask for the next event, and the platform wait for our exit.
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods)]
+fn budget(deadline_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_millis(deadline_ms).checked_sub(now);
+    left.filter(|&left| left <= BUDGET * 5).unwrap_or(BUDGET).saturating_sub(MARGIN)
+}

@@ -1,0 +1,93 @@
+//! The sweep: giving back what the journal lists and no living process owns.
+//!
+//! Everything is given back in parallel and on its own: one lock that cannot be given back keeps none of
+//! the others.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dynamodb_locks::{Error, GivenBack, Locks, Note, Settings, Vars};
+use tokio::task::JoinSet;
+
+/// How many locks are given back at a time: more would only stand in each other's way.
+const AT_ONCE: usize = 64;
+
+/// Sweeps, and goes on for at most this long. Whatever goes wrong is logged: a lock that is not given back
+/// ends with its lease.
+pub(crate) async fn within(time: Duration) {
+    if let Err(error) = sweep(time).await {
+        tracing::error!(%error, "the journal was not swept; locks of the dead end with their lease");
+    }
+}
+
+async fn sweep(time: Duration) -> Result<(), Error> {
+    let settings = Settings::from_vars(&Vars::from_env())?;
+    let mut connections = Connections::new(Locks::new(settings.clone())?, settings);
+    let mut tasks = JoinSet::new();
+    for (path, note) in connections.left_behind() {
+        if tasks.len() >= AT_ONCE {
+            tasks.join_next().await;
+        }
+        match connections.to(&note) {
+            Ok(locks) => {
+                tasks.spawn(async move { tell(&note, locks.give_back(&note, path, time).await) });
+            }
+            Err(error) => tell(&note, Err(error)),
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// One connection for each region that a note names; made when it is needed, because those of before a
+/// freeze are dead.
+struct Connections {
+    here: Locks,
+    settings: Settings,
+    elsewhere: HashMap<String, Locks>,
+}
+
+impl Connections {
+    fn new(here: Locks, settings: Settings) -> Self {
+        Self { here, settings, elsewhere: HashMap::new() }
+    }
+
+    fn left_behind(&self) -> Vec<(PathBuf, Note)> {
+        let Some(journal) = self.here.journal() else { return Vec::new() };
+        let found = journal.read().unwrap_or_else(|error| {
+            tracing::error!(%error, "the journal's folder cannot be listed");
+            Vec::new()
+        });
+        let readable = |found: dynamodb_locks::Found| match found.note {
+            Ok(note) => Some((found.path, note)),
+            Err(error) => {
+                let note = found.path.display();
+                tracing::error!(
+                    %note, %error, "a note cannot be read; delete it, its lock ends with its lease"
+                );
+                None
+            }
+        };
+        found.into_iter().filter_map(readable).collect()
+    }
+
+    fn to(&mut self, note: &Note) -> Result<Locks, Error> {
+        let Some(region) = note.region() else { return Ok(self.here.clone()) };
+        if !self.elsewhere.contains_key(region) {
+            let locks = Locks::new(self.settings.clone().region(region))?;
+            self.elsewhere.insert(region.to_owned(), locks);
+        }
+        Ok(self.elsewhere[region].clone())
+    }
+}
+
+fn tell(note: &Note, given: Result<GivenBack, Error>) {
+    let (key, fence) = (note.key(), note.fence());
+    match given {
+        Ok(GivenBack::Abandoned) => tracing::info!(key, fence, how = "abandoned", "entry given back"),
+        Ok(GivenBack::Voided) => tracing::info!(key, fence, how = "voided", "entry given back"),
+        Ok(_) => tracing::info!(key, fence, how = "gone", "entry given back"),
+        Err(error) => tracing::error!(key, fence, %error, "entry not given back"),
+    }
+}
