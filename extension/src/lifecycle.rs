@@ -3,6 +3,11 @@
 //! It asks for SHUTDOWN only, so invocations never wait for it. Once registered it exits after SHUTDOWN
 //! and for no other reason: the platform takes any other exit for a crash, and fails the invocation.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that reads a clock"
+)]
+
 use std::future::pending;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -52,9 +57,12 @@ async fn on_event(event: LambdaEvent) -> Result<(), Error> {
     Ok(())
 }
 
-#[allow(clippy::disallowed_methods)]
 fn budget(deadline_ms: u64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).checked_sub(now);
-    left.filter(|&left| left <= BUDGET * 5).unwrap_or(BUDGET).saturating_sub(MARGIN)
+    left.filter(|&left| left <= BUDGET * 5)
+        .unwrap_or(BUDGET)
+        .saturating_sub(MARGIN)
 }

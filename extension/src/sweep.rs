@@ -50,11 +50,17 @@ struct Connections {
 
 impl Connections {
     fn new(here: Locks, settings: Settings) -> Self {
-        Self { here, settings, elsewhere: HashMap::new() }
+        Self {
+            here,
+            settings,
+            elsewhere: HashMap::new(),
+        }
     }
 
     fn left_behind(&self) -> Vec<(PathBuf, Note)> {
-        let Some(journal) = self.here.journal() else { return Vec::new() };
+        let Some(journal) = self.here.journal() else {
+            return Vec::new();
+        };
         let found = journal.read().unwrap_or_else(|error| {
             tracing::error!(%error, "the journal's folder cannot be listed");
             Vec::new()
@@ -73,7 +79,9 @@ impl Connections {
     }
 
     fn to(&mut self, note: &Note) -> Result<Locks, Error> {
-        let Some(region) = note.region() else { return Ok(self.here.clone()) };
+        let Some(region) = note.region() else {
+            return Ok(self.here.clone());
+        };
         if !self.elsewhere.contains_key(region) {
             let locks = Locks::new(self.settings.clone().region(region))?;
             self.elsewhere.insert(region.to_owned(), locks);
@@ -85,7 +93,9 @@ impl Connections {
 fn tell(note: &Note, given: Result<GivenBack, Error>) {
     let (key, fence) = (note.key(), note.fence());
     match given {
-        Ok(GivenBack::Abandoned) => tracing::info!(key, fence, how = "abandoned", "entry given back"),
+        Ok(GivenBack::Abandoned) => {
+            tracing::info!(key, fence, how = "abandoned", "entry given back")
+        }
         Ok(GivenBack::Voided) => tracing::info!(key, fence, how = "voided", "entry given back"),
         Ok(_) => tracing::info!(key, fence, how = "gone", "entry given back"),
         Err(error) => tracing::error!(key, fence, %error, "entry not given back"),

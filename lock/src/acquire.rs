@@ -24,13 +24,19 @@ pub struct Limits {
 impl Limits {
     /// Waits at most this long for its turn; zero asks once and does not wait.
     pub fn wait(wait: Duration) -> Self {
-        Self { wait, deadline: None }
+        Self {
+            wait,
+            deadline: None,
+        }
     }
 
     /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
-        Self { deadline: Some(deadline), ..self }
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
     }
 }
 
@@ -40,11 +46,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(1);
 /// How long getting out of the queue may take.
 const LEAVING: Duration = Duration::from_secs(1);
 
-pub(crate) async fn acquire(
-    shared: &Arc<Shared>,
-    key: Key,
-    limits: Limits,
-) -> Result<Held, Error> {
+pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
@@ -67,7 +69,15 @@ pub(crate) async fn acquire(
         }
         Ok(Stop::Bound) => {
             let leaving = at(shared.clock.tick() + LEAVING);
-            Err(get_out(drive, trail, Bound { wait: leaving, send: leaving }).await)
+            Err(get_out(
+                drive,
+                trail,
+                Bound {
+                    wait: leaving,
+                    send: leaving,
+                },
+            )
+            .await)
         }
         Err(failure) => {
             // This copy was turned away; only an earlier one can have left something behind.
@@ -86,7 +96,9 @@ async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
     if matches!(left, Ok(Stop::Over(_))) {
         trail.settle();
     }
-    let failure = trouble.or(drive.trouble.take()).or_else(|| left.as_ref().err().cloned());
+    let failure = trouble
+        .or(drive.trouble.take())
+        .or_else(|| left.as_ref().err().cloned());
     match (failure, left) {
         (Some(failure), _) => drive.table.explain(&drive.key, "take", failure),
         (None, Ok(Stop::Over(ending))) => ended(&drive, &ending),

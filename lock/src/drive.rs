@@ -55,12 +55,7 @@ pub(crate) enum Stop {
 }
 
 impl Drive {
-    pub(crate) fn new(
-        shared: &Shared,
-        table: Table,
-        key: Key,
-        acquisition: Acquisition,
-    ) -> Self {
+    pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
         Self {
             table,
             key,
@@ -139,13 +134,18 @@ impl Drive {
         }
         let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
         // However late it is, a request that is sent at all gets time for an answer.
-        let until = bound.send.min(self.clock.after(patience)).max(self.clock.after(LEAST_ATTEMPT));
+        let until = bound
+            .send
+            .min(self.clock.after(patience))
+            .max(self.clock.after(LEAST_ATTEMPT));
         (self.clock.tick(), until)
     }
 
     fn received<T>(&mut self, sent: Tick, reply: Option<Reply<T>>) -> Result<T, Failure> {
         let received = self.clock.tick();
-        let Some(reply) = reply else { return Err(Failure::too_slow(received.since(sent))) };
+        let Some(reply) = reply else {
+            return Err(Failure::too_slow(received.since(sent)));
+        };
         if let Some(date) = reply.date {
             self.clock.witness(sent, received, date);
         }
@@ -156,7 +156,9 @@ impl Drive {
 
     /// Keeps a passing failure in mind, and tells what it means; fails with one that is not.
     fn endure(&mut self, failure: Failure) -> Result<Answer, Failure> {
-        let Some(answer) = failure.answer() else { return Err(failure) };
+        let Some(answer) = failure.answer() else {
+            return Err(failure);
+        };
         self.unanswered += 1;
         self.trouble = Some(failure);
         Ok(answer)

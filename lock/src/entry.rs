@@ -87,7 +87,11 @@ impl Owner {
         let mut kept = String::new();
         for byte in label.bytes() {
             let plain = byte.is_ascii_graphic() && byte != b'%';
-            let piece = if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+            let piece = if plain {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            };
             if kept.len() + piece.len() > Self::MAX_BYTES {
                 break;
             }
@@ -165,18 +169,32 @@ impl FromStr for Fields {
         let mut words = text.split(' ');
         let mut word = || words.next().ok_or(());
         let stamp = word().and_then(stamp)?;
-        let own = word()?.parse::<i64>().map_err(drop)?.checked_mul(1000).ok_or(())?;
+        let own = word()?
+            .parse::<i64>()
+            .map_err(drop)?
+            .checked_mul(1000)
+            .ok_or(())?;
         let own = Micros(stamp.0.checked_add_signed(own).ok_or(())?);
         let lease = Duration::from_millis(word()?.parse::<u32>().map_err(drop)?.into());
         let deadline = match word()? {
             "-" => None,
-            seconds => Some(own + Duration::from_secs(seconds.parse::<u32>().map_err(drop)?.into())),
+            seconds => {
+                Some(own + Duration::from_secs(seconds.parse::<u32>().map_err(drop)?.into()))
+            }
         };
         let expiry = word().and_then(expiry)?;
         let nonce = word()?.parse()?;
         let owner = Owner(words.next().unwrap_or_default().to_owned());
         match words.next() {
-            None => Ok(Self { stamp, own, lease, deadline, expiry, nonce, owner }),
+            None => Ok(Self {
+                stamp,
+                own,
+                lease,
+                deadline,
+                expiry,
+                nonce,
+                owner,
+            }),
             Some(_) => Err(()),
         }
     }
@@ -184,7 +202,11 @@ impl FromStr for Fields {
 
 fn stamp(word: &str) -> Result<Stamp, ()> {
     let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { word.parse().map(Stamp).map_err(drop) } else { Err(()) }
+    if digits {
+        word.parse().map(Stamp).map_err(drop)
+    } else {
+        Err(())
+    }
 }
 
 fn letter(expiry: Expiry) -> char {
@@ -221,7 +243,10 @@ impl FromStr for Nonce {
             return Err(());
         }
         text.bytes().try_fold(Self(0), |nonce, byte| {
-            let digit = Self::ALPHABET.iter().position(|&known| known == byte).ok_or(())?;
+            let digit = Self::ALPHABET
+                .iter()
+                .position(|&known| known == byte)
+                .ok_or(())?;
             Ok(Self(nonce.0 << 5 | digit as u64))
         })
     }

@@ -55,7 +55,13 @@ pub(crate) enum Kind {
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, until: None, retry_after: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            until: None,
+            retry_after: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
@@ -66,7 +72,10 @@ impl Error {
     pub(crate) fn refused(key: &Key, refusal: &Refusal, now: Now) -> Self {
         let (kind, what) = match refusal.why {
             Why::Busy => (Kind::Busy, "is held"),
-            Why::TimedOut => (Kind::TimedOut, "was not free before the wait ended: it is held"),
+            Why::TimedOut => (
+                Kind::TimedOut,
+                "was not free before the wait ended: it is held",
+            ),
             Why::Full => (Kind::Full, "has a full queue: it is held"),
             Why::Mismatch => return Self::mismatch(key),
             Why::Exhausted => return Self::exhausted(key),
@@ -184,7 +193,10 @@ impl Error {
 }
 
 fn owner_of(holder: &Entry) -> String {
-    match holder.fields().map(|fields| (fields.owner.as_str(), fields.stamp.0)) {
+    match holder
+        .fields()
+        .map(|fields| (fields.owner.as_str(), fields.stamp.0))
+    {
         Some(("", stamp)) => format!(" with fence {stamp}"),
         Some((owner, stamp)) => format!(" by {owner} with fence {stamp}"),
         None => " by an entry that cannot be read".to_owned(),
@@ -194,7 +206,12 @@ fn owner_of(holder: &Entry) -> String {
 /// The time of day, in UTC.
 fn clock(at: Micros) -> String {
     let (second, milli) = (at.0 / 1_000_000 % 86_400, at.0 / 1000 % 1000);
-    format!("{:02}:{:02}:{:02}.{milli:03}Z", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{:02}:{:02}:{:02}.{milli:03}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 impl From<InvalidKey> for Error {
@@ -213,7 +230,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         let mut debug = f.debug_struct("Error");
-        debug.field("kind", &inner.kind).field("message", &inner.message);
+        debug
+            .field("kind", &inner.kind)
+            .field("message", &inner.message);
         if let Some(source) = &inner.source {
             debug.field("source", source);
         }

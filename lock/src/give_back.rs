@@ -49,7 +49,10 @@ pub(crate) async fn entry(
     bound: Bound,
 ) -> Result<GivenBack, Error> {
     let Some(stamp) = entry.stamp() else {
-        return Err(Error::new(Kind::Configuration, format!("entry `{entry}` cannot be read")));
+        return Err(Error::new(
+            Kind::Configuration,
+            format!("entry `{entry}` cannot be read"),
+        ));
     };
     let mut trail = shared.trail(&key, &table);
     trail.adopt(entry.clone(), note);
@@ -66,7 +69,10 @@ pub(crate) async fn entry(
         }
         Ok(_) => match drive.trouble.take() {
             Some(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
-            None => Err(Error::new(Kind::Unknown, "the time to give the lock back is over")),
+            None => Err(Error::new(
+                Kind::Unknown,
+                "the time to give the lock back is over",
+            )),
         },
         Err(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
     }

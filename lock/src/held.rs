@@ -64,8 +64,17 @@ impl Held {
         let (tell, state) = watch::channel(State { ends, lost: false });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(keep(drive, tell, period, stopped));
-        let keeper = Keeper { stop: Some(stop), task };
-        Self { key, fence, lease: Lease { state, clock }, keeper, trail }
+        let keeper = Keeper {
+            stop: Some(stop),
+            task,
+        };
+        Self {
+            key,
+            fence,
+            lease: Lease { state, clock },
+            keeper,
+            trail,
+        }
     }
 
     /// The lock's name.
@@ -107,8 +116,14 @@ impl Held {
         let Some(mut drive) = self.keeper.stop().await else {
             return Err(unknown(&self.key, "its beats failed"));
         };
-        let bound = Bound { wait: until, send: until };
-        match drive.run(Event::Release, bound, Some(&mut self.trail)).await {
+        let bound = Bound {
+            wait: until,
+            send: until,
+        };
+        match drive
+            .run(Event::Release, bound, Some(&mut self.trail))
+            .await
+        {
             Ok(Stop::Over(ending)) => {
                 self.trail.settle();
                 match ending {
@@ -193,7 +208,16 @@ async fn beat(drive: &mut Drive, ends: Tick, period: Option<Duration>) -> Option
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
-        drive.run(Event::Beat, Bound { wait: end, send: end }, None).await
+        drive
+            .run(
+                Event::Beat,
+                Bound {
+                    wait: end,
+                    send: end,
+                },
+                None,
+            )
+            .await
     };
     tokio::select! {
         beaten = beaten => match beaten {

@@ -4,6 +4,11 @@
 //! whatever dies in between leaves a note, and the sweep knows what to give back. The only file that
 //! touches the file system.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that touches the file system"
+)]
+
 mod process;
 
 use std::io::{self, Write as _};
@@ -83,7 +88,9 @@ impl Journal {
     pub(crate) fn note(&self, note: &Note) -> io::Result<PathBuf> {
         let entry = Entry::read(note.entry.as_str());
         let fields = entry.fields().ok_or(io::ErrorKind::InvalidData)?;
-        let path = self.dir.join(format!("{}-{}", fields.stamp.0, fields.nonce));
+        let path = self
+            .dir
+            .join(format!("{}-{}", fields.stamp.0, fields.nonce));
         let unfinished = path.with_extension(UNFINISHED);
         write_new(&unfinished, &serde_json::to_vec(note)?)
             .and_then(|()| rename(&unfinished, &path))
@@ -110,7 +117,10 @@ impl Journal {
     ///
     /// When the folder cannot be listed.
     pub fn read(&self) -> io::Result<Vec<Found>> {
-        let found = list(&self.dir)?.into_iter().map(|path| Found { note: read(&path), path });
+        let found = list(&self.dir)?.into_iter().map(|path| Found {
+            note: read(&path),
+            path,
+        });
         Ok(found.filter(Found::is_left_behind).collect())
     }
 }
@@ -135,7 +145,9 @@ impl Note {
     /// The number that orders its entry, and fences what its owner did.
     #[must_use]
     pub fn fence(&self) -> Option<u64> {
-        Entry::read(self.entry.as_str()).stamp().map(|stamp| stamp.0)
+        Entry::read(self.entry.as_str())
+            .stamp()
+            .map(|stamp| stamp.0)
     }
 
     /// The table's region, if the writer knew it.
@@ -148,12 +160,17 @@ impl Note {
 /// What a note is called until it is whole.
 const UNFINISHED: &str = "unfinished";
 
-#[allow(clippy::disallowed_methods)]
 fn prepare(dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its name is empty"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "its name is empty",
+        ));
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
     let found = std::fs::symlink_metadata(dir)?;
     let probe = dir.join(format!("{}.{UNFINISHED}", std::process::id()));
     drop(remove(&probe));
@@ -168,36 +185,40 @@ fn prepare(dir: &Path) -> io::Result<()> {
     }
 }
 
-#[allow(clippy::disallowed_methods)]
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     // `create_new` follows no link and takes over no file that somebody else put there.
-    options.write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(bytes)
 }
 
-#[allow(clippy::disallowed_methods)]
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
-#[allow(clippy::disallowed_methods)]
 fn remove(path: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
-#[allow(clippy::disallowed_methods)]
 fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let paths = std::fs::read_dir(dir)?.take(MOST_NOTES).map(|found| found.map(|file| file.path()));
+    let paths = std::fs::read_dir(dir)?
+        .take(MOST_NOTES)
+        .map(|found| found.map(|file| file.path()));
     let paths: Vec<_> = paths.collect::<Result<_, _>>()?;
     let whole = |path: &PathBuf| path.extension().is_none();
     Ok(paths.into_iter().filter(whole).collect())
 }
 
-#[allow(clippy::disallowed_methods)]
 fn read(path: &Path) -> io::Result<Note> {
     let found = std::fs::symlink_metadata(path)?;
     if !found.is_file() || found.len() > MOST_BYTES {
-        return Err(io::Error::other("it is not a note: not a plain file, or too large"));
+        return Err(io::Error::other(
+            "it is not a note: not a plain file, or too large",
+        ));
     }
     let note: Note = serde_json::from_slice(&std::fs::read(path)?)?;
     match note.fence() {

@@ -23,7 +23,11 @@ impl Watch {
     pub(crate) fn see(&mut self, row: &Row, tick: Tick) {
         if self.head.as_ref() != row.holder() || self.anchor != row.anchor {
             let head = row.holder().cloned();
-            *self = Self { head, anchor: row.anchor, since: tick };
+            *self = Self {
+                head,
+                anchor: row.anchor,
+                since: tick,
+            };
         }
     }
 }
@@ -37,13 +41,24 @@ pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) ->
 }
 
 /// In how long the holder will be dead to the one with this rank: zero if it is, none if never.
-pub(crate) fn dead_in(terms: &Terms, row: &Row, watch: &Watch, rank: usize, at: Moment) -> Option<Duration> {
+pub(crate) fn dead_in(
+    terms: &Terms,
+    row: &Row,
+    watch: &Watch,
+    rank: usize,
+    at: Moment,
+) -> Option<Duration> {
     let holder = row.holder()?.fields()?;
     let stagger = STAGGER * u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
     let (ends, now) = if believes(terms, row, holder, at) {
         let lease = row.alive_at(holder) + holder.lease;
-        let ends = holder.deadline.map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
-        (Duration::from_micros(ends.0), Duration::from_micros(at.now.earliest.0))
+        let ends = holder
+            .deadline
+            .map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
+        (
+            Duration::from_micros(ends.0),
+            Duration::from_micros(at.now.earliest.0),
+        )
     } else {
         ((watch.since + holder.lease).0, at.tick.0)
     };
@@ -62,7 +77,8 @@ pub(crate) fn dead(
 ) -> Option<(Entry, Vec<Entry>)> {
     let dead = dead_in(terms, row, watch, rank, at).is_some_and(|left| left.is_zero());
     let behind = || row.dead_waiters(at.now).cloned().collect();
-    dead.then(|| row.holder().cloned().map(|head| (head, behind()))).flatten()
+    dead.then(|| row.holder().cloned().map(|head| (head, behind())))
+        .flatten()
 }
 
 /// How much of a lease is used: a timer may be late, and the next holder punctual.

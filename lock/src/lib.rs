@@ -36,25 +36,39 @@
 //!
 //! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`] takes.
 
+// What is known.
 mod key;
 mod time;
+
 mod entry;
 mod row;
 mod write;
+
+// What is decided.
 mod terms;
+
 mod judge;
 pub mod protocol;
 mod wait;
+
+// What is outside.
 mod error;
+
 mod table;
+
 mod journal;
 mod vars;
+
 mod settings;
 mod trail;
+
 mod shared;
+
+// What is done.
 mod drive;
-mod held;
 mod give_back;
+mod held;
+
 mod acquire;
 mod locks;
 

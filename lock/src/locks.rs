@@ -33,11 +33,23 @@ impl Locks {
     ///
     /// When the journal's folder cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let journal = settings.journal_dir.clone().map(Journal::open).transpose()?;
+        let journal = settings
+            .journal_dir
+            .clone()
+            .map(Journal::open)
+            .transpose()?;
         let clock = Clock::new(settings.expiry, settings.clock_skew, settings.wall.clone());
         let (table, orphans) = Default::default();
-        let shared = Shared { table, settings, clock, journal, orphans };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Shared {
+            table,
+            settings,
+            clock,
+            journal,
+            orphans,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not its
@@ -74,7 +86,8 @@ impl Locks {
     ///
     /// When it was not had: the predicates of [`Error`] tell why.
     pub async fn acquire(&self, key: impl Into<String>) -> Result<Held, Error> {
-        self.acquire_within(key, Limits::wait(self.shared.settings.max_wait)).await
+        self.acquire_within(key, Limits::wait(self.shared.settings.max_wait))
+            .await
     }
 
     /// Takes a lock if it is free.
@@ -112,7 +125,10 @@ impl Locks {
         time: Duration,
     ) -> Result<GivenBack, Error> {
         let until = self.shared.clock.after(time);
-        let bound = Bound { wait: until, send: until };
+        let bound = Bound {
+            wait: until,
+            send: until,
+        };
         let key = Key::new(note.key())?;
         let table = self.shared.table().await.at(note.place.clone());
         let entry = Entry::read(note.entry.as_str());

@@ -94,7 +94,18 @@ impl Acquisition {
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
         Self {
-            terms, phase, me, stamp, stamped, in_flight, loose, refusals, blind, row, watch, ends,
+            terms,
+            phase,
+            me,
+            stamp,
+            stamped,
+            in_flight,
+            loose,
+            refusals,
+            blind,
+            row,
+            watch,
+            ends,
         }
     }
 
@@ -187,9 +198,14 @@ impl Acquisition {
             Phase::Beating { acting: false, .. } => self.judge(row, at),
             Phase::Beating { .. } => self.over(Ending::Lost),
             // Nobody else can have taken us out while the lease held: an earlier copy did it.
-            Phase::Releasing { in_time: true, loose: true } => self.over(Ending::Released),
+            Phase::Releasing {
+                in_time: true,
+                loose: true,
+            } => self.over(Ending::Released),
             Phase::Releasing { .. } => self.over(Ending::Lost),
-            Phase::Leaving(then) | Phase::Voiding(then) if queued => self.leave_again(row, then, at),
+            Phase::Leaving(then) | Phase::Voiding(then) if queued => {
+                self.leave_again(row, then, at)
+            }
             Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
             Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
             Phase::Restamping | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
@@ -242,7 +258,9 @@ impl Acquisition {
         if let Phase::Stealing { since } = self.phase {
             self.prove(since, at);
         }
-        let Some(me) = self.me.fields() else { return self.leave(Then::Tell, at) };
+        let Some(me) = self.me.fields() else {
+            return self.leave(Then::Tell, at);
+        };
         let handed = judge::proven_by_anchor(&self.terms, &self.row, me, at);
         let own = judge::proven_by(&self.terms, me.own, self.stamped, at);
         self.ends = self.ends.max(own).max(handed.unwrap_or_default());
@@ -253,7 +271,10 @@ impl Acquisition {
     }
 
     fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
-        let deadline = self.terms.deadline.filter(|&deadline| deadline <= self.ends);
+        let deadline = self
+            .terms
+            .deadline
+            .filter(|&deadline| deadline <= self.ends);
         if deadline.is_none() && self.ends <= at.tick + need {
             return self.beat(false, at);
         }

@@ -35,7 +35,9 @@ impl Row {
     /// How many stand before an entry; none if it is not in the queue.
     #[must_use]
     pub fn rank(&self, entry: &Entry) -> Option<usize> {
-        self.queue.contains(entry).then(|| self.queue.range(..entry).count())
+        self.queue
+            .contains(entry)
+            .then(|| self.queue.range(..entry).count())
     }
 
     /// Whether an enqueue with this stamp can never be accepted any more.
@@ -47,7 +49,8 @@ impl Row {
     /// The sign of life from which the holder's lease is counted.
     #[must_use]
     pub fn alive_at(&self, holder: &Fields) -> Micros {
-        self.anchor.map_or(holder.own, |anchor| anchor.max(holder.own))
+        self.anchor
+            .map_or(holder.own, |anchor| anchor.max(holder.own))
     }
 
     /// When the holder's lease ends; never for an entry that cannot be read.
@@ -68,7 +71,9 @@ impl Row {
     pub fn mixes(&self, ours: Expiry) -> Option<&Entry> {
         let observes = |expiry| expiry == Expiry::Observe;
         let other = |fields: &Fields| observes(fields.expiry) != observes(ours);
-        self.queue.iter().find(|entry| entry.fields().is_some_and(other))
+        self.queue
+            .iter()
+            .find(|entry| entry.fields().is_some_and(other))
     }
 }
 
@@ -76,6 +81,7 @@ impl Fields {
     /// Whether the owner has ended for certain: its deadline and the margin lie in the past.
     #[must_use]
     pub fn is_over(&self, now: Now) -> bool {
-        self.deadline.is_some_and(|deadline| deadline + DEADLINE_MARGIN < now.earliest)
+        self.deadline
+            .is_some_and(|deadline| deadline + DEADLINE_MARGIN < now.earliest)
     }
 }

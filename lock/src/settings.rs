@@ -100,7 +100,9 @@ impl Settings {
         ];
         settings.expiry = vars.choice("LOCKS_EXPIRY", &modes)?.unwrap_or_default();
         vars.choice("LOCKS_FAIL", &[("open", ())])?;
-        let dir = vars.text("LOCKS_JOURNAL_DIR")?.unwrap_or(journal::DEFAULT_DIR);
+        let dir = vars
+            .text("LOCKS_JOURNAL_DIR")?
+            .unwrap_or(journal::DEFAULT_DIR);
         settings.journal_dir = Some(dir.into());
         Ok(settings)
     }
@@ -108,7 +110,8 @@ impl Settings {
     fn read_place(&mut self, vars: &Vars) -> Result<(), Error> {
         let place = &mut self.place;
         let own = |name, value: &mut String| -> Result<(), Error> {
-            vars.text(name).map(|text| text.into_iter().for_each(|text| *value = text.to_owned()))
+            vars.text(name)
+                .map(|text| text.into_iter().for_each(|text| *value = text.to_owned()))
         };
         own("LOCKS_TABLE", &mut place.table)?;
         own("LOCKS_PREFIX", &mut place.namespace)?;
@@ -141,19 +144,26 @@ impl Settings {
             ));
         }
         let own = |name, range, value: &mut Duration| -> Result<(), Error> {
-            vars.millis(name, range).map(|time| time.into_iter().for_each(|time| *value = time))
+            vars.millis(name, range)
+                .map(|time| time.into_iter().for_each(|time| *value = time))
         };
         own("LOCKS_MAX_WAIT_MS", 0..=LONGEST, &mut self.max_wait)?;
         own("LOCKS_RETRY_DELAY_MS", 10..=60_000, &mut self.retry_delay)?;
         own("LOCKS_CLOCK_SKEW_MS", 0..=LONGEST, &mut self.clock_skew)?;
-        own("LOCKS_TTL_MS", SHORTEST_GRACE..=10 * 365 * SHORTEST_GRACE, &mut self.grace)
+        own(
+            "LOCKS_TTL_MS",
+            SHORTEST_GRACE..=10 * 365 * SHORTEST_GRACE,
+            &mut self.grace,
+        )
     }
 
     /// The period of the beats; none where a lease needs none.
     pub(crate) fn beats(&self) -> Option<Duration> {
         match (self.lease, self.beats) {
             (LeaseLength::UntilDeadline, _) => None,
-            (LeaseLength::Fixed(lease), period) => Some(period.unwrap_or(lease / 3)).filter(|p| !p.is_zero()),
+            (LeaseLength::Fixed(lease), period) => {
+                Some(period.unwrap_or(lease / 3)).filter(|p| !p.is_zero())
+            }
         }
     }
 }

@@ -37,7 +37,12 @@ impl Shared {
     }
 
     pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
-        Trail::new(key.clone(), table.clone(), self.journal.clone(), Arc::clone(&self.orphans))
+        Trail::new(
+            key.clone(),
+            table.clone(),
+            self.journal.clone(),
+            Arc::clone(&self.orphans),
+        )
     }
 
     /// What an acquisition asks for that is to wait this long, for a caller who ends then.
@@ -45,7 +50,9 @@ impl Shared {
         let settings = &self.settings;
         let lease = match (settings.lease, deadline) {
             (LeaseLength::Fixed(lease), _) => lease,
-            (LeaseLength::UntilDeadline, Some(end)) => end.since(self.clock.tick()) + DEADLINE_MARGIN,
+            (LeaseLength::UntilDeadline, Some(end)) => {
+                end.since(self.clock.tick()) + DEADLINE_MARGIN
+            }
             (LeaseLength::UntilDeadline, None) => return Err(no_deadline()),
         };
         Ok(Terms {
@@ -53,7 +60,11 @@ impl Shared {
             deadline,
             expiry: settings.expiry,
             skew: settings.clock_skew,
-            patience: if wait.is_zero() { Patience::Try } else { Patience::Wait },
+            patience: if wait.is_zero() {
+                Patience::Try
+            } else {
+                Patience::Wait
+            },
             cap: settings.queue_cap,
             grace: settings.grace,
             nonce: Nonce::fresh(),

@@ -64,12 +64,18 @@ impl Table {
         let config = client.config().to_builder();
         let config = config.retry_config(RetryConfig::disabled());
         let config = config.timeout_config(TimeoutConfig::disabled());
-        Self { client: Client::from_conf(config.build()), place }
+        Self {
+            client: Client::from_conf(config.build()),
+            place,
+        }
     }
 
     /// The rows at another place, over the same connection.
     pub(crate) fn at(&self, place: Place) -> Self {
-        Self { client: self.client.clone(), place: Arc::new(place) }
+        Self {
+            client: self.client.clone(),
+            place: Arc::new(place),
+        }
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -84,22 +90,38 @@ impl Table {
     pub(crate) async fn write(&self, key: &Key, write: &Write) -> Reply<Answer> {
         let witness = Witness::default();
         let request = request::update(&self.client, &self.place, key, write);
-        let answer = match request.customize().interceptor(witness.clone()).send().await {
+        let answer = match request
+            .customize()
+            .interceptor(witness.clone())
+            .send()
+            .await
+        {
             Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
             Err(error) => failure::of_write(error),
         };
-        Reply { answer, date: witness.date() }
+        Reply {
+            answer,
+            date: witness.date(),
+        }
     }
 
     /// Reads a row, eventually consistent.
     pub(crate) async fn look(&self, key: &Key) -> Reply<Option<Row>> {
         let witness = Witness::default();
         let request = request::get(&self.client, &self.place, key);
-        let answer = match request.customize().interceptor(witness.clone()).send().await {
+        let answer = match request
+            .customize()
+            .interceptor(witness.clone())
+            .send()
+            .await
+        {
             Ok(output) => Ok(output.item.map(row)),
             Err(error) => Err(failure::of(error)),
         };
-        Reply { answer, date: witness.date() }
+        Reply {
+            answer,
+            date: witness.date(),
+        }
     }
 
     /// What is wrong, in words that name the table.
@@ -110,7 +132,9 @@ impl Table {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Table")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,11 @@
 //! monotonic one, at no cost. What we write is the latest possible now, what we conclude about others starts
 //! from the earliest.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that reads a clock"
+)]
+
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
@@ -83,25 +88,35 @@ impl Clock {
     /// A monotonic clock that is worse than 200 in a million is broken.
     const DRIFT_PER_MILLION: u128 = 200;
 
-    #[allow(clippy::disallowed_methods)]
     pub(crate) fn new(expiry: Expiry, skew: Duration, wall: Wall) -> Self {
         // The origin lies in the past, so that a tick can be moved back by a lease.
         let origin = Instant::now();
         let server = None;
-        Self { wall, origin, expiry, skew, server }
+        Self {
+            wall,
+            origin,
+            expiry,
+            skew,
+            server,
+        }
     }
 
     /// The same clocks, with nothing learnt yet.
     pub(crate) fn afresh(&self) -> Self {
-        Self { server: None, ..self.clone() }
+        Self {
+            server: None,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn moment(&self) -> Moment {
         let tick = self.tick();
-        Moment { now: self.now(tick), tick }
+        Moment {
+            now: self.now(tick),
+            tick,
+        }
     }
 
-    #[allow(clippy::disallowed_methods)]
     pub(crate) fn tick(&self) -> Tick {
         Tick(Instant::now().saturating_duration_since(self.origin) + ORIGIN)
     }
@@ -125,10 +140,18 @@ impl Clock {
         let date = micros(date).0 as i64;
         let low = date - micros_of(received.0) - Self::FRONT_ENDS;
         let high = date + 1_000_000 - micros_of(sent.0) + Self::FRONT_ENDS;
-        let fresh = Bounds { low, high, since: received };
-        let known = self.server.map(|known| known.widened(received, Self::DRIFT_PER_MILLION));
+        let fresh = Bounds {
+            low,
+            high,
+            since: received,
+        };
+        let known = self
+            .server
+            .map(|known| known.widened(received, Self::DRIFT_PER_MILLION));
         // A contradiction means that a clock stepped or that we were frozen: only the newest answer counts.
-        self.server = known.and_then(|known| known.intersect(fresh)).or(Some(fresh));
+        self.server = known
+            .and_then(|known| known.intersect(fresh))
+            .or(Some(fresh));
     }
 
     fn now(&self, tick: Tick) -> Now {
@@ -144,7 +167,11 @@ impl Clock {
             (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
             _ => trusted,
         };
-        Now { earliest, likely: wall.clamp(earliest, latest), latest }
+        Now {
+            earliest,
+            likely: wall.clamp(earliest, latest),
+            latest,
+        }
     }
 
     fn trusted(&self, wall: Micros) -> (Micros, Micros) {
@@ -160,12 +187,20 @@ impl Bounds {
     fn widened(self, at: Tick, per_million: u128) -> Self {
         let age = at.0.saturating_sub(self.since.0).as_micros();
         let drift = (age * per_million / 1_000_000) as i64;
-        Self { low: self.low - drift, high: self.high + drift, since: at }
+        Self {
+            low: self.low - drift,
+            high: self.high + drift,
+            since: at,
+        }
     }
 
     fn intersect(self, other: Self) -> Option<Self> {
         let (low, high) = (self.low.max(other.low), self.high.min(other.high));
-        (low <= high).then_some(Self { low, high, since: other.since })
+        (low <= high).then_some(Self {
+            low,
+            high,
+            since: other.since,
+        })
     }
 
     fn at(self, tick: Tick, bound: i64) -> Micros {
@@ -196,7 +231,6 @@ impl Wall {
     }
 
     /// The system's clock.
-    #[allow(clippy::disallowed_methods)]
     pub(crate) fn system() -> Self {
         Self::new(SystemTime::now)
     }
@@ -230,7 +264,10 @@ impl Add<Duration> for Micros {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -238,7 +275,10 @@ impl Sub<Duration> for Micros {
     type Output = Self;
 
     fn sub(self, earlier: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX)),
+        )
     }
 }
 

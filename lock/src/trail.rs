@@ -51,7 +51,13 @@ impl Trail {
         journal: Option<Journal>,
         orphans: Arc<Orphans>,
     ) -> Self {
-        Self { key, table, journal, orphans, current: None }
+        Self {
+            key,
+            table,
+            journal,
+            orphans,
+            current: None,
+        }
     }
 
     /// Takes over the track of an entry that somebody else left.
@@ -61,10 +67,17 @@ impl Trail {
 
     /// An entry is about to be written. The one before it, if any, can never enter any more.
     pub(crate) fn note(&mut self, entry: &Entry) {
-        if self.current.as_ref().is_some_and(|(noted, _)| noted == entry) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|(noted, _)| noted == entry)
+        {
             return;
         }
-        let note = self.journal.as_ref().and_then(|journal| self.write(journal, entry));
+        let note = self
+            .journal
+            .as_ref()
+            .and_then(|journal| self.write(journal, entry));
         if let Some((_, Some(settled))) = self.current.replace((entry.clone(), note)) {
             self.forget(&settled);
         }
@@ -103,13 +116,20 @@ impl Trail {
 impl Drop for Trail {
     fn drop(&mut self) {
         if let Some((entry, note)) = self.current.take() {
-            self.orphans.lock().push(Orphan { key: self.key.clone(), entry, note });
+            self.orphans.lock().push(Orphan {
+                key: self.key.clone(),
+                entry,
+                note,
+            });
         }
     }
 }
 
 impl fmt::Debug for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trail").field("key", &self.key).field("current", &self.current).finish()
+        f.debug_struct("Trail")
+            .field("key", &self.key)
+            .field("current", &self.current)
+            .finish()
     }
 }

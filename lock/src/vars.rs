@@ -1,5 +1,10 @@
 //! The environment's variables: the only file that reads them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that reads the environment"
+)]
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -18,10 +23,11 @@ const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 impl Vars {
     /// Reads the process's environment.
     #[must_use]
-    #[allow(clippy::disallowed_methods)]
     pub fn from_env() -> Self {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-        std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+        std::env::vars_os()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
     }
 
     /// A variable that may be left empty.
@@ -61,7 +67,9 @@ impl Vars {
         name: &str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<Duration>, Error> {
-        Ok(self.counted(name, range, " of milliseconds")?.map(Duration::from_millis))
+        Ok(self
+            .counted(name, range, " of milliseconds")?
+            .map(Duration::from_millis))
     }
 
     fn counted(
@@ -70,10 +78,16 @@ impl Vars {
         range: RangeInclusive<u64>,
         unit: &str,
     ) -> Result<Option<u64>, Error> {
-        let Some(text) = self.any(name) else { return Ok(None) };
+        let Some(text) = self.any(name) else {
+            return Ok(None);
+        };
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
-            let right = format!("a whole number{unit} from {} to {}", range.start(), range.end());
+            let right = format!(
+                "a whole number{unit} from {} to {}",
+                range.start(),
+                range.end()
+            );
             self.wrong(name, &right)
         })
     }
@@ -84,8 +98,13 @@ impl Vars {
     ///
     /// When it is none of them.
     pub fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Error> {
-        let Some(text) = self.any(name) else { return Ok(None) };
-        let chosen = words.iter().find(|(word, _)| *word == text).map(|&(_, chosen)| chosen);
+        let Some(text) = self.any(name) else {
+            return Ok(None);
+        };
+        let chosen = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|&(_, chosen)| chosen);
         chosen.map(Some).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
             self.wrong(name, &words.join(" or "))
@@ -110,7 +129,12 @@ impl Vars {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Vars {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(vars.filter(|(name, _)| name.starts_with(OURS) || name == FUNCTION).collect())
+        let vars = vars
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self(
+            vars.filter(|(name, _)| name.starts_with(OURS) || name == FUNCTION)
+                .collect(),
+        )
     }
 }

@@ -56,7 +56,10 @@ mod tests {
     fn turn(rank: usize, age_ms: u64, dead_in_ms: Option<u64>) -> Duration {
         let age = Duration::from_millis(age_ms);
         let dead_in = dead_in_ms.map(Duration::from_millis);
-        pause(Pause::Turn { rank, age, dead_in }, Duration::from_millis(450))
+        pause(
+            Pause::Turn { rank, age, dead_in },
+            Duration::from_millis(450),
+        )
     }
 
     #[test]

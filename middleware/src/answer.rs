@@ -47,12 +47,21 @@ impl LockFailure {
     }
 
     pub(crate) fn bad_key(why: &BadKey) -> Self {
-        Self { name: "Lock.BadKey", message: why.to_string(), source: None }
+        Self {
+            name: "Lock.BadKey",
+            message: why.to_string(),
+            source: None,
+        }
     }
 
     pub(crate) fn lost(key: &str) -> Self {
-        let message = format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
-        Self { name: "Lock.Lost", message, source: None }
+        let message =
+            format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
+        Self {
+            name: "Lock.Lost",
+            message,
+            source: None,
+        }
     }
 
     pub(crate) fn deadline(key: &str) -> Self {
@@ -60,7 +69,11 @@ impl LockFailure {
             "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
              released"
         );
-        Self { name: "Lock.Deadline", message, source: None }
+        Self {
+            name: "Lock.Deadline",
+            message,
+            source: None,
+        }
     }
 }
 
@@ -77,7 +90,11 @@ impl From<Error> for LockFailure {
             error if error.is_configuration() => "Lock.Configuration",
             _ => "Lock.Unavailable",
         };
-        Self { name, message: error.to_string(), source: Some(error) }
+        Self {
+            name,
+            message: error.to_string(),
+            source: Some(error),
+        }
     }
 }
 
@@ -115,9 +132,10 @@ impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
     fn from(failure: Failure<E>) -> Self {
         match failure {
             Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => {
-                Self { error_type: failure.name.to_owned(), error_message: failure.message }
-            }
+            Failure::Lock(failure) => Self {
+                error_type: failure.name.to_owned(),
+                error_message: failure.message,
+            },
         }
     }
 }

@@ -17,7 +17,10 @@ pub struct Current {
 
 impl Current {
     pub(crate) fn of(held: &Held) -> Self {
-        Self { key: held.key().as_str().into(), fence: held.fence() }
+        Self {
+            key: held.key().as_str().into(),
+            fence: held.fence(),
+        }
     }
 
     /// The lock's name.

@@ -1,5 +1,10 @@
 //! How long an invocation may still take. The only file of this crate that reads a clock.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that reads a clock"
+)]
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
@@ -27,15 +32,16 @@ const RELEASE: Duration = Duration::from_secs(3);
 
 impl Deadline {
     /// None if what the runtime says cannot be a deadline.
-    #[allow(clippy::disallowed_methods)]
     pub(crate) fn of(told: SystemTime) -> Option<Self> {
         let left = told.duration_since(SystemTime::now()).ok()?;
         let margin = MARGIN.min(left / 4);
-        (left <= LONGEST).then(|| Self { end: Instant::now() + left, margin })
+        (left <= LONGEST).then(|| Self {
+            end: Instant::now() + left,
+            margin,
+        })
     }
 
     /// The time until the platform ends the invocation.
-    #[allow(clippy::disallowed_methods)]
     pub(crate) fn left(self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
@@ -47,7 +53,9 @@ impl Deadline {
 
     /// How long a release may take now. One that is late is still tried.
     pub(crate) fn for_release(deadline: Option<Self>) -> Duration {
-        deadline.map_or(RELEASE, |deadline| deadline.left().clamp(MARGIN / 3, RELEASE))
+        deadline.map_or(RELEASE, |deadline| {
+            deadline.left().clamp(MARGIN / 3, RELEASE)
+        })
     }
 }
 
@@ -81,8 +89,17 @@ mod tests {
     fn waiting_never_eats_the_time_the_work_needs() {
         let seconds = Duration::from_secs;
         assert_eq!(Reserve::default().leaves(seconds(60)), seconds(54));
-        assert_eq!(Reserve::default().leaves(seconds(3)), Duration::from_millis(2500));
-        assert_eq!(Reserve::default().leaves(Duration::from_millis(400)), Duration::ZERO);
-        assert_eq!(Reserve::new(Some(seconds(20))).leaves(seconds(60)), seconds(40));
+        assert_eq!(
+            Reserve::default().leaves(seconds(3)),
+            Duration::from_millis(2500)
+        );
+        assert_eq!(
+            Reserve::default().leaves(Duration::from_millis(400)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            Reserve::new(Some(seconds(20))).leaves(seconds(60)),
+            seconds(40)
+        );
     }
 }

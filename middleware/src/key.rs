@@ -17,7 +17,10 @@ pub(crate) struct BadKey(String);
 impl Pointers {
     /// Reads pointers with commas between them.
     pub(crate) fn parse(text: &str) -> Result<Self, PointerError> {
-        text.split(',').map(|pointer| Pointer::parse(pointer.trim())).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(|pointer| Pointer::parse(pointer.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The key of an event. Several values are joined so that no two lists of them give the same key.
@@ -25,7 +28,9 @@ impl Pointers {
         match self.0.as_slice() {
             [only] => value(only, event),
             several => {
-                let parts = several.iter().map(|pointer| value(pointer, event).map(|part| escape(&part)));
+                let parts = several
+                    .iter()
+                    .map(|pointer| value(pointer, event).map(|part| escape(&part)));
                 Ok(parts.collect::<Result<Vec<_>, _>>()?.join("#"))
             }
         }
@@ -35,7 +40,9 @@ impl Pointers {
 fn value<T: Serialize>(pointer: &Pointer, event: &T) -> Result<String, BadKey> {
     let found = pointer.find(event);
     let Found { value, batch } = found.map_err(|error| {
-        BadKey(format!("the event cannot be read for its key at `{pointer}`: {error}"))
+        BadKey(format!(
+            "the event cannot be read for its key at `{pointer}`: {error}"
+        ))
     })?;
     if let Some(records) = batch {
         return Err(BadKey(format!(
@@ -44,9 +51,9 @@ fn value<T: Serialize>(pointer: &Pointer, event: &T) -> Result<String, BadKey> {
         )));
     }
     match value {
-        Value::Text(text) if text.is_empty() => {
-            Err(BadKey(format!("`{pointer}` is an empty string; a lock needs a name")))
-        }
+        Value::Text(text) if text.is_empty() => Err(BadKey(format!(
+            "`{pointer}` is an empty string; a lock needs a name"
+        ))),
         Value::Text(text) | Value::Number(text) => Ok(text),
         Value::Bool(value) => Ok(value.to_string()),
         missing @ Value::Missing { .. } => Err(BadKey(format!(
@@ -80,7 +87,11 @@ mod tests {
     }
 
     fn refusal(pointers: &str, event: &Json) -> String {
-        Pointers::parse(pointers).unwrap().key(event).unwrap_err().to_string()
+        Pointers::parse(pointers)
+            .unwrap()
+            .key(event)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]

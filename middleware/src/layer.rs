@@ -56,12 +56,23 @@ impl LockLayer {
     /// When `LOCKS_KEY` or `LOCKS_RESERVE_MS` is not right.
     pub fn over(locks: Locks, vars: &Vars) -> Result<Self, Error> {
         let right = |why: &str| {
-            vars.wrong(KEY, &format!("one JSON pointer into the event, or several with commas{why}"))
+            vars.wrong(
+                KEY,
+                &format!("one JSON pointer into the event, or several with commas{why}"),
+            )
         };
-        let key = vars.text(KEY)?.ok_or_else(|| right(", for instance `/orderId`"))?;
+        let key = vars
+            .text(KEY)?
+            .ok_or_else(|| right(", for instance `/orderId`"))?;
         let pointers = Pointers::parse(key).map_err(|error| right(&format!(" ({error})")))?;
         let reserve = Reserve::new(vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?);
-        Ok(Self { rules: Arc::new(Rules { locks, pointers, reserve }) })
+        Ok(Self {
+            rules: Arc::new(Rules {
+                locks,
+                pointers,
+                reserve,
+            }),
+        })
     }
 
     /// Uses the time in which the function initialises anyway; the first acquisition joins in.

@@ -30,12 +30,15 @@
 //! What a dead function still held is given back by the companion extension; both meet in the
 //! journal's folder and in the table.
 
-mod pointer;
 mod deadline;
+mod pointer;
+
 mod key;
+
 mod answer;
 mod current;
 mod service;
+
 mod layer;
 
 pub use answer::{Failure, LockFailure};

@@ -103,7 +103,13 @@ where
         // The service that is ready is the one to call; a clone of it may not be.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture { step: Step::Acquire { taken, call: Some((ready, event)) }, deadline }
+        ResponseFuture {
+            step: Step::Acquire {
+                taken,
+                call: Some((ready, event)),
+            },
+            deadline,
+        }
     }
 }
 
@@ -124,7 +130,10 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
                 }
                 StepProjection::Release { released, outcome } => {
                     ready!(released.as_mut().poll(cx));
-                    return match outcome.take().expect("a future is not polled after it is done") {
+                    return match outcome
+                        .take()
+                        .expect("a future is not polled after it is done")
+                    {
                         Ok(answer) => Poll::Ready(answer),
                         Err(panic) => resume_unwind(panic),
                     };
@@ -142,7 +151,10 @@ impl<S: Service<R>, R> Step<S, R> {
         let (mut service, request) = call.expect("the lock is acquired once");
         let called = || hold.current.scope(|| service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
-            Ok(work) => Self::Work { work, hold: Some(hold) },
+            Ok(work) => Self::Work {
+                work,
+                hold: Some(hold),
+            },
             Err(panic) => Self::release(Some(hold), Err(panic), deadline),
         }
     }
@@ -167,13 +179,12 @@ impl<S: Service<R>, R> Step<S, R> {
         }
     }
 
-    fn release(
-        hold: Option<Hold>,
-        outcome: Outcome<S, R>,
-        deadline: Option<Deadline>,
-    ) -> Self {
+    fn release(hold: Option<Hold>, outcome: Outcome<S, R>, deadline: Option<Deadline>) -> Self {
         let held = hold.expect("the lock is released once").held;
-        Self::Release { released: Box::pin(give_up(held, deadline)), outcome: Some(outcome) }
+        Self::Release {
+            released: Box::pin(give_up(held, deadline)),
+            outcome: Some(outcome),
+        }
     }
 }
 
@@ -190,7 +201,12 @@ async fn acquire(
     let held = rules.locks.acquire_within(key, limits).await?;
     let (current, lease) = (Current::of(&held), held.lease());
     let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
-    Ok(Hold { held, current, lease, cut })
+    Ok(Hold {
+        held,
+        current,
+        lease,
+        cut,
+    })
 }
 
 /// Ends when the handler has to end before its time, and tells why.

@@ -1,7 +1,7 @@
 //! What time it is in the world.
 //!
-//! The only file of this crate that asks the machine. Whoever dates something is given a [`Clock`], so that a test can
-//! run DynamoDB on tokio's paused time.
+//! The only file of this crate that asks the machine. Whoever dates something is given a [`Clock`],
+//! so that a test can run DynamoDB on tokio's paused time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ impl Clock {
         Self::new(SystemTime::now)
     }
 
-    /// A clock that starts at the machine's time and then moves with tokio's: it stands still while tokio's is paused.
+    /// A clock that starts at the machine's time and then moves with tokio's: it stands still while
+    /// tokio's is paused.
     #[allow(
         clippy::disallowed_methods,
         reason = "this is the file that reads the clock"

@@ -1,8 +1,9 @@
 //! DynamoDB, embedded.
 //!
-//! Real expressions and real capacity units, from the dynoxide engine, behind two fronts: [`Dynamo::client`] reaches it
-//! from inside the process and needs no socket, so it runs on tokio's paused clock as well; [`Dynamo::listen`] speaks
-//! DynamoDB's own protocol on the loopback address, for real processes.
+//! Real expressions and real capacity units, from the dynoxide engine, behind two fronts:
+//! [`Dynamo::client`] reaches it from inside the process and needs no socket, so it runs on tokio's
+//! paused clock as well; [`Dynamo::listen`] speaks DynamoDB's own protocol on the loopback address,
+//! for real processes.
 //!
 //! ```text
 //! client("a") ──► inproc ──┐
@@ -10,9 +11,9 @@
 //! a process ────► wire ────┘
 //! ```
 //!
-//! Every request of either front goes through one [`Plan`], which decides its [`Fate`], and into one ledger, which
-//! counts it. A request that has left its client goes on without it: a client that gives up waiting does not take back
-//! what it sent.
+//! Every request of either front goes through one [`Plan`], which decides its [`Fate`], and into
+//! one ledger, which counts it. A request that has left its client goes on without it: a client
+//! that gives up waiting does not take back what it sent.
 
 mod wait;
 

@@ -17,7 +17,8 @@ impl fmt::Display for Error {
     }
 }
 
-// `expect` and a test that returns an error print `Debug`: the sentence is what a person needs there too.
+// `expect` and a test that returns an error print `Debug`: the sentence is what a person needs
+// there too.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

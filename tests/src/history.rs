@@ -1,6 +1,7 @@
 //! The judge of what happened: who worked on which key, from when to when, with which fence.
 //!
-//! It keeps laws 1 to 3 for everybody, simulated or real: no two at a time, fences rise, the queue's order is kept.
+//! It keeps laws 1 to 3 for everybody, simulated or real: no two at a time, fences rise, the
+//! queue's order is kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -43,7 +44,8 @@ pub enum Law {
     Queue,
 }
 
-/// What is wrong with a history: overlaps, and fences that do not rise. Fences are compared where both are known.
+/// What is wrong with a history: overlaps, and fences that do not rise. Fences are compared where
+/// both are known.
 pub fn violations(history: &[Work]) -> Vec<Violation> {
     by_key(history)
         .into_values()
@@ -51,8 +53,9 @@ pub fn violations(history: &[Work]) -> Vec<Violation> {
         .collect()
 }
 
-/// What is wrong with the order in which one key was granted. `enqueued`: the fences in the order in which their entries
-/// came into the queue. Who never worked is passed over; whose entry is not in the list is not judged.
+/// What is wrong with the order in which one key was granted. `enqueued`: the fences in the order
+/// in which their entries came into the queue. Who never worked is passed over; whose entry is not
+/// in the list is not judged.
 pub fn inversions(key: &str, enqueued: &[u64], history: &[Work]) -> Vec<Violation> {
     let place: HashMap<u64, usize> = enqueued.iter().copied().zip(0..).collect();
     let place = |work: &Work| work.fence.and_then(|fence| place.get(&fence));

@@ -1,8 +1,9 @@
-//! The world in a box: everything that surrounds lambda-locks, on one machine and without a network.
+//! The world in a box: everything that surrounds lambda-locks, on one machine and without a
+//! network.
 //!
-//! The demo and the tests stand on it. [`dynamo`] is DynamoDB, with every answer late, lost or wrong that a plan asks
-//! for; [`history`] judges what happened; [`programs`] builds the real function and the real extension; [`lambda`]
-//! runs them as Lambda would.
+//! The demo and the tests stand on it. [`dynamo`] is DynamoDB, with every answer late, lost or
+//! wrong that a plan asks for; [`history`] judges what happened; [`programs`] builds the real
+//! function and the real extension; [`lambda`] runs them as Lambda would.
 
 mod answer;
 mod clock;

@@ -1,4 +1,5 @@
-//! A small HTTP server on the loopback address, for both of the world's APIs: DynamoDB's and Lambda's.
+//! A small HTTP server on the loopback address, for both of the world's APIs: DynamoDB's and
+//! Lambda's.
 
 use std::net::SocketAddr;
 
@@ -71,7 +72,8 @@ where
     // Answers are small and waited for: collecting them into larger packets would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(request, handle.clone()));
-    // An error here is a connection that broke, be it by the client or by plan: there is nobody left to tell.
+    // An error here is a connection that broke, be it by the client or by plan: there is nobody
+    // left to tell.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

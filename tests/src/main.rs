@@ -25,8 +25,8 @@ async fn main() -> ExitCode {
 async fn run() -> Result<Verdict, Error> {
     let options = Options::read()?;
     let stage = Stage::build(&options).await?;
-    let record = demo::watch(&options, &stage, demo::play(&stage)).await;
-    print!("{}", demo::summary(&options, &record, &stage.counts()));
+    let record = demo::watch(&options, &stage, demo::play(&stage)).await?;
+    print!("{}", demo::summary(&record, &stage.counts()));
     let verdict = Verdict::of(&options, &record);
     print!("{verdict}");
     Ok(verdict)

@@ -68,8 +68,8 @@ fn command(targets: &[&str]) -> Command {
         "--manifest-path",
         concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"),
     ]);
-    // The whole workspace, as in the build that made this program: dependencies then have the same features, and none
-    // is compiled again.
+    // The whole workspace, as in the build that made this program: dependencies then have the same
+    // features, and none is compiled again.
     command.arg("--workspace").args(targets);
     if !cfg!(debug_assertions) {
         command.arg("--release");

@@ -14,7 +14,10 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn current() -> Self {
         let pid = std::process::id();
-        Self { pid, started: started(pid) }
+        Self {
+            pid,
+            started: started(pid),
+        }
     }
 
     /// Dead is: no such pid, another start time, or a zombie.
@@ -29,7 +32,6 @@ impl Process {
 
 /// When a living process started, in whatever unit the system counts.
 #[cfg(target_os = "linux")]
-#[allow(clippy::disallowed_methods)]
 fn started(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name stands in brackets and may hold anything, brackets and spaces as well.
@@ -43,7 +45,10 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 fn started(pid: u32) -> Option<String> {
     let arguments = ["-o", "state=", "-o", "lstart=", "-p", &pid.to_string()];
-    let listed = std::process::Command::new("ps").args(arguments).output().ok()?;
+    let listed = std::process::Command::new("ps")
+        .args(arguments)
+        .output()
+        .ok()?;
     let line = String::from_utf8(listed.stdout).ok()?;
     let (state, started) = line.trim().split_once(char::is_whitespace)?;
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
@@ -60,20 +65,29 @@ mod tests {
 
     #[test]
     fn a_process_with_the_same_pid_and_another_start_is_dead() {
-        let before = Process { started: Some("1".to_owned()), ..Process::current() };
+        let before = Process {
+            started: Some("1".to_owned()),
+            ..Process::current()
+        };
         assert!(!before.is_alive());
     }
 
     #[test]
     fn a_pid_that_nobody_has_is_dead() {
-        let nobody = Process { pid: u32::MAX - 1, started: None };
+        let nobody = Process {
+            pid: u32::MAX - 1,
+            started: None,
+        };
         assert!(!nobody.is_alive());
     }
 
     #[test]
     fn a_zombie_is_dead() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let process = Process { pid: child.id(), started: None };
+        let process = Process {
+            pid: child.id(),
+            started: None,
+        };
         while process.is_alive() {
             std::thread::yield_now();
         }

@@ -51,7 +51,12 @@ impl Acquisition {
         let (me, stamp, ttl) = (self.me.clone(), self.stamp, self.ttl(at));
         self.phase = Phase::Entering;
         self.send(match self.terms.patience {
-            Patience::Wait => Write::Enqueue { me, stamp, cap: self.terms.cap, ttl },
+            Patience::Wait => Write::Enqueue {
+                me,
+                stamp,
+                cap: self.terms.cap,
+                ttl,
+            },
             Patience::Try => Write::Try { me, stamp, ttl },
         })
     }
@@ -70,7 +75,11 @@ impl Acquisition {
         self.phase = Phase::Waiting;
         self.loose = 0;
         let rank = self.row.rank(&self.me).unwrap_or(1);
-        let alive_at = self.row.holder().and_then(Entry::fields).map(|h| self.row.alive_at(h));
+        let alive_at = self
+            .row
+            .holder()
+            .and_then(Entry::fields)
+            .map(|h| self.row.alive_at(h));
         let age = at.now.latest.since(alive_at.unwrap_or(at.now.latest));
         let dead_in = judge::dead_in(&self.terms, &self.row, &self.watch, rank, at);
         Action::Pause(Pause::Turn { rank, age, dead_in })
@@ -79,7 +88,12 @@ impl Acquisition {
     pub(super) fn steal(&mut self, head: Entry, behind: Vec<Entry>, at: Moment) -> Action {
         self.phase = Phase::Stealing { since: at.tick };
         let (seen, now) = (self.row.anchor, at.now.latest);
-        self.send(Write::Steal { head, behind, seen, now })
+        self.send(Write::Steal {
+            head,
+            behind,
+            seen,
+            now,
+        })
     }
 
     /// Everybody in the queue is dead: one write takes them out and us in.
@@ -88,18 +102,35 @@ impl Acquisition {
         let dead = self.row.queue.iter().cloned().collect();
         let (seen, now) = (self.row.anchor, at.now.latest);
         self.phase = Phase::Entering;
-        self.send(Write::Take { me, stamp, dead, seen, now, ttl })
+        self.send(Write::Take {
+            me,
+            stamp,
+            dead,
+            seen,
+            now,
+            ttl,
+        })
     }
 
     /// Gives a sign of life; before acting it is a claim.
     pub(super) fn beat(&mut self, acting: bool, at: Moment) -> Action {
-        let above = self.row.anchor.map_or(Micros(0), |seen| Micros(seen.0.saturating_add(1)));
+        let above = self
+            .row
+            .anchor
+            .map_or(Micros(0), |seen| Micros(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
         // A row must not come near its ttl while somebody holds it for days.
         let old = at.now.latest.since(Micros(self.stamp.0)) > self.terms.grace / 2;
         let ttl = old.then(|| self.ttl(at));
-        self.phase = Phase::Beating { since: at.tick, acting };
-        self.send(Write::Beat { me: self.me.clone(), now, ttl })
+        self.phase = Phase::Beating {
+            since: at.tick,
+            acting,
+        };
+        self.send(Write::Beat {
+            me: self.me.clone(),
+            now,
+            ttl,
+        })
     }
 
     /// Counts the lease anew from the sign of life that was just applied, sent at a tick.
@@ -114,9 +145,16 @@ impl Acquisition {
         if self.phase == Phase::Over {
             return self.over(Ending::Lost);
         }
-        self.phase = Phase::Releasing { in_time: at.tick < self.ends, loose: false };
+        self.phase = Phase::Releasing {
+            in_time: at.tick < self.ends,
+            loose: false,
+        };
         let dead = self.row.dead_waiters(at.now).cloned().collect();
-        self.send(Write::Release { me: self.me.clone(), dead, now: at.now.latest })
+        self.send(Write::Release {
+            me: self.me.clone(),
+            dead,
+            now: at.now.latest,
+        })
     }
 
     /// Gets out of whatever it is in.
@@ -137,7 +175,11 @@ impl Acquisition {
     pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
         // Whoever was at most second may be first by now, and then somebody's lease starts here.
         let quiet = self.row.rank(&self.me).is_some_and(|rank| rank >= 2);
-        let anchor = if quiet { Departure::Quiet } else { Departure::Raise(at.now.latest) };
+        let anchor = if quiet {
+            Departure::Quiet
+        } else {
+            Departure::Raise(at.now.latest)
+        };
         self.abandon(anchor, then)
     }
 
@@ -146,7 +188,10 @@ impl Acquisition {
     pub(super) fn leave_again(&mut self, row: Row, then: Then, at: Moment) -> Action {
         self.row = row;
         let anchor = match self.in_flight {
-            Some(Write::Abandon { anchor: Departure::Raise(now), .. }) => Departure::Under(now),
+            Some(Write::Abandon {
+                anchor: Departure::Raise(now),
+                ..
+            }) => Departure::Under(now),
             _ => Departure::Raise(at.now.latest),
         };
         self.abandon(anchor, then)
@@ -154,12 +199,18 @@ impl Acquisition {
 
     fn abandon(&mut self, anchor: Departure, then: Then) -> Action {
         self.phase = Phase::Leaving(then);
-        self.send(Write::Abandon { me: self.me.clone(), anchor })
+        self.send(Write::Abandon {
+            me: self.me.clone(),
+            anchor,
+        })
     }
 
     pub(super) fn void(&mut self, then: Then, at: Moment) -> Action {
         self.phase = Phase::Voiding(then);
-        self.send(Write::Void { stamp: self.stamp, ttl: self.ttl(at) })
+        self.send(Write::Void {
+            stamp: self.stamp,
+            ttl: self.ttl(at),
+        })
     }
 
     /// There is no lock to be had. It is final only if no copy is still on its way.
@@ -218,8 +269,16 @@ impl Acquisition {
     }
 
     fn refusal(&self, why: Why) -> Refusal {
-        let holder = self.row.holder().filter(|&holder| *holder != self.me).cloned();
-        Refusal { why, holder, until: self.row.lease_ends() }
+        let holder = self
+            .row
+            .holder()
+            .filter(|&holder| *holder != self.me)
+            .cloned();
+        Refusal {
+            why,
+            holder,
+            until: self.row.lease_ends(),
+        }
     }
 
     fn ttl(&self, at: Moment) -> u64 {

@@ -44,12 +44,20 @@ impl StdError for Failure {}
 impl Failure {
     pub(crate) fn too_slow(after: Duration) -> Self {
         let source = format!("no answer within {} ms", after.as_millis());
-        Self { cause: Cause::Passing, perhaps: true, source }
+        Self {
+            cause: Cause::Passing,
+            perhaps: true,
+            source,
+        }
     }
 
     /// What it means to the protocol, unless it is useless to go on.
     pub(crate) fn answer(&self) -> Option<Answer> {
-        let answer = if self.perhaps { Answer::Lost } else { Answer::Unapplied };
+        let answer = if self.perhaps {
+            Answer::Lost
+        } else {
+            Answer::Unapplied
+        };
         (self.cause == Cause::Passing).then_some(answer)
     }
 
@@ -63,7 +71,9 @@ impl Failure {
             ),
             Cause::NoTable => (
                 Kind::BadTable,
-                format!("there is no table `{table}` in this region; create it, or set LOCKS_TABLE"),
+                format!(
+                    "there is no table `{table}` in this region; create it, or set LOCKS_TABLE"
+                ),
             ),
             Cause::OtherKeys => (Kind::BadTable, other_keys(place)),
             Cause::Credentials => (
@@ -112,8 +122,14 @@ where
         _ => Cause::Passing,
     };
     // DynamoDB says no before it does anything: throttling, a conflict, an old signature.
-    let declined = error.raw_response().is_some_and(|response| response.status().is_client_error());
+    let declined = error
+        .raw_response()
+        .is_some_and(|response| response.status().is_client_error());
     let unsent = matches!(error, SdkError::ConstructionFailure(_));
     let source = DisplayErrorContext(error).to_string();
-    Failure { cause, perhaps: !declined && !unsent, source }
+    Failure {
+        cause,
+        perhaps: !declined && !unsent,
+        source,
+    }
 }

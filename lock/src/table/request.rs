@@ -21,8 +21,12 @@ pub(super) const LAST: &str = "f";
 pub(super) const ANCHOR: &str = "p";
 pub(super) const CLOSED: &str = "closed";
 
-const COLUMNS: [(&str, &str); 4] =
-    [("#q", QUEUE), ("#f", LAST), ("#p", ANCHOR), ("#closed", CLOSED)];
+const COLUMNS: [(&str, &str); 4] = [
+    ("#q", QUEUE),
+    ("#f", LAST),
+    ("#p", ANCHOR),
+    ("#closed", CLOSED),
+];
 
 const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
 const OPEN: &str = "attribute_not_exists(#closed)";
@@ -43,11 +47,28 @@ pub(super) fn update(
     key: &Key,
     write: &Write,
 ) -> UpdateItemFluentBuilder {
-    let Step { set, queue, ttl, condition, values } = step(write);
+    let Step {
+        set,
+        queue,
+        ttl,
+        condition,
+        values,
+    } = step(write);
     let dated = place.ttl.as_ref().zip(ttl);
-    let separator = if set.is_empty() || dated.is_none() { "" } else { ", " };
-    let set = format!("{set}{separator}{}", if dated.is_some() { "#t = :t" } else { "" });
-    let set = if set.is_empty() { set } else { format!("SET {set} ") };
+    let separator = if set.is_empty() || dated.is_none() {
+        ""
+    } else {
+        ", "
+    };
+    let set = format!(
+        "{set}{separator}{}",
+        if dated.is_some() { "#t = :t" } else { "" }
+    );
+    let set = if set.is_empty() {
+        set
+    } else {
+        format!("SET {set} ")
+    };
     let update = format!("{set}{queue}");
 
     let mut request = client.update_item().table_name(&place.table);
@@ -72,12 +93,20 @@ pub(super) fn update(
 }
 
 pub(super) fn get(client: &Client, place: &Place, key: &Key) -> GetItemFluentBuilder {
-    client.get_item().table_name(&place.table).set_key(Some(id(place, key)))
+    client
+        .get_item()
+        .table_name(&place.table)
+        .set_key(Some(id(place, key)))
 }
 
 fn step(write: &Write) -> Step {
     match write {
-        Write::Enqueue { me, stamp, cap, ttl } => {
+        Write::Enqueue {
+            me,
+            stamp,
+            cap,
+            ttl,
+        } => {
             let room = "(attribute_not_exists(#q) OR size(#q) < :cap)";
             enter(me, stamp.0, *ttl, room).with(":cap", number(u64::from(*cap)))
         }
@@ -90,11 +119,25 @@ fn step(write: &Write) -> Step {
             .dated(*ttl)
             .with(":me", text(me))
             .with(":now", micros(*now)),
-        Write::Steal { head, behind, seen, now } => {
+        Write::Steal {
+            head,
+            behind,
+            seen,
+            now,
+        } => {
             let condition = format!("{MINE} AND {}", unmoved(*seen));
-            leave(head, behind, "#p = :now", condition).with(":now", micros(*now)).seen(*seen)
+            leave(head, behind, "#p = :now", condition)
+                .with(":now", micros(*now))
+                .seen(*seen)
         }
-        Write::Take { me, stamp, dead, seen, now, ttl } => {
+        Write::Take {
+            me,
+            stamp,
+            dead,
+            seen,
+            now,
+            ttl,
+        } => {
             let condition = format!("#q = :out AND {} AND #f < :s AND {OPEN}", unmoved(*seen));
             Step::new("#q = :in, #f = :s, #p = :now", "", condition)
                 .dated(Some(*ttl))
@@ -113,10 +156,14 @@ fn step(write: &Write) -> Step {
 const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
 
 fn enter(me: &Entry, stamp: u64, ttl: u64, room: &str) -> Step {
-    Step::new("#f = :s", "ADD #q :in", format!("{FRESH} AND {room} AND {OPEN}"))
-        .dated(Some(ttl))
-        .with(":in", set([me]))
-        .with(":s", number(stamp))
+    Step::new(
+        "#f = :s",
+        "ADD #q :in",
+        format!("{FRESH} AND {room} AND {OPEN}"),
+    )
+    .dated(Some(ttl))
+    .with(":in", set([me]))
+    .with(":s", number(stamp))
 }
 
 fn abandon(me: &Entry, anchor: Departure) -> Step {
@@ -146,7 +193,13 @@ fn unmoved(seen: Option<Micros>) -> &'static str {
 
 impl Step {
     fn new(set: &'static str, queue: &'static str, condition: String) -> Self {
-        Self { set, queue, ttl: None, condition, values: Vec::with_capacity(5) }
+        Self {
+            set,
+            queue,
+            ttl: None,
+            condition,
+            values: Vec::with_capacity(5),
+        }
     }
 
     fn dated(self, ttl: Option<u64>) -> Self {
@@ -179,7 +232,12 @@ fn id(place: &Place, key: &Key) -> Item {
 }
 
 fn set<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> AttributeValue {
-    AttributeValue::Ss(entries.into_iter().map(|entry| entry.as_str().to_owned()).collect())
+    AttributeValue::Ss(
+        entries
+            .into_iter()
+            .map(|entry| entry.as_str().to_owned())
+            .collect(),
+    )
 }
 
 fn text(entry: &Entry) -> AttributeValue {

@@ -60,7 +60,11 @@ impl Drop for Work<'_> {
 }
 
 async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
-    let Order { order_id, work_ms, then } = event.payload;
+    let Order {
+        order_id,
+        work_ms,
+        then,
+    } = event.payload;
     let work = Work::begin(&order_id);
     tokio::time::sleep(Duration::from_millis(work_ms)).await;
     match then {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::moment::{Event, Moment};
 use super::paint::Ink;
 use super::record::{Record, Status};
+use super::stage::ENVIRONMENTS;
 
 /// The shortest time that a cell stands for.
 const CELL: Duration = Duration::from_millis(100);
@@ -32,15 +33,18 @@ impl Picture<'_> {
     pub(super) fn lines(&self) -> Vec<String> {
         let lanes = self.record.environments();
         let lanes = lanes.into_iter().map(|environment| self.lane(environment));
-        [self.legend(), self.scale()].into_iter().chain(lanes).collect()
+        [self.legend(), self.scale()]
+            .into_iter()
+            .chain(lanes)
+            .collect()
     }
 
     fn legend(&self) -> String {
         let entries = [
-            (Ink::Waits, "42┄┄", "waits for order 42"),
-            (Ink::Holds, "42━━", "holds it, at work"),
+            (Ink::Waits, "┄┄┄┄", "waits"),
+            (Ink::Holds, "42━━", "holds order 42, at work"),
             (Ink::Dead, "✖", "killed"),
-            (Ink::GivenBack, "◆", "given back"),
+            (Ink::GivenBack, "◆", "given back by the extension"),
         ];
         let entries = entries.map(|(ink, sign, text)| format!("{} {text}", self.paint(ink, sign)));
         format!("{:NAME$}{}", "", entries.join("   "))
@@ -50,9 +54,12 @@ impl Picture<'_> {
     fn scale(&self) -> String {
         let mut cells = vec![' '; self.cells()];
         for second in 0..=self.elapsed().as_secs() {
-            let room = cells.iter_mut().skip(self.place(Duration::from_secs(second)));
+            let room = cells
+                .iter_mut()
+                .skip(self.place(Duration::from_secs(second)));
             let digits = format!("{second} s");
-            room.zip(digits.chars()).for_each(|(cell, digit)| *cell = digit);
+            room.zip(digits.chars())
+                .for_each(|(cell, digit)| *cell = digit);
         }
         let scale: String = cells.into_iter().collect();
         self.paint(Ink::Faint, &format!("{:NAME$}{scale}", ""))
@@ -60,7 +67,9 @@ impl Picture<'_> {
 
     fn lane(&self, environment: &str) -> String {
         let cells = self.with_marks(environment, self.course(environment));
-        let cells = cells.into_iter().map(|(sign, ink)| self.paint(ink, &sign.to_string()));
+        let cells = cells
+            .into_iter()
+            .map(|(sign, ink)| self.paint(ink, &sign.to_string()));
         let lane: String = cells.collect();
         let (status, ink) = said(self.record.status(environment, self.now));
         format!("  {environment} {lane} {}", self.paint(ink, &status))
@@ -93,7 +102,10 @@ impl Picture<'_> {
                 _ => continue,
             };
             let place = self.place(moment.at - self.record.start()).max(free);
-            cells.get_mut(place).into_iter().for_each(|cell| *cell = mark);
+            cells
+                .get_mut(place)
+                .into_iter()
+                .for_each(|cell| *cell = mark);
             free = place + 1;
         }
         cells
@@ -122,12 +134,11 @@ impl Picture<'_> {
 }
 
 fn cell(status: &Status, place: usize) -> Cell {
-    let sign = |order: &str, line| order.chars().nth(place).unwrap_or(line);
     match status {
         Status::Idle => BLANK,
         Status::Starts => ('·', Ink::Faint),
-        Status::Waits(order) => (sign(order, '┄'), Ink::Waits),
-        Status::Holds(order, _) => (sign(order, '━'), Ink::Holds),
+        Status::Waits(_) => ('┄', Ink::Waits),
+        Status::Holds(order, _) => (order.chars().nth(place).unwrap_or('━'), Ink::Holds),
         Status::Dead | Status::GivenBack(_) => BLANK,
     }
 }
@@ -140,6 +151,9 @@ fn said(status: Status) -> (String, Ink) {
         Status::Holds(order, Some(fence)) => (format!("holds {order}, fence {fence}"), Ink::Holds),
         Status::Holds(order, None) => (format!("works on {order} without a lock"), Ink::Holds),
         Status::Dead => ("killed in mid-work".into(), Ink::Dead),
-        Status::GivenBack(order) => (format!("{order} given back by the extension"), Ink::GivenBack),
+        Status::GivenBack(order) => (
+            format!("{order} given back by the extension"),
+            Ink::GivenBack,
+        ),
     }
 }

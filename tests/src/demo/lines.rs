@@ -11,7 +11,11 @@ use super::moment::{Event, Moment};
 
 /// The moment that an occurrence is, if it is one that a person should see.
 pub(super) fn moment(occurrence: Occurrence) -> Option<Moment> {
-    let Occurrence { at, environment, what } = occurrence;
+    let Occurrence {
+        at,
+        environment,
+        what,
+    } = occurrence;
     let (at, event) = match what {
         What::Started => (at, Event::Up),
         What::Function(line) | What::Extension(line) => understood(&line)?,
@@ -20,7 +24,11 @@ pub(super) fn moment(occurrence: Occurrence) -> Option<Moment> {
         What::ExtensionEnded(code) => (at, Event::ExtensionEnded(code)),
         What::Terminated | What::ShutdownSent(_) => return None,
     };
-    Some(Moment { at, environment, event })
+    Some(Moment {
+        at,
+        environment,
+        event,
+    })
 }
 
 /// The time that the line gives itself, not that at which it was read.
@@ -40,7 +48,9 @@ fn understood(line: &str) -> Option<(Duration, Event)> {
 
 fn time(text: &str) -> Option<Duration> {
     let time = DateTime::from_str(text, Format::DateTime).ok()?;
-    u64::try_from(time.as_nanos()).ok().map(Duration::from_nanos)
+    u64::try_from(time.as_nanos())
+        .ok()
+        .map(Duration::from_nanos)
 }
 
 #[cfg(test)]
@@ -56,18 +66,30 @@ mod tests {
     fn the_handlers_lines_are_understood() {
         let at = Duration::from_millis(1500);
         let begins = line("work begins", r#""order_id":"42","fence":7"#);
-        assert_eq!(understood(&begins), Some((at, Event::Begins("42".into(), Some(7)))));
+        assert_eq!(
+            understood(&begins),
+            Some((at, Event::Begins("42".into(), Some(7))))
+        );
         let unlocked = line("work begins", r#""order_id":"42","fence":null"#);
-        assert_eq!(understood(&unlocked), Some((at, Event::Begins("42".into(), None))));
+        assert_eq!(
+            understood(&unlocked),
+            Some((at, Event::Begins("42".into(), None)))
+        );
         let ends = line("work ends", r#""order_id":"42","fence":7"#);
         assert_eq!(understood(&ends), Some((at, Event::Ends("42".into()))));
     }
 
     #[test]
     fn the_extensions_line_is_understood() {
-        let given_back = line("entry given back", r#""key":"42","fence":7,"how":"abandoned""#);
+        let given_back = line(
+            "entry given back",
+            r#""key":"42","fence":7,"how":"abandoned""#,
+        );
         let expected = Event::GivenBack("42".into(), Some(7), "abandoned".into());
-        assert_eq!(understood(&given_back).map(|(_, event)| event), Some(expected));
+        assert_eq!(
+            understood(&given_back).map(|(_, event)| event),
+            Some(expected)
+        );
     }
 
     #[test]

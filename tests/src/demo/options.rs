@@ -23,6 +23,9 @@ pub(super) enum Layer {
     Without,
 }
 
+/// What a lane and what is said behind it need; in a narrower terminal plain lines are better.
+const NARROWEST: usize = 80;
+
 impl Options {
     /// Reads the arguments and the environment, and asks the terminal.
     pub(crate) fn read() -> Result<Self, Error> {
@@ -43,7 +46,8 @@ fn layer(arguments: impl Iterator<Item = String>) -> Result<Layer, Error> {
     let mut layer = Layer::With;
     for argument in arguments {
         if argument != "--without-layer" {
-            let sentence = format!("`{argument}` means nothing here: use `--without-layer` or nothing");
+            let sentence =
+                format!("`{argument}` means nothing here: use `--without-layer` or nothing");
             return Err(Error::new(sentence));
         }
         layer = Layer::Without;
@@ -56,7 +60,7 @@ fn terminal() -> Option<usize> {
         return None;
     }
     let size = tcgetwinsize(stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+    Some(usize::from(size.ws_col)).filter(|width| *width >= NARROWEST)
 }
 
 /// NO_COLOR counts if it is not empty: <https://no-color.org>.
@@ -64,7 +68,10 @@ fn is_set(name: &str) -> bool {
     variable(name).is_some_and(|value| !value.is_empty())
 }
 
-#[expect(clippy::disallowed_methods, reason = "only this file of the demo reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only this file of the demo reads the environment"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -21,15 +21,21 @@ impl Plain {
         self.fresh(record, now.saturating_sub(LATE))
     }
 
-    /// All lines that are left.
-    pub(super) fn rest(&mut self, record: &Record) -> String {
-        self.fresh(record, Duration::MAX)
+    /// All lines that are left at the end.
+    pub(super) fn rest(&mut self, record: &Record, end: Duration) -> String {
+        self.fresh(record, end)
     }
 
     fn fresh(&mut self, record: &Record, until: Duration) -> String {
         let due = record.moments().iter().filter(|moment| moment.at <= until);
-        let due: Vec<_> = due.filter(|moment| !self.0.contains(moment)).cloned().collect();
-        let lines = due.iter().filter_map(|moment| line(record, moment)).collect();
+        let due: Vec<_> = due
+            .filter(|moment| !self.0.contains(moment))
+            .cloned()
+            .collect();
+        let lines = due
+            .iter()
+            .filter_map(|moment| line(record, moment))
+            .collect();
         self.0.extend(due);
         lines
     }
@@ -61,7 +67,9 @@ fn waits(record: &Record, moment: &Moment) -> String {
         return String::new();
     };
     let holder = record.holder(&order, moment.at);
-    holder.map_or_else(String::new, |holder| format!(", waits: {holder} holds {order}"))
+    holder.map_or_else(String::new, |holder| {
+        format!(", waits: {holder} holds {order}")
+    })
 }
 
 fn extension_ended(code: Option<i32>) -> Option<String> {

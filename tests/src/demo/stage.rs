@@ -15,7 +15,8 @@ use super::moment::{Event, Moment};
 use super::options::{Layer, Options};
 use super::record::{Record, Status};
 
-const ENVIRONMENTS: [&str; 4] = ["A", "B", "C", "D"];
+/// Their names.
+pub(super) const ENVIRONMENTS: [&str; 4] = ["A", "B", "C", "D"];
 const TABLE: &str = "locks-demo";
 
 /// Longer than anything in the story takes.
@@ -38,9 +39,15 @@ impl Stage {
         let wire = dynamo.listen().await?;
         let function = function(options.layer, &wire.url())?.timeout(TIMEOUT);
         let record = watch::Sender::default();
-        let environments = ENVIRONMENTS.map(|name| Ok((name, environment(name, &function, &record)?)));
+        let environments =
+            ENVIRONMENTS.map(|name| Ok((name, environment(name, &function, &record)?)));
         let environments = environments.into_iter().collect::<Result<_, Error>>()?;
-        Ok(Self { environments, record, dynamo, _wire: wire })
+        Ok(Self {
+            environments,
+            record,
+            dynamo,
+            _wire: wire,
+        })
     }
 
     /// What has come to DynamoDB so far.
@@ -83,7 +90,11 @@ impl Stage {
     }
 
     fn add(&self, name: &'static str, event: Event) {
-        let moment = Moment { at: Clock::system().since_epoch(), environment: name.into(), event };
+        let moment = Moment {
+            at: Clock::system().since_epoch(),
+            environment: name.into(),
+            event,
+        };
         self.record.send_modify(|record| record.add(moment));
     }
 }

@@ -17,10 +17,10 @@ pub(crate) async fn play(stage: &Stage) {
 /// every queue delivers some of them.
 async fn contention(stage: &Stage) {
     join!(
-        stage.send("A", "42", ms(700)),
-        after(ms(100), stage.send("B", "42", ms(500))),
-        after(ms(200), stage.send("C", "41", ms(600))),
-        after(ms(300), stage.send("D", "41", ms(600))),
+        stage.send("A", "42", ms(1200)),
+        after(ms(200), stage.send("B", "42", ms(900))),
+        after(ms(400), stage.send("C", "41", ms(1000))),
+        after(ms(600), stage.send("D", "41", ms(1000))),
     );
 }
 
@@ -29,13 +29,13 @@ async fn death(stage: &Stage) {
     let heir = async {
         stage.at_work("A").await;
         join!(
-            stage.send("B", "42", ms(400)),
-            after(ms(100), stage.send("C", "42", ms(400))),
-            after(ms(800), async { stage.kill("A") }),
+            stage.send("B", "42", ms(600)),
+            after(ms(200), stage.send("C", "42", ms(600))),
+            after(ms(1200), async { stage.kill("A") }),
         );
     };
     join!(stage.send("A", "42", ms(5000)), heir);
-    stage.send("A", "42", ms(400)).await;
+    stage.send("A", "42", ms(600)).await;
 }
 
 async fn after<T>(time: Duration, what: impl Future<Output = T>) -> T {

@@ -43,14 +43,22 @@ pub(crate) async fn watch(
 
 /// How the story is shown.
 enum View<'a> {
-    Lanes { options: &'a Options, width: usize, drawn: usize },
+    Lanes {
+        options: &'a Options,
+        width: usize,
+        drawn: usize,
+    },
     Plain(Plain),
 }
 
 impl<'a> View<'a> {
     fn new(options: &'a Options) -> Self {
         match options.terminal {
-            Some(width) => View::Lanes { options, width, drawn: 0 },
+            Some(width) => View::Lanes {
+                options,
+                width,
+                drawn: 0,
+            },
             None => View::Plain(Plain::default()),
         }
     }
@@ -58,8 +66,17 @@ impl<'a> View<'a> {
     fn show(&mut self, record: &Record, now: Duration) -> String {
         match self {
             View::Plain(plain) => plain.lines(record, now),
-            View::Lanes { options, width, drawn } => {
-                let picture = Picture { record, now, width: *width, colours: options.colours };
+            View::Lanes {
+                options,
+                width,
+                drawn,
+            } => {
+                let picture = Picture {
+                    record,
+                    now,
+                    width: *width,
+                    colours: options.colours,
+                };
                 redrawn(&picture.lines(), drawn)
             }
         }
@@ -75,9 +92,15 @@ impl<'a> View<'a> {
 
 /// The lines in the place of those that were drawn before.
 fn redrawn(lines: &[String], drawn: &mut usize) -> String {
-    let up = if *drawn > 0 { format!("\x1b[{drawn}A") } else { String::new() };
+    let up = if *drawn > 0 {
+        format!("\x1b[{drawn}A")
+    } else {
+        String::new()
+    };
     *drawn = lines.len();
-    lines.iter().fold(up, |text, line| text + "\x1b[2K" + line + "\n")
+    lines
+        .iter()
+        .fold(up, |text, line| text + "\x1b[2K" + line + "\n")
 }
 
 fn opening(layer: Layer) -> &'static str {

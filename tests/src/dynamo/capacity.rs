@@ -1,7 +1,8 @@
 //! What a request costs.
 //!
-//! Every request is made to report its capacity, whether its client asked or not. A write whose condition fails is paid
-//! for as well, by the size of the item it met; DynamoDB does not report that, so it is worked out here.
+//! Every request is made to report its capacity, whether its client asked or not. A write whose
+//! condition fails is paid for as well, by the size of the item it met; DynamoDB does not report
+//! that, so it is worked out here.
 
 use serde_json::Value;
 

@@ -9,7 +9,8 @@ use super::serve::Dynamo;
 use super::wire::Wire;
 
 impl Dynamo {
-    /// A client in the same process. `name` is what the plan and the log know it by; the SDK's retries are its default.
+    /// A client in the same process. `name` is what the plan and the log know it by; the SDK's
+    /// retries are its default.
     pub fn client(&self, name: &str) -> Client {
         let config = config(name).endpoint_url("http://in.process");
         let config = config.http_client(InProcess::new(self.clone(), name));
@@ -27,8 +28,8 @@ impl Wire {
 }
 
 fn config(name: &str) -> Builder {
-    // A partition of its own for each client: those of a process would share one budget of retries, and a simulation
-    // would not run the same way twice.
+    // A partition of its own for each client: those of a process would share one budget of retries,
+    // and a simulation would not run the same way twice.
     let partition = RetryPartition::custom(name.to_owned()).build();
     Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -24,7 +24,8 @@ impl Engine {
             .map_or_else(|error| refused(&error), Answered::ok)
     }
 
-    /// Deletes what has expired by its TTL, and counts it. DynamoDB does so some time within days; here it is asked to.
+    /// Deletes what has expired by its TTL, and counts it. DynamoDB does so some time within days;
+    /// here it is asked to.
     pub(super) fn sweep_ttl(&self) -> usize {
         self.0.sweep_ttl().unwrap_or_default()
     }

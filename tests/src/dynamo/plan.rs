@@ -102,7 +102,8 @@ impl Fate {
         }
     }
 
-    /// A second copy of the request reaches the table, this long after the first. Default: no second copy.
+    /// A second copy of the request reaches the table, this long after the first. Default: no
+    /// second copy.
     pub fn again(self, wait: impl Into<Wait>) -> Self {
         Self {
             again: Some(wait.into()),

@@ -20,7 +20,8 @@ pub struct Schema {
 type Attribute = (String, String);
 
 impl Schema {
-    /// The lock table of this project: partition `id`, sort key `group`, both text, and TTL on `ttl`.
+    /// The lock table of this project: partition `id`, sort key `group`, both text, and TTL on
+    /// `ttl`.
     pub fn locks(table: &str) -> Self {
         let text = |name: &str| (name.into(), "S".into());
         Self {
@@ -99,7 +100,8 @@ impl Dynamo {
         Ok(())
     }
 
-    /// The row of a lock in a table of the usual schema, as DynamoDB's JSON; `None` if there is none.
+    /// The row of a lock in a table of the usual schema, as DynamoDB's JSON; `None` if there is
+    /// none.
     pub fn row(&self, table: &str, key: &str, prefix: &str) -> Option<Value> {
         self.item(table, lock_row(key, prefix))
     }

@@ -83,7 +83,8 @@ impl Dynamo {
         let body = serde_json::from_slice(body).unwrap_or_default();
         let request = Arc::new(lock(&self.0.ledger).arrive(from, op, body));
         let fate = lock(&self.0.plan).clone().fate(&request);
-        // In a task of its own: what has left its client is applied even if the client is gone by then.
+        // In a task of its own: what has left its client is applied even if the client is gone by
+        // then.
         tokio::spawn(self.clone().carry(request, fate))
             .await
             .ok()
@@ -160,7 +161,8 @@ impl fmt::Debug for Dynamo {
     }
 }
 
-/// Nothing behind these locks is ever left half done, so one that a panicking test poisoned is still good.
+/// Nothing behind these locks is ever left half done, so one that a panicking test poisoned is
+/// still good.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

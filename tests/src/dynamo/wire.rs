@@ -8,7 +8,8 @@ use super::serve::{Dynamo, Reply};
 use crate::Error;
 use crate::loopback::{self, Loopback};
 
-/// An embedded DynamoDB that listens on the loopback address. Dropped, it is gone, and its connections break.
+/// An embedded DynamoDB that listens on the loopback address. Dropped, it is gone, and its
+/// connections break.
 #[derive(Debug)]
 #[must_use]
 pub struct Wire(Loopback);

@@ -33,7 +33,8 @@ pub struct Environment {
 
 impl Environment {
     pub(super) async fn start(emulator: &Path, function: &Function) -> Result<Self, Error> {
-        let journal = tempfile::tempdir().map_err(|error| failed("make a journal folder", error))?;
+        let journal =
+            tempfile::tempdir().map_err(|error| failed("make a journal folder", error))?;
         let addresses = free_addresses().map_err(|error| failed("find free ports", error))?;
         let mut variables = function.environment(journal.path());
         let timeout = function.timeout.as_secs().to_string();
@@ -62,7 +63,8 @@ impl Environment {
     /// gives an environment one at a time, and the emulator would not survive two.
     pub async fn invoke(&self, event: Value) -> Result<Answer, Error> {
         let _turn = self.turn.lock().await;
-        self.in_time("an answer", invoke(self.address, event)).await?
+        self.in_time("an answer", invoke(self.address, event))
+            .await?
     }
 
     /// Every line that was printed so far, the emulator's own among them.
@@ -78,7 +80,9 @@ impl Environment {
 
     /// The function's process; an error if there is none.
     pub fn function(&self) -> Result<Process, Error> {
-        self.sandbox.process(&self.function).ok_or_else(|| self.error("runs no function"))
+        self.sandbox
+            .process(&self.function)
+            .ok_or_else(|| self.error("runs no function"))
     }
 
     /// The journal's folder.
@@ -115,7 +119,10 @@ impl Environment {
     }
 
     fn error(&self, sentence: &str) -> Error {
-        Error::new(format!("the environment {sentence}; it printed:\n{}", self.log.text()))
+        Error::new(format!(
+            "the environment {sentence}; it printed:\n{}",
+            self.log.text()
+        ))
     }
 }
 
@@ -127,8 +134,13 @@ fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Path) -> Vec<
         ("--runtime-api-address", &api),
         ("--runtime-interface-emulator-address", &own),
     ];
-    let options = options.iter().flat_map(|(name, value)| [name.into(), value.into()]);
-    once(emulator.into()).chain(options).chain(once(function.into())).collect()
+    let options = options
+        .iter()
+        .flat_map(|(name, value)| [name.into(), value.into()]);
+    once(emulator.into())
+        .chain(options)
+        .chain(once(function.into()))
+        .collect()
 }
 
 fn free_addresses() -> std::io::Result<[SocketAddr; 2]> {
@@ -149,7 +161,11 @@ fn free_address() -> std::io::Result<SocketAddr> {
 }
 
 fn file_name(program: &Path) -> String {
-    program.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned()
+    program
+        .file_name()
+        .and_then(OsStr::to_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn failed(what: &str, why: impl std::fmt::Display) -> Error {

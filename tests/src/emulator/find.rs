@@ -46,17 +46,28 @@ impl Emulator {
 fn named(path: OsString) -> Result<PathBuf, Error> {
     let path = PathBuf::from(path);
     let missing = || Error::new(format!("{VARIABLE} is `{}`: no such file", path.display()));
-    if path.is_file() { Ok(path) } else { Err(missing()) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(missing())
+    }
 }
 
 fn on_path() -> Result<PathBuf, Error> {
     let folders = variable("PATH").unwrap_or_default();
     let mut paths = env::split_paths(&folders).map(|folder| folder.join(NAME));
-    let missing = || Error::new(format!("{VARIABLE} is not set, and no `{NAME}` is on the PATH"));
+    let missing = || {
+        Error::new(format!(
+            "{VARIABLE} is not set, and no `{NAME}` is on the PATH"
+        ))
+    };
     paths.find(|path| path.is_file()).ok_or_else(missing)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this file finds out what is here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this file finds out what is here"
+)]
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

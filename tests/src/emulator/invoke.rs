@@ -19,19 +19,28 @@ const PATH: &str = "/2015-03-31/functions/function/invocations";
 /// Sends an event to the emulator at `address`.
 pub(super) async fn invoke(address: SocketAddr, event: Value) -> Result<Answer, Error> {
     let stream = TcpStream::connect(address).await.map_err(failed)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
     let request = Request::post(PATH)
         .header("host", address.to_string())
         .body(Full::new(Bytes::from(event.to_string())))
         .map_err(failed)?;
     // The sender ends with the exchange, and the connection with its sender.
     let exchange = async move {
-        let response = sender.send_request(request).await?;
-        response.into_body().collect().await
+        sender
+            .send_request(request)
+            .await?
+            .into_body()
+            .collect()
+            .await
     };
     let (answered, _) = tokio::join!(exchange, connection);
-    let body = answered.map_err(failed)?.to_bytes();
-    Ok(answer(&String::from_utf8_lossy(&body)))
+    // The emulator shuts down without another word.
+    let Ok(body) = answered else {
+        return Ok(Answer::Died);
+    };
+    Ok(answer(&String::from_utf8_lossy(&body.to_bytes())))
 }
 
 /// Understands an answer by its body: its status is 200 for most errors too.
@@ -47,7 +56,10 @@ fn answer(body: &str) -> Answer {
         Some("Runtime.ExitError" | "Extension.Crash") => Answer::Died,
         Some(kind) => {
             let message = json["errorMessage"].as_str().unwrap_or_default();
-            Answer::Error { kind: kind.to_owned(), message: message.to_owned() }
+            Answer::Error {
+                kind: kind.to_owned(),
+                message: message.to_owned(),
+            }
         }
     }
 }

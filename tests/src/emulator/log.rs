@@ -34,7 +34,11 @@ struct Lines {
 impl Line {
     fn new(text: String) -> Self {
         let json = serde_json::from_str(&text).unwrap_or_default();
-        Self { at: Clock::system().since_epoch(), text, json }
+        Self {
+            at: Clock::system().since_epoch(),
+            text,
+            json,
+        }
     }
 
     /// The message of a line that was written by `tracing`.
@@ -51,7 +55,10 @@ impl Line {
     pub fn written(&self) -> Option<Duration> {
         let timestamp = self.json.get("timestamp")?.as_str()?;
         let written = DateTime::from_str(timestamp, Format::DateTime).ok()?;
-        SystemTime::try_from(written).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()
+        SystemTime::try_from(written)
+            .ok()?
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
     }
 }
 
@@ -98,6 +105,9 @@ impl Log {
 
     /// The log as text, for a person who has to find out what went wrong.
     pub(super) fn text(&self) -> String {
-        self.lines().iter().map(|line| format!("  {}\n", line.text)).collect()
+        self.lines()
+            .iter()
+            .map(|line| format!("  {}\n", line.text))
+            .collect()
     }
 }

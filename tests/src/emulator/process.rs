@@ -76,7 +76,10 @@ impl Row {
         self.name.bytes().eq(program.bytes().take(Self::NAME_LEN))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this file knows the process table")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file knows the process table"
+    )]
     fn read(pid: &str) -> Option<Self> {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
@@ -90,14 +93,26 @@ impl Row {
         let parent = tail.next()?.to_owned();
         // proc(5): the parent is field 4, and the time of the start field 22.
         let started = tail.nth(17)?.to_owned();
-        let process = Process { pid: pid.parse().ok()?, started };
-        Some(Self { process, parent, name: name.to_owned() })
+        let process = Process {
+            pid: pid.parse().ok()?,
+            started,
+        };
+        Some(Self {
+            process,
+            parent,
+            name: name.to_owned(),
+        })
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this file knows the process table")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this file knows the process table"
+)]
 fn table() -> Vec<Row> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     let names = entries.flatten().map(|entry| entry.file_name());
     names.filter_map(|name| Row::read(name.to_str()?)).collect()
 }

@@ -45,8 +45,16 @@ impl Sandbox {
             .spawn()
             .map_err(|error| Error::new(format!("cannot start `unshare`: {error}")))?;
         let lifeline = unshare.stdin.take();
-        unshare.stdout.take().into_iter().for_each(|stdout| log.follow(stdout));
-        unshare.stderr.take().into_iter().for_each(|stderr| log.follow(stderr));
+        unshare
+            .stdout
+            .take()
+            .into_iter()
+            .for_each(|stdout| log.follow(stdout));
+        unshare
+            .stderr
+            .take()
+            .into_iter()
+            .for_each(|stderr| log.follow(stderr));
         Ok(Self { unshare, lifeline })
     }
 
@@ -60,7 +68,9 @@ impl Sandbox {
         let said = String::from_utf8_lossy(&out.stderr);
         match said.trim() {
             "" if out.status.success() => Ok(()),
-            why => Err(Error::new(format!("`unshare` gives us no namespaces: {why}"))),
+            why => Err(Error::new(format!(
+                "`unshare` gives us no namespaces: {why}"
+            ))),
         }
     }
 
@@ -84,8 +94,15 @@ fn unshare(extension: Option<&Path>) -> Command {
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
-    command.args(["sh", "-c", SCRIPT, "sh"]).arg(extension.unwrap_or(Path::new("")));
-    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["sh", "-c", SCRIPT, "sh"])
+        .arg(extension.unwrap_or(Path::new("")));
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::api::Api;
 use super::occurrence::{Occurrence, Teller, What};
@@ -159,18 +159,22 @@ impl Environment {
     }
 
     async fn reset(&self, running: &Running, reason: &'static str) {
-        let (end, deadline_ms) = (Instant::now() + SHUTDOWN, from_now(SHUTDOWN));
-        self.stop(running).await;
-        self.teller.tell(What::Reaped);
+        let event = json!({
+            "eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": from_now(SHUTDOWN),
+        });
+        let of_themselves = async {
+            self.stop(running).await;
+            if let Some(extension) = &running.extension {
+                running.api.shut_down(&event);
+                self.teller.tell(What::ShutdownSent(reason));
+                extension.ended().await;
+            }
+        };
+        let _ = timeout(SHUTDOWN, of_themselves).await;
         if let Some(extension) = &running.extension {
-            running.api.shut_down(&json!({
-                "eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline_ms,
-            }));
-            self.teller.tell(What::ShutdownSent(reason));
-            let _ = timeout_at(end, extension.ended()).await;
             extension.signal(Signal::KILL);
-            self.teller
-                .tell(What::ExtensionEnded(extension.ended().await.code()));
+            let ended = What::ExtensionEnded(extension.ended().await.code());
+            self.teller.tell(ended);
         }
         *self.slot() = None;
     }
@@ -187,6 +191,7 @@ impl Environment {
             self.kill(function);
         }
         function.ended().await;
+        self.teller.tell(What::Reaped);
     }
 
     fn kill(&self, function: &Process) {

@@ -46,7 +46,11 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn tell(&self, what: What) {
         let (at, environment) = (Clock::system().since_epoch(), self.environment.clone());
-        (self.tell)(Occurrence { at, environment, what });
+        (self.tell)(Occurrence {
+            at,
+            environment,
+            what,
+        });
     }
 }
 

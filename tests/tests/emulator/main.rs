@@ -8,25 +8,29 @@ mod scene;
 mod seen;
 
 use scene::{Scene, fence, order};
-use world::emulator::Signal;
 use world::Error;
+use world::emulator::Signal;
 use world::lambda::Answer;
 
 #[tokio::test]
 async fn a_lock_is_free_when_its_invocation_has_ended() -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let first = scene.a.invoke(order(100, "ok")).await?;
     let second = scene.b.invoke(order(100, "ok")).await?;
-    assert!(fence(&first) < fence(&second), "{first:?}, {second:?}");
+    assert!(fence(&first) < fence(&second));
     scene.end(None).await?.given_back_by_the_layer("normal");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_second_invocation_waits_for_the_first() -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let (first, second) = scene.contend("ok").await?;
-    assert!(fence(&first) < fence(&second), "{first:?}, {second:?}");
+    assert!(fence(&first) < fence(&second));
     scene.end(None).await?.given_back_by_the_layer("contended");
     Ok(())
 }
@@ -63,22 +67,30 @@ async fn a_function_that_blocks_into_its_timeout_loses_its_lock_at_once() -> Res
 
 #[tokio::test]
 async fn a_function_that_is_killed_while_it_holds_loses_its_lock_at_once() -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let waits = scene.waits();
     let kill = async {
         waits.reached(1).await;
         scene.a.function()?.signal(Signal::KILL)
     };
-    let (answers, death, ()) = tokio::try_join!(scene.contend("hang"), scene.death_of_a(), kill)?;
-    assert_eq!(answers.0, Answer::Died);
-    assert!(fence(&answers.1) < fence(&scene.a.invoke(order(100, "ok")).await?));
-    scene.end(Some(death)).await?.given_back_by_the_extension("kill -9");
+    let contend = scene.contend("hang");
+    let ((first, second), death, ()) = tokio::try_join!(contend, scene.death_of_a(), kill)?;
+    assert_eq!(first, Answer::Died);
+    assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
+    scene
+        .end(Some(death))
+        .await?
+        .given_back_by_the_extension("kill -9");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_function_that_is_killed_while_it_waits_leaves_the_queue_at_once() -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let waits = scene.waits();
     let kill = async {
         waits.reached(1).await;
@@ -86,31 +98,42 @@ async fn a_function_that_is_killed_while_it_waits_leaves_the_queue_at_once() -> 
         waiter.signal(Signal::KILL)?;
         waiter.death().await
     };
-    let (answers, death) = tokio::try_join!(scene.contend("ok"), kill)?;
-    assert_eq!(answers.1, Answer::Died);
-    assert!(fence(&answers.0) < fence(&scene.b.invoke(order(100, "ok")).await?));
-    scene.end(None).await?.left_the_queue("kill -9, waiting", death);
+    let ((first, second), death) = tokio::try_join!(scene.contend("ok"), kill)?;
+    assert_eq!(second, Answer::Died);
+    assert!(fence(&first) < fence(&scene.b.invoke(order(100, "ok")).await?));
+    scene
+        .end(None)
+        .await?
+        .left_the_queue("kill -9, waiting", death);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_environment_that_is_shut_down_in_mid_work_gives_its_lock_back() -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let waits = scene.waits();
     let shut_down = async {
         waits.reached(1).await;
         scene.a.shut_down().await
     };
-    let (answers, ()) = tokio::try_join!(scene.contend("hang"), shut_down)?;
+    let ((first, _), ()) = tokio::try_join!(scene.contend("hang"), shut_down)?;
+    assert_eq!(first, Answer::Died);
     scene.end(None).await?.given_back_by_the_layer("SIGTERM");
     Ok(())
 }
 
 /// `a`'s handler ends in its own way, and `a`'s function lives on.
 async fn survives(then: &str, expected: impl Fn(&str) -> bool) -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let (first, second) = scene.contend(then).await?;
-    assert!(matches!(&first, Answer::Error { kind, .. } if expected(kind)), "{first:?}");
+    assert!(
+        matches!(&first, Answer::Error { kind, .. } if expected(kind)),
+        "{first:?}"
+    );
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
     scene.end(None).await?.given_back_by_the_layer(then);
     Ok(())
@@ -118,10 +141,15 @@ async fn survives(then: &str, expected: impl Fn(&str) -> bool) -> Result<(), Err
 
 /// `a`'s function dies of its handler.
 async fn dies(then: &str, expected: Answer) -> Result<(), Error> {
-    let Some(scene) = Scene::set().await? else { return Ok(()) };
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
     let ((first, second), death) = tokio::try_join!(scene.contend(then), scene.death_of_a())?;
     assert_eq!(first, expected);
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
-    scene.end(Some(death)).await?.given_back_by_the_extension(then);
+    scene
+        .end(Some(death))
+        .await?
+        .given_back_by_the_extension(then);
     Ok(())
 }

@@ -32,7 +32,9 @@ pub struct Scene {
 impl Scene {
     /// Sets the scene, or says why it cannot be played here.
     pub async fn set() -> Result<Option<Self>, Error> {
-        let Some(emulator) = emulator() else { return Ok(None) };
+        let Some(emulator) = emulator() else {
+            return Ok(None);
+        };
         let programs = Programs::build()?;
         let dynamo = Dynamo::new();
         dynamo.create_table(&Schema::locks(TABLE))?;
@@ -40,9 +42,18 @@ impl Scene {
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = function.extension(&programs.extension);
-        let a = emulator.start(&function.clone().timeout(Duration::from_secs(2))).await?;
-        let b = emulator.start(&function.timeout(Duration::from_secs(10))).await?;
-        Ok(Some(Self { a, b, dynamo, _wire: wire }))
+        let a = emulator
+            .start(&function.clone().timeout(Duration::from_secs(2)))
+            .await?;
+        let b = emulator
+            .start(&function.timeout(Duration::from_secs(10)))
+            .await?;
+        Ok(Some(Self {
+            a,
+            b,
+            dynamo,
+            _wire: wire,
+        }))
     }
 
     /// `a` takes the lock and goes on as told; once it works, `b` asks for the lock and waits.
@@ -66,10 +77,11 @@ impl Scene {
         gate.open();
         let passing = gate.clone();
         // Only those who wait ever read.
-        self.dynamo.plan(move |request: &Request| match &*request.op {
-            "GetItem" => Fate::delivered().before(&passing),
-            _ => Fate::delivered(),
-        });
+        self.dynamo
+            .plan(move |request: &Request| match &*request.op {
+                "GetItem" => Fate::delivered().before(&passing),
+                _ => Fate::delivered(),
+            });
         gate
     }
 
@@ -82,13 +94,22 @@ impl Scene {
         for environment in [&self.a, &self.b] {
             assert_eq!(notes(environment.journal()), 0, "the journal is empty");
         }
-        Ok(Seen::new([self.a.lines(), self.b.lines()], self.dynamo.log(), death))
+        Ok(Seen::new(
+            [self.a.lines(), self.b.lines()],
+            self.dynamo.log(),
+            death,
+        ))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a journal is judged by what is in it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a journal is judged by what is in it"
+)]
 fn notes(journal: &Path) -> usize {
-    fs::read_dir(journal).map(Iterator::count).unwrap_or_default()
+    fs::read_dir(journal)
+        .map(Iterator::count)
+        .unwrap_or_default()
 }
 
 /// An event for `orders`.
@@ -97,11 +118,13 @@ pub fn order(work_ms: u64, then: &str) -> Value {
 }
 
 /// The fence that a handler answered with.
-pub fn fence(answer: &Answer) -> Option<u64> {
-    match answer {
-        Answer::Response(response) => response["fence"].as_u64(),
-        _ => None,
-    }
+pub fn fence(answer: &Answer) -> u64 {
+    let Answer::Response(response) = answer else {
+        panic!("no response, but {answer:?}")
+    };
+    response["fence"]
+        .as_u64()
+        .expect("a handler answers with its fence")
 }
 
 /// True for the line that says where a handler's work begins.

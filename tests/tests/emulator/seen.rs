@@ -9,6 +9,9 @@ use world::history::{Work, violations};
 
 use crate::scene::{begins, say};
 
+/// What the platform grants the function and the extension, together, to shut down.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
 /// What was seen of a scene that has ended.
 pub struct Seen {
     works: Vec<Work>,
@@ -17,7 +20,7 @@ pub struct Seen {
 }
 
 /// An entry that an extension gave back.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Swept {
     fence: u64,
     how: String,
@@ -29,63 +32,104 @@ impl Seen {
     pub fn new([a, b]: [Vec<Line>; 2], log: Vec<Logged>, death: Option<Duration>) -> Self {
         let mut works = [works("a", &a, death), works("b", &b, None)].concat();
         works.sort_by_key(|work| work.begin);
-        assert_eq!(violations(&works), [], "nobody works beside another, and fences rise");
+        assert_eq!(
+            violations(&works),
+            [],
+            "nobody works beside another, and fences rise"
+        );
         let swept = a.iter().chain(&b).filter_map(Swept::read).collect();
         Self { works, swept, log }
     }
 
     /// The first lock was given back by the layer: the extensions found nothing to do.
     pub fn given_back_by_the_layer(&self, scene: &str) {
-        assert!(self.swept.is_empty(), "{:?}", self.swept);
+        assert_eq!(self.swept, []);
         let first = &self.works[0];
-        self.report(scene, "layer", first.fence.expect("a lock has a fence"), first.end);
+        self.report(
+            scene,
+            "layer",
+            first.fence.expect("a lock has a fence"),
+            first.end,
+        );
     }
 
     /// The first lock was given back by the extension, and it was all that an extension did.
     pub fn given_back_by_the_extension(&self, scene: &str) {
-        let [Swept { fence, how }] = &*self.swept else { panic!("{:?}", self.swept) };
-        assert_eq!(Some(*fence), self.works[0].fence);
-        self.report(scene, &format!("extension: {how}"), *fence, self.works[0].end);
+        let first = &self.works[0];
+        let fence = self.swept();
+        assert_eq!(Some(fence), first.fence);
+        self.report(scene, "extension", fence, first.end);
     }
 
-    /// The entry of a waiter that died left the queue while the first lock was still held.
+    /// A waiter's entry was given back by the extension after its `death`, while the first lock was
+    /// still held.
     pub fn left_the_queue(&self, scene: &str, death: Duration) {
-        let [Swept { fence, how }] = &*self.swept else { panic!("{:?}", self.swept) };
-        assert!(self.left(*fence) < self.works[0].end, "the holder has not been waited for");
-        self.report(scene, &format!("extension: {how}"), *fence, death);
+        let fence = self.swept();
+        assert!(self.left(fence) < self.works[0].end);
+        self.report(scene, "extension", fence, death);
+    }
+
+    /// The fence of the one entry that was given back by an extension.
+    fn swept(&self) -> u64 {
+        let [Swept { fence, how }] = &*self.swept else {
+            panic!("not one: {:?}", self.swept)
+        };
+        assert_eq!(how, "abandoned");
+        *fence
     }
 
     fn report(&self, scene: &str, who: &str, fence: u64, since: Duration) {
-        let back = self.left(fence).saturating_sub(since).as_millis();
-        let next = self.works[1].begin.saturating_sub(since).as_millis();
-        say(&format!("{scene:<16} given back by the {who:<20} after {back:>4} ms; next {next:>4} ms"));
+        let back = self.left(fence).saturating_sub(since);
+        assert!(back < SHUTDOWN, "{back:?}");
+        let next = self.works[1].begin.saturating_sub(since);
+        let (back, next) = (back.as_millis(), next.as_millis());
+        say(&format!(
+            "{scene:<16} given back by the {who:<9} after {back:>4} ms, next work after {next:>4} ms"
+        ));
     }
 
     /// When an entry left the queue, by the table's own log.
     fn left(&self, fence: u64) -> Duration {
         let stamp = format!("{fence:016}");
         let queued = |logged: &&Logged| queue(logged).iter().any(|entry| entry.starts_with(&stamp));
-        let writes = self.log.iter().filter(|logged| logged.request.op.as_ref() == "UpdateItem");
+        let writes = self
+            .log
+            .iter()
+            .filter(|logged| logged.request.op.as_ref() == "UpdateItem");
         let applied = writes.filter(|logged| matches!(logged.applied, Some((200, _))));
-        let left = applied.skip_while(|logged| !queued(logged)).find(|logged| !queued(logged));
+        let left = applied
+            .skip_while(|logged| !queued(logged))
+            .find(|logged| !queued(logged));
         let at = left.expect("every entry leaves the queue").at;
-        at.duration_since(SystemTime::UNIX_EPOCH).expect("the log is kept in our days")
+        at.duration_since(SystemTime::UNIX_EPOCH)
+            .expect("the log is kept in our days")
     }
 }
 
 impl Swept {
     fn read(line: &Line) -> Option<Self> {
-        line.message().filter(|message| *message == "entry given back")?;
+        line.message()
+            .filter(|message| *message == "entry given back")?;
         let how = line.field("how")?.as_str()?.to_owned();
-        Some(Self { fence: line.field("fence")?.as_u64()?, how })
+        Some(Self {
+            fence: line.field("fence")?.as_u64()?,
+            how,
+        })
     }
 }
 
 /// The entries in a row after a write.
 fn queue(logged: &Logged) -> Vec<&str> {
-    let row = logged.applied.as_ref().map(|(_, answer)| &answer["Attributes"]);
+    let row = logged
+        .applied
+        .as_ref()
+        .map(|(_, answer)| &answer["Attributes"]);
     let entries = row.and_then(|row| row["q"]["SS"].as_array());
-    entries.into_iter().flatten().filter_map(Value::as_str).collect()
+    entries
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// The works of one environment, by its handlers' own lines.
@@ -93,10 +137,16 @@ fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
     let begun = lines.iter().filter(|line| begins(line));
     let work = |line: &Line| {
         let fence = line.field("fence").and_then(Value::as_u64);
-        let ends = |end: &&Line| end.message() == Some("work ends") && end.field("fence") == line.field("fence");
+        let ends = |end: &&Line| {
+            end.message() == Some("work ends") && end.field("fence") == line.field("fence")
+        };
         let end = lines.iter().find(ends).and_then(Line::written).or(death);
         Work {
-            key: line.field("order_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            key: line
+                .field("order_id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             fence,
             begin: line.written().expect("a handler's lines are dated"),
             end: end.expect("what did not end has died"),
