@@ -1,7 +1,8 @@
 //! The extension's life: registered, asleep, told to shut down.
 //!
-//! It asks for SHUTDOWN only, so invocations never wait for it. Once registered it exits after SHUTDOWN
-//! and for no other reason: the platform takes any other exit for a crash, and fails the invocation.
+//! It asks for SHUTDOWN only, so invocations never wait for it. Once registered it exits after
+//! SHUTDOWN and for no other reason: the platform takes any other exit for a crash, and fails the
+//! invocation.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,7 +1,7 @@
 //! A Lambda extension that gives back the locks of a function that died.
 //!
-//! It lies in a Lambda layer, shares the function's disk, and is told when the environment is shut down:
-//! after a timeout, a crash or a kill. It costs nothing while the function works.
+//! It lies in a Lambda layer, shares the function's disk, and is told when the environment is shut
+//! down: after a timeout, a crash or a kill. It costs nothing while the function works.
 
 mod lifecycle;
 mod sweep;

@@ -1,7 +1,7 @@
 //! The sweep: giving back what the journal lists and no living process owns.
 //!
-//! Everything is given back in parallel and on its own: one lock that cannot be given back keeps none of
-//! the others.
+//! Everything is given back in parallel and on its own: one lock that cannot be given back keeps
+//! none of the others.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 /// How many locks are given back at a time: more would only stand in each other's way.
 const AT_ONCE: usize = 64;
 
-/// Sweeps, and goes on for at most this long. Whatever goes wrong is logged: a lock that is not given back
-/// ends with its lease.
+/// Sweeps, and goes on for at most this long. Whatever goes wrong is logged: a lock that is not
+/// given back ends with its lease.
 pub(crate) async fn within(time: Duration) {
     if let Err(error) = sweep(time).await {
         tracing::error!(%error, "the journal was not swept; locks of the dead end with their lease");
@@ -40,8 +40,8 @@ async fn sweep(time: Duration) -> Result<(), Error> {
     Ok(())
 }
 
-/// One connection for each region that a note names; made when it is needed, because those of before a
-/// freeze are dead.
+/// One connection for each region that a note names; made when it is needed, because those of
+/// before a freeze are dead.
 struct Connections {
     here: Locks,
     settings: Settings,

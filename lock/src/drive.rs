@@ -56,12 +56,17 @@ pub(crate) enum Stop {
 
 impl Drive {
     pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
+        // Whoever sleeps through its turn for a lease is taken for dead.
+        let longest_pause = shared
+            .settings
+            .retry_delay
+            .min(acquisition.terms().lease / 4);
         Self {
             table,
             key,
             clock: shared.clock.afresh(),
             acquisition,
-            longest_pause: shared.settings.retry_delay,
+            longest_pause,
             unanswered: 0,
             trouble: None,
         }
@@ -126,7 +131,8 @@ impl Drive {
         }
     }
 
-    /// Waits until the next request may leave; tells when it left, and until when it may be answered.
+    /// Waits until the next request may leave; tells when it left, and until when it may be
+    /// answered.
     async fn ready(&self, bound: Bound) -> (Tick, Instant) {
         if self.unanswered > 0 {
             let pause = wait::repeat(self.unanswered - 1);

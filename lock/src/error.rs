@@ -1,7 +1,7 @@
 //! What can go wrong, told apart.
 //!
-//! Three answers, never two: a lock was had, it was refused, or nobody knows. A refusal says who holds
-//! the lock and when to come back.
+//! Three answers, never two: a lock was had, it was refused, or nobody knows. A refusal says who
+//! holds the lock and when to come back.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Giving back entries that nobody looks after any more.
 //!
-//! Whoever does it cannot be sure that the entry was the holder, so it abandons, and never releases.
+//! Whoever does it cannot be sure that the entry was the holder, so it abandons, and never
+//! releases.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::shared::Shared;
 use crate::table::Table;
 use crate::terms::{Ending, Event, GivenBack};
 
-/// Gives back what dropped futures and guards of this client have left; what cannot be given back now stays
-/// an orphan.
+/// Gives back what dropped futures and guards of this client have left; what cannot be given back
+/// now stays an orphan.
 pub(crate) async fn orphans(shared: &Arc<Shared>, bound: Bound) {
     let orphans = shared.orphans.take();
     if orphans.is_empty() {

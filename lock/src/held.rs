@@ -20,8 +20,8 @@ use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
 ///
-/// Dropping it without a release does no I/O: the entry becomes an orphan, which the next call on its
-/// client gives back, and whose lease ends by itself.
+/// Dropping it without a release does no I/O: the entry becomes an orphan, which the next call on
+/// its client gives back, and whose lease ends by itself.
 ///
 /// Not `Clone`: two handles could both believe that they released.
 #[derive(Debug)]
@@ -83,8 +83,8 @@ impl Held {
         &self.key
     }
 
-    /// The fencing token: larger than that of everybody who held this lock before. Whoever stores what
-    /// a holder does can refuse a smaller fence than the largest it has seen.
+    /// The fencing token: larger than that of everybody who held this lock before. Whoever stores
+    /// what a holder does can refuse a smaller fence than the largest it has seen.
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.fence
@@ -101,7 +101,8 @@ impl Held {
     /// # Errors
     ///
     /// [`is_lost`](Error::is_lost) when the lease had ended and somebody else took over;
-    /// [`is_unknown`](Error::is_unknown) when no answer came in time; the lease ends by itself then.
+    /// [`is_unknown`](Error::is_unknown) when no answer came in time; the lease ends by itself
+    /// then.
     pub async fn release(self) -> Result<(), Error> {
         self.release_within(RELEASE).await
     }

@@ -1,8 +1,8 @@
 //! The journal: notes, on local disk, of entries that this machine has written or may have written.
 //!
 //! A note is written before its entry's first copy leaves and removed when the entry is settled; so
-//! whatever dies in between leaves a note, and the sweep knows what to give back. The only file that
-//! touches the file system.
+//! whatever dies in between leaves a note, and the sweep knows what to give back. The only file
+//! that touches the file system.
 
 #![expect(
     clippy::disallowed_methods,
@@ -64,8 +64,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be used: it is not a folder, belongs to somebody else, is open to others, or
-    /// cannot be written.
+    /// When the folder cannot be used: it is not a folder, belongs to somebody else, is open to
+    /// others, or cannot be written.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = dir.into();
         prepare(&dir).map_err(|why| {
@@ -110,8 +110,8 @@ impl Journal {
         }
     }
 
-    /// The notes of processes that are dead, and those that cannot be read. The notes of the living are
-    /// left alone.
+    /// The notes of processes that are dead, and those that cannot be read. The notes of the living
+    /// are left alone.
     ///
     /// # Errors
     ///

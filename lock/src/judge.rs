@@ -1,7 +1,7 @@
 //! Who is dead, and how long we ourselves may act. Pure.
 //!
-//! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that no honest
-//! clock can have written is not believed; then the lease is counted by watching.
+//! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that
+//! no honest clock can have written is not believed; then the lease is counted by watching.
 
 use std::time::Duration;
 
@@ -32,12 +32,25 @@ impl Watch {
     }
 }
 
-/// A later waiter leaves each one before it this much time to steal, so that they do not all try at once.
+/// A later waiter leaves each one before it this much time to steal, so that they do not all try at
+/// once.
 const STAGGER: Duration = Duration::from_millis(200);
 
-/// Whether the time that the holder's lease is counted from can have been written by an honest clock.
+/// Whether the time that the holder's lease is counted from can have been written by an honest
+/// clock.
 pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
     terms.expiry != Expiry::Observe && row.alive_at(holder) <= at.now.latest + 2 * terms.skew
+}
+
+/// For how long the holder has held, about: a guess for the polling, on which nothing else rests.
+pub(crate) fn age(row: &Row, watch: &Watch, at: Moment) -> Duration {
+    let watched = at.tick.since(watch.since);
+    let Some(holder) = row.holder().and_then(Entry::fields) else {
+        return watched;
+    };
+    // A stamp is a guess of the time, and the times in the row are the latest possible ones.
+    let since = row.anchor.unwrap_or(Micros(holder.stamp.0));
+    watched.max(at.now.likely.since(since))
 }
 
 /// In how long the holder will be dead to the one with this rank: zero if it is, none if never.
@@ -86,8 +99,8 @@ pub(crate) fn usable(lease: Duration) -> Duration {
     lease - (lease / 20).min(Duration::from_millis(250))
 }
 
-/// Until when a sign of life proves its holder alive, if it was written with this time at this tick. What
-/// the server has since shown us to have written too early is taken off.
+/// Until when a sign of life proves its holder alive, if it was written with this time at this
+/// tick. What the server has since shown us to have written too early is taken off.
 pub(crate) fn proven_by(terms: &Terms, written: Micros, since: Tick, at: Moment) -> Tick {
     let latest_then = at.now.latest - at.tick.since(since);
     let too_early = latest_then.since(written);

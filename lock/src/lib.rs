@@ -27,14 +27,15 @@
 //!
 //! The queue is the lock. One conditional write puts an entry into the row's queue; whose entry is
 //! the smallest holds the lock; one conditional write takes it out, and that is the hand-off to the
-//! next. An uncontended lock costs two writes and no read. Waiting costs eventually consistent reads
-//! only. Every write is conditional on something that its own success destroys, so a copy that
-//! arrives late or twice does nothing; and the answer, yes or no, shows the row, so a lost answer is
-//! settled by sending the same write again.
+//! next. An uncontended lock costs two writes and no read. Waiting costs eventually consistent
+//! reads only. Every write is conditional on something that its own success destroys, so a copy
+//! that arrives late or twice does nothing; and the answer, yes or no, shows the row, so a lost
+//! answer is settled by sending the same write again.
 //!
 //! # Foreign types
 //!
-//! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`] takes.
+//! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`]
+//! takes.
 
 // What is known.
 mod key;

@@ -52,8 +52,8 @@ impl Locks {
         })
     }
 
-    /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not its
-    /// retries and timeouts, because every copy of a write must be counted.
+    /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not
+    /// its retries and timeouts, because every copy of a write must be counted.
     ///
     /// # Errors
     ///
@@ -70,7 +70,8 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When a variable has a value that is not right for it, or the journal's folder cannot be used.
+    /// When a variable has a value that is not right for it, or the journal's folder cannot be
+    /// used.
     pub fn from_env() -> Result<Self, Error> {
         Self::new(Settings::from_vars(&Vars::from_env())?)
     }
@@ -112,8 +113,8 @@ impl Locks {
         acquire::acquire(&self.shared, Key::new(key)?, limits).await
     }
 
-    /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure that
-    /// it can no longer enter. The note is removed from the journal when that is certain.
+    /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure
+    /// that it can no longer enter. The note is removed from the journal when that is certain.
     ///
     /// # Errors
     ///

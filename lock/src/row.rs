@@ -21,8 +21,8 @@ pub struct Row {
     pub closed: bool,
 }
 
-/// How long after its deadline an entry's owner may still be on its way out: the time that the platform gives
-/// to an environment it ends.
+/// How long after its deadline an entry's owner may still be on its way out: the time that the
+/// platform gives to an environment it ends.
 pub(crate) const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
 impl Row {

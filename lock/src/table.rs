@@ -1,8 +1,8 @@
 //! The table: the only file that knows the AWS SDK. Each step of the protocol is one named request.
 //!
 //! A write's condition decides in the table, and the answer shows the row either way, so no read is
-//! ever needed to find out what an answer meant. The SDK's own retries are off: they would hide how many
-//! copies of a write have left.
+//! ever needed to find out what an answer meant. The SDK's own retries are off: they would hide how
+//! many copies of a write have left.
 
 pub(crate) mod connect;
 mod failure;

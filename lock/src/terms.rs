@@ -1,4 +1,5 @@
-//! The words between the protocol and whoever drives it: what is asked for, what happened, what to do next.
+//! The words between the protocol and whoever drives it: what is asked for, what happened, what to
+//! do next.
 
 use std::time::Duration;
 

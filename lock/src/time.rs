@@ -1,14 +1,16 @@
 //! Time: the only file that reads a clock.
 //!
 //! `now` is an interval, not a number. Every DynamoDB answer carries a `Date`, and the server's clock stood
-//! somewhere in that second while we waited for it; so each answer bounds the server's clock against our
-//! monotonic one, at no cost. What we write is the latest possible now, what we conclude about others starts
-//! from the earliest.
+//! somewhere in that second while we waited for it; so each answer bounds the server's clock
+//! against our monotonic one, at no cost. What we write is the latest possible now, what we
+//! conclude about others starts from the earliest.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the one file that reads a clock"
 )]
+
+mod server;
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -16,6 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
+
+use self::server::Server;
 
 /// Microseconds since the epoch, by DynamoDB's clock as far as it is known.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -61,32 +65,20 @@ pub enum Expiry {
 #[derive(Clone)]
 pub struct Wall(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
-/// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing that was
-/// concluded before a freeze is believed after it.
+/// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing
+/// that was concluded before a freeze is believed after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     wall: Wall,
     origin: Instant,
     expiry: Expiry,
     skew: Duration,
-    server: Option<Bounds>,
-}
-
-/// Where the server's clock stands against our monotonic one, in microseconds.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    low: i64,
-    high: i64,
-    since: Tick,
+    server: Option<Server>,
 }
 
 impl Clock {
     /// Before the first answer the wall clock is believed to be at most this late.
     const UNPROVEN: Duration = Duration::from_secs(1);
-    /// DynamoDB's front ends agree on the time within this.
-    const FRONT_ENDS: i64 = 50_000;
-    /// A monotonic clock that is worse than 200 in a million is broken.
-    const DRIFT_PER_MILLION: u128 = 200;
 
     pub(crate) fn new(expiry: Expiry, skew: Duration, wall: Wall) -> Self {
         // The origin lies in the past, so that a tick can be moved back by a lease.
@@ -137,31 +129,14 @@ impl Clock {
 
     /// Learns from the `Date` of an answer.
     pub(crate) fn witness(&mut self, sent: Tick, received: Tick, date: SystemTime) {
-        let date = micros(date).0 as i64;
-        let low = date - micros_of(received.0) - Self::FRONT_ENDS;
-        let high = date + 1_000_000 - micros_of(sent.0) + Self::FRONT_ENDS;
-        let fresh = Bounds {
-            low,
-            high,
-            since: received,
-        };
-        let known = self
-            .server
-            .map(|known| known.widened(received, Self::DRIFT_PER_MILLION));
-        // A contradiction means that a clock stepped or that we were frozen: only the newest answer counts.
-        self.server = known
-            .and_then(|known| known.intersect(fresh))
-            .or(Some(fresh));
+        let fresh = Server::shown(sent, received, micros(date));
+        self.server = Some(self.server.map_or(fresh, |known| known.narrowed(fresh)));
     }
 
     fn now(&self, tick: Tick) -> Now {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
-        let proven = self.server.map(|bounds| {
-            let bounds = bounds.widened(tick, Self::DRIFT_PER_MILLION);
-            (bounds.at(tick, bounds.low), bounds.at(tick, bounds.high))
-        });
-        let (earliest, latest) = match (self.expiry, proven) {
+        let (earliest, latest) = match (self.expiry, self.server.map(|server| server.now(tick))) {
             (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
             // A wall clock that the server contradicts is not trusted, whatever the mode.
             (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
@@ -183,41 +158,12 @@ impl Clock {
     }
 }
 
-impl Bounds {
-    fn widened(self, at: Tick, per_million: u128) -> Self {
-        let age = at.0.saturating_sub(self.since.0).as_micros();
-        let drift = (age * per_million / 1_000_000) as i64;
-        Self {
-            low: self.low - drift,
-            high: self.high + drift,
-            since: at,
-        }
-    }
-
-    fn intersect(self, other: Self) -> Option<Self> {
-        let (low, high) = (self.low.max(other.low), self.high.min(other.high));
-        (low <= high).then_some(Self {
-            low,
-            high,
-            since: other.since,
-        })
-    }
-
-    fn at(self, tick: Tick, bound: i64) -> Micros {
-        Micros(u64::try_from(micros_of(tick.0) + bound).unwrap_or(0))
-    }
-}
-
 fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
     one.1 < other.0 || other.1 < one.0
 }
 
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn micros_of(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
-}
 
 fn micros(time: SystemTime) -> Micros {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

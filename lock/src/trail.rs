@@ -1,8 +1,8 @@
 //! What an acquisition leaves behind when nobody finishes it.
 //!
-//! Every entry that may be in the table is written down before it leaves: in the journal, for whoever
-//! outlives this process, and here, for the rest of this one. A future or a guard that is dropped
-//! half-way does no I/O; its entry becomes an orphan, which the next call gives back.
+//! Every entry that may be in the table is written down before it leaves: in the journal, for
+//! whoever outlives this process, and here, for the rest of this one. A future or a guard that is
+//! dropped half-way does no I/O; its entry becomes an orphan, which the next call gives back.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! How long to sleep before the next look. Pure, but for the jitter.
 //!
-//! The next in line looks in proportion to the time that the holder has already held: a hand-off costs
-//! little beside the work it waited for, and a long hold few reads. The others sleep by rank.
+//! The next in line looks in proportion to the time that the holder has already held: a hand-off
+//! costs little beside the work it waited for, and a long hold few reads. The others look as many times more seldom as their rank says.
 
 use std::time::Duration;
 
@@ -9,9 +9,6 @@ use crate::terms::Pause;
 
 /// The next in line looks at most this often.
 const SHORTEST: Duration = Duration::from_millis(8);
-
-/// What each further one before us adds: about one hand-off.
-const PER_RANK: Duration = Duration::from_millis(25);
 
 /// The first pause of a client whose stamp was refused while others wait.
 const HERD: Duration = Duration::from_millis(25);
@@ -27,8 +24,8 @@ pub(crate) fn pause(pause: Pause, cap: Duration) -> Duration {
     match pause {
         Pause::Herd(refusals) => jitter(doubled(HERD, refusals.saturating_sub(1)).min(cap), 1.0),
         Pause::Turn { rank, age, dead_in } => {
-            let before = u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
-            let turn = (age / 10).max(SHORTEST) + PER_RANK * before;
+            let rank = u32::try_from(rank.max(1)).unwrap_or(u32::MAX);
+            let turn = (age / 10).max(SHORTEST).saturating_mul(rank);
             let look = jitter(turn.min(cap), 0.2);
             dead_in.map_or(look, |dead| look.min(dead.max(SHORTEST)))
         }

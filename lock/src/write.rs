@@ -1,7 +1,7 @@
 //! The writes of the protocol, as plain data: one for each step.
 //!
-//! Every write is conditional on something that its own success destroys, so a repeated, hedged or late copy
-//! does nothing.
+//! Every write is conditional on something that its own success destroys, so a repeated, hedged or
+//! late copy does nothing.
 
 use crate::entry::{Entry, Stamp};
 use crate::time::Micros;

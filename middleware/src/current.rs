@@ -41,7 +41,8 @@ impl Current {
     }
 }
 
-/// The lock that the layer holds for the running invocation; none outside the invocation's own task.
+/// The lock that the layer holds for the running invocation; none outside the invocation's own
+/// task.
 #[must_use]
 pub fn current() -> Option<Current> {
     CURRENT.try_with(Clone::clone).ok()

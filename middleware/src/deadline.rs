@@ -23,8 +23,8 @@ pub(crate) struct Reserve(Option<Duration>);
 /// No invocation is given more; an emulator that says so does not know.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// The time from the end of the handler's to the end of the invocation: enough to release, also where
-/// the first answer is lost.
+/// The time from the end of the handler's to the end of the invocation: enough to release, also
+/// where the first answer is lost.
 const MARGIN: Duration = Duration::from_millis(300);
 
 /// What a release may take when nothing else bounds it.

@@ -23,7 +23,8 @@ impl Pointers {
             .map(Self)
     }
 
-    /// The key of an event. Several values are joined so that no two lists of them give the same key.
+    /// The key of an event. Several values are joined so that no two lists of them give the same
+    /// key.
     pub(crate) fn key<T: Serialize>(&self, event: &T) -> Result<String, BadKey> {
         match self.0.as_slice() {
             [only] => value(only, event),

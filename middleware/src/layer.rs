@@ -20,8 +20,9 @@ impl LockLayer {
     ///
     /// # Panics
     ///
-    /// When a setting is wrong, with a message that names the variable, its value and what would be right. A
-    /// function that cannot lock must not start. [`try_from_env`](Self::try_from_env) returns it.
+    /// When a setting is wrong, with a message that names the variable, its value and what would be
+    /// right. A function that cannot lock must not start. [`try_from_env`](Self::try_from_env)
+    /// returns it.
     #[must_use]
     pub fn from_env() -> Self {
         Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
@@ -31,8 +32,8 @@ impl LockLayer {
     ///
     /// # Errors
     ///
-    /// When a variable is missing or has a value that is not right for it, or when the journal's folder
-    /// cannot be used.
+    /// When a variable is missing or has a value that is not right for it, or when the journal's
+    /// folder cannot be used.
     pub fn try_from_env() -> Result<Self, Error> {
         Self::from_vars(&Vars::from_env())
     }

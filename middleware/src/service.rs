@@ -1,7 +1,7 @@
 //! The service: acquire, then the handler, then release.
 //!
-//! Each of the three is one step of [`ResponseFuture`]. The handler's future is polled in place, so it
-//! needs to be neither `Send` nor `'static`; whatever ends it, the release is awaited before the
+//! Each of the three is one step of [`ResponseFuture`]. The handler's future is polled in place, so
+//! it needs to be neither `Send` nor `'static`; whatever ends it, the release is awaited before the
 //! response leaves.
 
 use std::any::Any;

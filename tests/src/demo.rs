@@ -22,6 +22,9 @@ mod watch;
 mod summary;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use options::Options;
 pub(crate) use stage::Stage;
 pub(crate) use story::play;

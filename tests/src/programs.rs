@@ -74,9 +74,24 @@ fn command(targets: &[&str]) -> Command {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    for name in OUTER_PACKAGE {
+        command.env_remove(name);
+    }
     command.stderr(Stdio::inherit());
     command
 }
+
+/// What `cargo run` and `cargo test` set for this program. `ring` would be built anew wherever they
+/// change, and all of TLS and the SDK with it.
+const OUTER_PACKAGE: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
 
 impl Report {
     fn path(&self, target: &str) -> Result<PathBuf, Error> {

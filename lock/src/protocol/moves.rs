@@ -75,12 +75,7 @@ impl Acquisition {
         self.phase = Phase::Waiting;
         self.loose = 0;
         let rank = self.row.rank(&self.me).unwrap_or(1);
-        let alive_at = self
-            .row
-            .holder()
-            .and_then(Entry::fields)
-            .map(|h| self.row.alive_at(h));
-        let age = at.now.latest.since(alive_at.unwrap_or(at.now.latest));
+        let age = judge::age(&self.row, &self.watch, at);
         let dead_in = judge::dead_in(&self.terms, &self.row, &self.watch, rank, at);
         Action::Pause(Pause::Turn { rank, age, dead_in })
     }

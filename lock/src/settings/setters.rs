@@ -101,8 +101,8 @@ impl Settings {
         self
     }
 
-    /// Keeps notes in a folder, so that the sweep can give back what this process leaves. Default: none;
-    /// from the environment: `/tmp/lambda-locks`.
+    /// Keeps notes in a folder, so that the sweep can give back what this process leaves. Default:
+    /// none; from the environment: `/tmp/lambda-locks`.
     pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
         self.journal_dir = Some(dir.into());
         self

@@ -8,8 +8,8 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 /// Reads what the environment says of region, credentials and endpoint.
 ///
-/// TLS is rustls on ring: the SDK's default burns 28 ms of CPU in its entropy source at a process's first
-/// handshake, which a small function feels as a tenth of a second and more.
+/// TLS is rustls on ring: the SDK's default burns 28 ms of CPU in its entropy source at a process's
+/// first handshake, which a small function feels as a tenth of a second and more.
 pub(crate) async fn client(region: Option<String>) -> Client {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

@@ -1,7 +1,8 @@
 //! What DynamoDB's refusals mean.
 //!
-//! Only a condition that did not hold, or a fault in the request itself, says for certain that a write
-//! was not applied. Everything else is unknown, and is settled by sending the same write again.
+//! Only a condition that did not hold, or a fault in the request itself, says for certain that a
+//! write was not applied. Everything else is unknown, and is settled by sending the same write
+//! again.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Display};

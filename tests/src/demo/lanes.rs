@@ -31,8 +31,7 @@ const BLANK: Cell = (' ', Ink::Plain);
 impl Picture<'_> {
     /// The legend, the scale and a lane for each environment.
     pub(super) fn lines(&self) -> Vec<String> {
-        let lanes = self.record.environments();
-        let lanes = lanes.into_iter().map(|environment| self.lane(environment));
+        let lanes = ENVIRONMENTS.map(|environment| self.lane(environment));
         [self.legend(), self.scale()]
             .into_iter()
             .chain(lanes)
@@ -44,7 +43,7 @@ impl Picture<'_> {
             (Ink::Waits, "┄┄┄┄", "waits"),
             (Ink::Holds, "42━━", "holds order 42, at work"),
             (Ink::Dead, "✖", "killed"),
-            (Ink::GivenBack, "◆", "given back by the extension"),
+            (Ink::GivenBack, "◆", "given back"),
         ];
         let entries = entries.map(|(ink, sign, text)| format!("{} {text}", self.paint(ink, sign)));
         format!("{:NAME$}{}", "", entries.join("   "))
@@ -77,7 +76,7 @@ impl Picture<'_> {
 
     /// What an environment did, cell by cell; each stretch begins with the order's number.
     fn course(&self, environment: &str) -> Vec<Cell> {
-        let (mut before, mut length) = (Status::Idle, 0);
+        let (mut before, mut length) = (Status::Idle(None), 0);
         let mut cell = |number: usize| {
             let time = self.record.start() + self.span().mul_f64(number as f64 + 0.5);
             if time > self.now {
@@ -135,7 +134,7 @@ impl Picture<'_> {
 
 fn cell(status: &Status, place: usize) -> Cell {
     match status {
-        Status::Idle => BLANK,
+        Status::Idle(_) => BLANK,
         Status::Starts => ('·', Ink::Faint),
         Status::Waits(_) => ('┄', Ink::Waits),
         Status::Holds(order, _) => (order.chars().nth(place).unwrap_or('━'), Ink::Holds),
@@ -145,7 +144,8 @@ fn cell(status: &Status, place: usize) -> Cell {
 
 fn said(status: Status) -> (String, Ink) {
     match status {
-        Status::Idle => ("idle".into(), Ink::Faint),
+        Status::Idle(None) => ("idle".into(), Ink::Faint),
+        Status::Idle(Some(fence)) => (format!("idle, last fence {fence}"), Ink::Faint),
         Status::Starts => ("starts".into(), Ink::Faint),
         Status::Waits(order) => (format!("waits for {order}"), Ink::Waits),
         Status::Holds(order, Some(fence)) => (format!("holds {order}, fence {fence}"), Ink::Holds),

@@ -42,7 +42,8 @@ pub(super) struct HandOff {
 /// What an environment does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Status {
-    Idle,
+    /// With the fence of its last work.
+    Idle(Option<u64>),
     Starts,
     Waits(String),
     Holds(String, Option<u64>),
@@ -119,7 +120,7 @@ impl Record {
     pub(super) fn status(&self, environment: &str, at: Duration) -> Status {
         let here = |sent: &Invocation| &*sent.environment == environment && sent.sent <= at;
         let Some(last) = self.invocations().into_iter().rfind(here) else {
-            return Status::Idle;
+            return Status::Idle(None);
         };
         if last.begin.is_none_or(|begin| at < begin) {
             return self.before_work(last, at);
@@ -130,7 +131,7 @@ impl Record {
         if last.killed {
             self.after_death(last, at)
         } else {
-            Status::Idle
+            Status::Idle(last.fence)
         }
     }
 
@@ -140,7 +141,7 @@ impl Record {
             .as_ref()
             .is_some_and(|(answered, _)| *answered <= at);
         if answered {
-            Status::Idle
+            Status::Idle(None)
         } else if self.is_up(&invocation.environment, at) {
             Status::Waits(invocation.order)
         } else {

@@ -8,6 +8,7 @@ mod scene;
 mod seen;
 
 use scene::{Scene, fence, order};
+use seen::given_back;
 use world::Error;
 use world::emulator::Signal;
 use world::lambda::Answer;
@@ -70,9 +71,8 @@ async fn a_function_that_is_killed_while_it_holds_loses_its_lock_at_once() -> Re
     let Some(scene) = Scene::set().await? else {
         return Ok(());
     };
-    let waits = scene.waits();
     let kill = async {
-        waits.reached(1).await;
+        scene.waits().await?;
         scene.a.function()?.signal(Signal::KILL)
     };
     let contend = scene.contend("hang");
@@ -91,12 +91,16 @@ async fn a_function_that_is_killed_while_it_waits_leaves_the_queue_at_once() -> 
     let Some(scene) = Scene::set().await? else {
         return Ok(());
     };
-    let waits = scene.waits();
     let kill = async {
-        waits.reached(1).await;
-        let waiter = scene.b.function()?;
+        scene.waits().await?;
+        let (holder, waiter) = (scene.a.function()?, scene.b.function()?);
+        // Frozen, the holder cannot make way for the waiter before its entry is gone.
+        holder.signal(Signal::STOP)?;
         waiter.signal(Signal::KILL)?;
-        waiter.death().await
+        let death = waiter.death().await?;
+        scene.b.line(given_back).await?;
+        holder.signal(Signal::CONT)?;
+        Ok(death)
     };
     let ((first, second), death) = tokio::try_join!(scene.contend("ok"), kill)?;
     assert_eq!(second, Answer::Died);
@@ -113,14 +117,18 @@ async fn an_environment_that_is_shut_down_in_mid_work_gives_its_lock_back() -> R
     let Some(scene) = Scene::set().await? else {
         return Ok(());
     };
-    let waits = scene.waits();
     let shut_down = async {
-        waits.reached(1).await;
+        scene.waits().await?;
         scene.a.shut_down().await
     };
-    let ((first, _), ()) = tokio::try_join!(scene.contend("hang"), shut_down)?;
-    assert_eq!(first, Answer::Died);
-    scene.end(None).await?.given_back_by_the_layer("SIGTERM");
+    let contend = scene.contend("hang");
+    let ((first, _), death, ()) = tokio::try_join!(contend, scene.death_of_a(), shut_down)?;
+    // The emulator answers with nothing, or not at all.
+    assert!(!matches!(first, Answer::Response(_)), "{first:?}");
+    scene
+        .end(Some(death))
+        .await?
+        .given_back_by_the_extension("shutdown");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use world::Error;
 use world::dynamo::{Dynamo, Fate, Gate, Request, Schema, Wire};
 use world::emulator::{Emulator, Environment, Line};
@@ -15,23 +16,25 @@ use world::programs::Programs;
 
 use crate::seen::Seen;
 
-pub const KEY: &str = "42";
+/// The order that both work on.
+pub(crate) const KEY: &str = "42";
 const PREFIX: &str = "default";
 const TABLE: &str = "locks";
 
 /// Two environments and one table.
-pub struct Scene {
+pub(crate) struct Scene {
     /// Ends within seconds, of itself or by its function's timeout.
-    pub a: Environment,
+    pub(crate) a: Environment,
     /// Has time enough to wait for all that `a` can go through.
-    pub b: Environment,
+    pub(crate) b: Environment,
     dynamo: Dynamo,
+    waiting: Gate,
     _wire: Wire,
 }
 
 impl Scene {
     /// Sets the scene, or says why it cannot be played here.
-    pub async fn set() -> Result<Option<Self>, Error> {
+    pub(crate) async fn set() -> Result<Option<Self>, Error> {
         let Some(emulator) = emulator() else {
             return Ok(None);
         };
@@ -39,6 +42,7 @@ impl Scene {
         let dynamo = Dynamo::new();
         dynamo.create_table(&Schema::locks(TABLE))?;
         dynamo.keep_log();
+        let waiting = watch_waiters(&dynamo);
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = function.extension(&programs.extension);
@@ -52,12 +56,15 @@ impl Scene {
             a,
             b,
             dynamo,
+            waiting,
             _wire: wire,
         }))
     }
 
     /// `a` takes the lock and goes on as told; once it works, `b` asks for the lock and waits.
-    pub async fn contend(&self, then: &str) -> Result<(Answer, Answer), Error> {
+    pub(crate) async fn contend(&self, then: &str) -> Result<(Answer, Answer), Error> {
+        // What is waited for must be the lock, and not the start of a function.
+        self.b.invoke(json!({ "orderId": "another" })).await?;
         let next = async {
             self.a.line(begins).await?;
             self.b.invoke(order(100, "ok")).await
@@ -65,29 +72,21 @@ impl Scene {
         tokio::try_join!(self.a.invoke(order(800, then)), next)
     }
 
+    /// Returns once `b` waits for the lock.
+    pub(crate) async fn waits(&self) -> Result<(), Error> {
+        let waits = timeout(Duration::from_secs(10), self.waiting.reached(1)).await;
+        waits.map_err(|_| Error::new("nobody waits for the lock"))
+    }
+
     /// When the function of `a` died in mid-work.
-    pub async fn death_of_a(&self) -> Result<Duration, Error> {
+    pub(crate) async fn death_of_a(&self) -> Result<Duration, Error> {
         self.a.line(begins).await?;
         self.a.function()?.death().await
     }
 
-    /// A gate that is reached by whoever begins to wait.
-    pub fn waits(&self) -> Gate {
-        let gate = Gate::closed();
-        gate.open();
-        let passing = gate.clone();
-        // Only those who wait ever read.
-        self.dynamo
-            .plan(move |request: &Request| match &*request.op {
-                "GetItem" => Fate::delivered().before(&passing),
-                _ => Fate::delivered(),
-            });
-        gate
-    }
-
     /// Shuts both environments down and judges what is true of every scene: nobody worked beside
     /// another, fences rose, and nothing is left behind. `death`: when `a`'s function died.
-    pub async fn end(self, death: Option<Duration>) -> Result<Seen, Error> {
+    pub(crate) async fn end(self, death: Option<Duration>) -> Result<Seen, Error> {
         tokio::try_join!(self.a.shut_down(), self.b.shut_down())?;
         let row = self.dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
         assert_eq!(row.get("q"), None, "the queue is empty");
@@ -112,13 +111,25 @@ fn notes(journal: &Path) -> usize {
         .unwrap_or_default()
 }
 
+/// A gate, always open, that everybody passes who waits: nobody else reads.
+fn watch_waiters(dynamo: &Dynamo) -> Gate {
+    let gate = Gate::closed();
+    gate.open();
+    let passed = gate.clone();
+    dynamo.plan(move |request: &Request| match &*request.op {
+        "GetItem" => Fate::delivered().before(&passed),
+        _ => Fate::delivered(),
+    });
+    gate
+}
+
 /// An event for `orders`.
-pub fn order(work_ms: u64, then: &str) -> Value {
+pub(crate) fn order(work_ms: u64, then: &str) -> Value {
     json!({ "orderId": KEY, "workMs": work_ms, "then": then })
 }
 
 /// The fence that a handler answered with.
-pub fn fence(answer: &Answer) -> u64 {
+pub(crate) fn fence(answer: &Answer) -> u64 {
     let Answer::Response(response) = answer else {
         panic!("no response, but {answer:?}")
     };
@@ -127,13 +138,13 @@ pub fn fence(answer: &Answer) -> u64 {
         .expect("a handler answers with its fence")
 }
 
-/// True for the line that says where a handler's work begins.
-pub fn begins(line: &Line) -> bool {
-    line.message() == Some("work begins")
+/// True for the line that says where the work on the order begins.
+pub(crate) fn begins(line: &Line) -> bool {
+    line.message() == Some("work begins") && line.field("order_id").is_some_and(|id| id == KEY)
 }
 
 /// Writes a line past the test harness, which shows what a test prints only if it fails.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Who cannot be told anything cannot be told that either.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

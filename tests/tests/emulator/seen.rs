@@ -7,13 +7,13 @@ use world::dynamo::Logged;
 use world::emulator::Line;
 use world::history::{Work, violations};
 
-use crate::scene::{begins, say};
+use crate::scene::{KEY, begins, say};
 
 /// What the platform grants the function and the extension, together, to shut down.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// What was seen of a scene that has ended.
-pub struct Seen {
+pub(crate) struct Seen {
     works: Vec<Work>,
     swept: Vec<Swept>,
     log: Vec<Logged>,
@@ -29,7 +29,7 @@ struct Swept {
 impl Seen {
     /// Puts together what `a` and `b` printed, and what the table was asked. Work of `a` that has no
     /// end of its own ended with the `death` of its function.
-    pub fn new([a, b]: [Vec<Line>; 2], log: Vec<Logged>, death: Option<Duration>) -> Self {
+    pub(crate) fn new([a, b]: [Vec<Line>; 2], log: Vec<Logged>, death: Option<Duration>) -> Self {
         let mut works = [works("a", &a, death), works("b", &b, None)].concat();
         works.sort_by_key(|work| work.begin);
         assert_eq!(
@@ -42,7 +42,7 @@ impl Seen {
     }
 
     /// The first lock was given back by the layer: the extensions found nothing to do.
-    pub fn given_back_by_the_layer(&self, scene: &str) {
+    pub(crate) fn given_back_by_the_layer(&self, scene: &str) {
         assert_eq!(self.swept, []);
         let first = &self.works[0];
         self.report(
@@ -54,7 +54,7 @@ impl Seen {
     }
 
     /// The first lock was given back by the extension, and it was all that an extension did.
-    pub fn given_back_by_the_extension(&self, scene: &str) {
+    pub(crate) fn given_back_by_the_extension(&self, scene: &str) {
         let first = &self.works[0];
         let fence = self.swept();
         assert_eq!(Some(fence), first.fence);
@@ -63,7 +63,7 @@ impl Seen {
 
     /// A waiter's entry was given back by the extension after its `death`, while the first lock was
     /// still held.
-    pub fn left_the_queue(&self, scene: &str, death: Duration) {
+    pub(crate) fn left_the_queue(&self, scene: &str, death: Duration) {
         let fence = self.swept();
         assert!(self.left(fence) < self.works[0].end);
         self.report(scene, "extension", fence, death);
@@ -92,24 +92,27 @@ impl Seen {
     fn left(&self, fence: u64) -> Duration {
         let stamp = format!("{fence:016}");
         let queued = |logged: &&Logged| queue(logged).iter().any(|entry| entry.starts_with(&stamp));
+        let applied = |logged: &&Logged| matches!(logged.applied, Some((200, _)));
         let writes = self
             .log
             .iter()
-            .filter(|logged| logged.request.op.as_ref() == "UpdateItem");
-        let applied = writes.filter(|logged| matches!(logged.applied, Some((200, _))));
-        let left = applied
-            .skip_while(|logged| !queued(logged))
-            .find(|logged| !queued(logged));
-        let at = left.expect("every entry leaves the queue").at;
-        at.duration_since(SystemTime::UNIX_EPOCH)
+            .filter(|logged| &*logged.request.op == "UpdateItem");
+        let writes = writes.filter(applied).skip_while(|logged| !queued(logged));
+        let left = writes
+            .skip_while(queued)
+            .next()
+            .expect("every entry leaves the queue");
+        left.at
+            .duration_since(SystemTime::UNIX_EPOCH)
             .expect("the log is kept in our days")
     }
 }
 
 impl Swept {
     fn read(line: &Line) -> Option<Self> {
-        line.message()
-            .filter(|message| *message == "entry given back")?;
+        if !given_back(line) {
+            return None;
+        }
         let how = line.field("how")?.as_str()?.to_owned();
         Some(Self {
             fence: line.field("fence")?.as_u64()?,
@@ -118,21 +121,20 @@ impl Swept {
     }
 }
 
-/// The entries in a row after a write.
-fn queue(logged: &Logged) -> Vec<&str> {
-    let row = logged
-        .applied
-        .as_ref()
-        .map(|(_, answer)| &answer["Attributes"]);
-    let entries = row.and_then(|row| row["q"]["SS"].as_array());
-    entries
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+/// True for the line that says that an extension gave an entry back.
+pub(crate) fn given_back(line: &Line) -> bool {
+    line.message() == Some("entry given back")
 }
 
-/// The works of one environment, by its handlers' own lines.
+/// The entries in a row after a write.
+fn queue(logged: &Logged) -> Vec<&str> {
+    let answer = logged.applied.as_ref().map(|(_, answer)| answer);
+    let entries = answer.and_then(|answer| answer["Attributes"]["q"]["SS"].as_array());
+    let entries = entries.into_iter().flatten();
+    entries.filter_map(Value::as_str).collect()
+}
+
+/// The works of one environment on the order, by its handlers' own lines.
 fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
     let begun = lines.iter().filter(|line| begins(line));
     let work = |line: &Line| {
@@ -142,11 +144,7 @@ fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
         };
         let end = lines.iter().find(ends).and_then(Line::written).or(death);
         Work {
-            key: line
-                .field("order_id")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            key: KEY.to_owned(),
             fence,
             begin: line.written().expect("a handler's lines are dated"),
             end: end.expect("what did not end has died"),

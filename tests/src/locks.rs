@@ -1,0 +1,20 @@
+//! The lock under test: one row, clients of it that differ in settings and clocks, and the story of
+//! what they sent.
+//!
+//! ```text
+//! let table = LockTable::new();
+//! let a = table.client("a");
+//! table.fate("a", Step::Release, 1, Fate::lost());
+//! a.acquire(KEY).await?.release().await?;
+//! assert_eq!(table.story("a"), ["enqueue", "release unheard", "release refused"]);
+//! ```
+
+mod step;
+
+mod row;
+mod script;
+
+mod table;
+
+pub use step::Step;
+pub use table::{Client, KEY, LockTable};

@@ -1,0 +1,189 @@
+//! The table of one lock.
+
+use std::time::{Duration, SystemTime};
+
+use dynamodb_locks::protocol::{Entry, Fields, Micros, Nonce, Owner, Row, Stamp};
+use dynamodb_locks::{Expiry, Locks, Settings, Wall};
+
+use super::row;
+use super::script::Script;
+use super::step::{Step, tell};
+use crate::Clock;
+use crate::dynamo::{Dynamo, Fate, Logged, Schema};
+
+/// The key of the lock that every test is about.
+pub const KEY: &str = "42";
+
+const TABLE: &str = "locks";
+const GROUP: &str = "default";
+
+/// A lock table in an embedded DynamoDB, on tokio's time, with one row that is looked at.
+#[derive(Debug)]
+pub struct LockTable {
+    dynamo: Dynamo,
+    clock: Clock,
+    script: Script,
+}
+
+/// A client in the making: its name, its settings and its clock.
+#[derive(Debug)]
+#[must_use]
+pub struct Client<'a> {
+    table: &'a LockTable,
+    name: String,
+    settings: Settings,
+}
+
+impl LockTable {
+    /// A table with nothing in it, in which every request is logged.
+    #[allow(clippy::new_without_default, reason = "each call makes another table")]
+    pub fn new() -> Self {
+        let clock = Clock::tokio();
+        let dynamo = Dynamo::at(clock.clone());
+        let created = dynamo.create_table(&Schema::locks(TABLE));
+        created.expect("a database that was just made has no tables");
+        dynamo.keep_log();
+        let script = Script::default();
+        dynamo.plan(script.clone());
+        Self {
+            dynamo,
+            clock,
+            script,
+        }
+    }
+
+    /// The DynamoDB that it is in.
+    pub fn dynamo(&self) -> &Dynamo {
+        &self.dynamo
+    }
+
+    /// The server's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// A client with the default settings, and with a clock that is right.
+    pub fn client(&self, name: &str) -> Locks {
+        self.a_client(name).ready()
+    }
+
+    /// A client that differs.
+    pub fn a_client(&self, name: &str) -> Client<'_> {
+        let settings = Settings::new().table(TABLE).owner(name);
+        let client = Client {
+            table: self,
+            name: name.to_owned(),
+            settings,
+        };
+        client.fast(Duration::ZERO)
+    }
+
+    /// The fate of the `nth` request of one kind that a client sends, counted from 1 and from the
+    /// beginning. Default: it is delivered.
+    pub fn fate(&self, client: &str, step: Step, nth: usize, fate: Fate) {
+        self.script.add((client.to_owned(), step, nth), fate);
+    }
+
+    /// Waits until this many of a client's requests of one kind were delivered, without counting
+    /// those that had a fate of their own.
+    pub async fn delivered(&self, client: &str, step: Step, many: usize) {
+        self.script.passed(client, step).reached(many).await;
+    }
+
+    /// What became of each of a client's requests, in the order in which the table was changed.
+    pub fn story(&self, client: &str) -> Vec<String> {
+        self.log_of(client).iter().map(tell).collect()
+    }
+
+    /// Every request of a client.
+    pub fn log_of(&self, client: &str) -> Vec<Logged> {
+        let mut log = self.dynamo.log();
+        log.retain(|logged| &*logged.request.from == client);
+        log
+    }
+
+    /// The row as it is now; empty where there is none.
+    pub fn row(&self) -> Row {
+        let item = self.dynamo.row(TABLE, KEY, GROUP);
+        item.as_ref().map(row::from_item).unwrap_or_default()
+    }
+
+    /// When the row may be swept away.
+    pub fn ttl(&self) -> Option<SystemTime> {
+        let item = self.dynamo.row(TABLE, KEY, GROUP)?;
+        let seconds = row::number(&item, "ttl")?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// Writes the row as a person might, or as somebody has left it.
+    pub fn put(&self, row: &Row) {
+        let put = self.dynamo.put_item(TABLE, row::to_item(KEY, GROUP, row));
+        put.expect("the table takes the row");
+    }
+
+    /// Deletes the row.
+    pub fn delete(&self) {
+        let deleted = self.dynamo.delete_row(TABLE, KEY, GROUP);
+        deleted.expect("the table deletes the row");
+    }
+
+    /// This long ago, by the server's clock.
+    pub fn ago(&self, ago: Duration) -> Micros {
+        Micros(self.now().0 - ago.as_micros() as u64)
+    }
+
+    /// Now, by the server's clock.
+    pub fn now(&self) -> Micros {
+        Micros(self.clock.since_epoch().as_micros() as u64)
+    }
+
+    /// The entry of somebody who came this long ago, has a lease of 10 s and no deadline.
+    pub fn entry(&self, owner: &str, ago: Duration) -> Fields {
+        let own = self.ago(ago);
+        Fields {
+            stamp: Stamp(own.0),
+            own,
+            lease: Duration::from_secs(10),
+            deadline: None,
+            expiry: Expiry::Verified,
+            nonce: Nonce::new(own.0),
+            owner: Owner::new(owner),
+        }
+    }
+
+    /// The row that these have left, the last stamp with it.
+    pub fn row_of(&self, queue: impl IntoIterator<Item = Fields>) -> Row {
+        let queue: Vec<_> = queue.into_iter().collect();
+        Row {
+            last: queue.iter().map(|fields| fields.stamp).max(),
+            queue: queue.into_iter().map(Entry::from).collect(),
+            ..Row::default()
+        }
+    }
+}
+
+impl Client<'_> {
+    /// With other settings.
+    pub fn with(mut self, change: impl FnOnce(Settings) -> Settings) -> Self {
+        self.settings = change(self.settings);
+        self
+    }
+
+    /// With a wall clock that is ahead.
+    pub fn fast(self, by: Duration) -> Self {
+        let clock = self.table.clock.clone();
+        self.with(|settings| settings.wall_clock(Wall::new(move || clock.now() + by)))
+    }
+
+    /// With a wall clock that is behind.
+    pub fn slow(self, by: Duration) -> Self {
+        let clock = self.table.clock.clone();
+        self.with(|settings| settings.wall_clock(Wall::new(move || clock.now() - by)))
+    }
+
+    /// The client.
+    pub fn ready(self) -> Locks {
+        let client = self.table.dynamo.client(&self.name);
+        Locks::with_client(&client, self.settings).expect("the journal's folder can be used")
+    }
+}
