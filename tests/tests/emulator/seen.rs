@@ -99,8 +99,7 @@ impl Seen {
             .filter(|logged| &*logged.request.op == "UpdateItem");
         let writes = writes.filter(applied).skip_while(|logged| !queued(logged));
         let left = writes
-            .skip_while(queued)
-            .next()
+            .find(|logged| !queued(logged))
             .expect("every entry leaves the queue");
         left.at
             .duration_since(SystemTime::UNIX_EPOCH)
