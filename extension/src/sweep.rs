@@ -16,8 +16,11 @@ const AT_ONCE: usize = 64;
 /// Sweeps, and goes on for at most this long. Whatever goes wrong is logged: a lock that is not
 /// given back ends with its lease.
 pub(crate) async fn within(time: Duration) {
-    if let Err(error) = sweep(time).await {
-        tracing::error!(%error, "the journal was not swept; locks of the dead end with their lease");
+    const LEFT: &str = "the journal was not swept; locks of the dead end with their lease";
+    match tokio::time::timeout(time, sweep(time)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "{LEFT}"),
+        Err(error) => tracing::error!(%error, "{LEFT}"),
     }
 }
 

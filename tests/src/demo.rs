@@ -30,4 +30,4 @@ pub(crate) use stage::Stage;
 pub(crate) use story::play;
 pub(crate) use summary::summary;
 pub(crate) use verdict::Verdict;
-pub(crate) use watch::watch;
+pub(crate) use watch::{print, watch};

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! client("a") ──► inproc ──┐
-//!                          ├──► serve: fate by the plan ──► engine ──► ledger ──► answer, or silence
+//!                          ├──► serve: fate by plan ──► engine ──► ledger ──► answer or silence
 //! a process ────► wire ────┘
 //! ```
 //!

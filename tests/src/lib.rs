@@ -3,8 +3,8 @@
 //!
 //! The demo and the tests stand on it. [`dynamo`] is DynamoDB, with every answer late, lost or
 //! wrong that a plan asks for; [`history`] judges what happened; [`programs`] builds the real
-//! function and the real extension; [`lambda`] runs them as Lambda would; [`locks`] is the lock alone,
-//! under a script of faults.
+//! function and the real extension; [`lambda`] runs them as Lambda would; [`locks`] is the lock
+//! alone, under a script of faults.
 
 mod answer;
 mod clock;

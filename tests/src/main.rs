@@ -26,8 +26,8 @@ async fn run() -> Result<Verdict, Error> {
     let options = Options::read()?;
     let stage = Stage::build(&options).await?;
     let record = demo::watch(&options, &stage, demo::play(&stage)).await?;
-    print!("{}", demo::summary(&record, &stage.counts()));
     let verdict = Verdict::of(&options, &record);
-    print!("{verdict}");
+    demo::print(&demo::summary(&record, &stage.counts()))?;
+    demo::print(&verdict.to_string())?;
     Ok(verdict)
 }

@@ -64,8 +64,14 @@ impl Acquisition {
     /// The stamp can never enter any more: it needs another.
     pub(super) fn raise_stamp(&mut self, at: Moment) -> Action {
         self.refusals += 1;
-        if self.row.queue.is_empty() && self.refusals <= HASTY_STAMPS {
-            return self.enqueue(at);
+        self.loose = 0;
+        let free = self.row.queue.is_empty();
+        match self.terms.patience {
+            // The next refusal will find the holder dead, and take its place.
+            Patience::Try if free || self.is_held_by_the_dead(at) => return self.enqueue(at),
+            Patience::Try => return self.refuse(Why::Busy, at),
+            Patience::Wait if free && self.refusals <= HASTY_STAMPS => return self.enqueue(at),
+            Patience::Wait => {}
         }
         self.phase = Phase::Restamping;
         Action::Pause(Pause::Herd(self.refusals))
@@ -253,6 +259,10 @@ impl Acquisition {
     pub(super) fn see(&mut self, row: Row, at: Moment) {
         self.watch.see(&row, at.tick);
         self.row = row;
+    }
+
+    fn is_held_by_the_dead(&self, at: Moment) -> bool {
+        judge::dead(&self.terms, &self.row, &self.watch, 1, at).is_some()
     }
 
     pub(super) fn is_queued(&self) -> bool {

@@ -106,17 +106,18 @@ fn redrawn(lines: &[String], drawn: &mut usize) -> String {
 fn opening(layer: Layer) -> &'static str {
     match layer {
         Layer::With => {
-            "Four Lambda environments share one DynamoDB table. Only one of them at a time may work\n\
-             on an order: lambda-locks sees to it, also when a function is killed in mid-work.\n\n"
+            "Four Lambda environments share one DynamoDB table. Only one at a time may work on an\n\
+             order: lambda-locks sees to it, also when a function is killed in mid-work.\n\n"
         }
         Layer::Without => {
-            "Four Lambda environments work on the same orders. Without the layer nothing keeps them\n\
-             from working on one order at the same time.\n\n"
+            "Four Lambda environments work on the same orders. Without the layer nothing keeps\n\
+             two of them from working on one order at the same time.\n\n"
         }
     }
 }
 
-fn print(text: &str) -> Result<(), Error> {
+/// Prints, and says so if that is not possible: a pipe may be closed.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut out = stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|e| Error::new(format!("cannot write to the standard output: {e}")))

@@ -35,7 +35,10 @@ impl Engine {
             ($($name:literal => $method:ident,)*) => {
                 match op {
                     $($name => encode(self.0.$method(decode(body)?)?),)*
-                    _ => Err(DynoxideError::ValidationException(format!("`{op}` is not part of this world"))),
+                    _ => {
+                        let sentence = format!("`{op}` is not part of this world");
+                        Err(DynoxideError::ValidationException(sentence))
+                    }
                 }
             };
         }

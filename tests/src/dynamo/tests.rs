@@ -172,8 +172,8 @@ async fn answers_are_dated_and_items_expire_by_the_given_clock() {
     let clock = Clock::tokio();
     let dynamo = Dynamo::at(clock.clone());
     dynamo.create_table(&Schema::locks(TABLE)).expect("a table");
-    let ttl = clock.since_epoch().as_secs() + 60;
-    let item = json!({ "id": { "S": "42" }, "group": { "S": "default" }, "ttl": { "N": ttl.to_string() } });
+    let ttl = json!({ "N": (clock.since_epoch().as_secs() + 60).to_string() });
+    let item = json!({ "id": { "S": "42" }, "group": { "S": "default" }, "ttl": ttl });
     dynamo.put_item(TABLE, item).expect("an item");
     assert_eq!(dynamo.sweep_ttl(), 0);
     tokio::time::advance(Duration::from_secs(120)).await;

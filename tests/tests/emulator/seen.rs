@@ -97,7 +97,7 @@ impl Seen {
             .log
             .iter()
             .filter(|logged| &*logged.request.op == "UpdateItem");
-        let writes = writes.filter(applied).skip_while(|logged| !queued(logged));
+        let mut writes = writes.filter(applied).skip_while(|logged| !queued(logged));
         let left = writes
             .find(|logged| !queued(logged))
             .expect("every entry leaves the queue");

@@ -1,0 +1,80 @@
+//! The README tells the truth: its programs are compiled, its settings are those of the code.
+
+use dynamodb_locks::{Settings, Vars};
+
+const README: &str = include_str!("../../README.md");
+
+/// The README's example of the client, compiled here.
+const EXAMPLE: &str = include_str!("readme.rs");
+
+/// The demo function, compiled by the workspace.
+const FUNCTION: &str = include_str!("../function/src/main.rs");
+
+/// Every file that names a setting.
+const SOURCES: [&str; 2] = [
+    include_str!("../../lock/src/settings.rs"),
+    include_str!("../../middleware/src/layer.rs"),
+];
+
+#[allow(dead_code)]
+async fn example() -> Result<(), dynamodb_locks::Error> {
+    let locks = dynamodb_locks::Locks::from_env()?;
+    let held = locks.acquire("order/42").await?;
+    println!("fence {}", held.fence());
+    held.release().await
+}
+
+/// The variable and the default of each row of the table of settings.
+fn settings() -> Vec<(&'static str, &'static str)> {
+    let rows = README.lines().filter(|line| line.starts_with("| `LOCKS_"));
+    let cell = |cell: &'static str| cell.trim().trim_matches('`');
+    rows.map(|row| row.split('|').skip(1).map(cell).collect::<Vec<_>>())
+        .map(|cells| (cells[0], cells[1]))
+        .collect()
+}
+
+#[test]
+fn every_program_in_the_readme_is_compiled() {
+    let programs: Vec<_> = README
+        .split("```rust\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```"))
+        .collect();
+    assert_eq!(programs.len(), 2);
+    assert_eq!(programs[0].0, FUNCTION);
+    assert!(EXAMPLE.contains(programs[1].0));
+}
+
+#[test]
+fn the_readme_lists_the_settings_that_the_code_reads() {
+    let mut read: Vec<_> = SOURCES
+        .iter()
+        .flat_map(|source| source.split('"'))
+        .filter(|text| text.starts_with("LOCKS_") && !text.contains(' '))
+        .collect();
+    read.sort_unstable();
+    read.dedup();
+    let mut listed: Vec<_> = settings().into_iter().map(|(name, _)| name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, read);
+}
+
+#[test]
+fn the_defaults_in_the_readme_are_those_of_the_code() {
+    let read = |vars: &[(&str, &str)]| {
+        let settings = Settings::from_vars(&vars.iter().copied().collect::<Vars>());
+        // The wall clock shows in it, and goes on.
+        let settings = format!("{:?}", settings.expect("a default is right"));
+        settings.split("wall:").next().map(str::to_owned)
+    };
+    for (name, default) in settings() {
+        if !default.is_empty() {
+            assert_eq!(read(&[(name, default)]), read(&[]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(README.lines().count() <= 150);
+}
