@@ -5,8 +5,8 @@
 //! and the real extension below it:
 //!
 //! ```text
-//! this process ──stdin──► sh, in namespaces of its own ─► aws-lambda-rie ─┬► orders
-//!              ◄──────────── every line that any of them prints ──────────┴► lambda-locks-extension
+//! this process ─stdin─► sh, in namespaces of its own ─► aws-lambda-rie ─┬► orders
+//!              ◄────────── every line that any of them prints ──────────┴► lambda-locks-extension
 //! ```
 //!
 //! The emulator starts whatever lies in `/opt/extensions`, so each environment has a mount

@@ -63,7 +63,8 @@ impl Line {
 }
 
 impl Log {
-    /// Reads `source` to its end, in a thread of its own: a pipe that nobody empties stops its writer.
+    /// Reads `source` to its end, in a thread of its own: a pipe that nobody empties stops its
+    /// writer.
     pub(super) fn follow(&self, source: impl Read + Send + 'static) {
         self.0.send_modify(|lines| lines.open += 1);
         let log = self.0.clone();

@@ -9,8 +9,8 @@ use super::log::Log;
 use super::process::Process;
 use crate::Error;
 
-/// Runs a program where `/opt/extensions` holds one file, or none, until it ends or stdin does. `sh`
-/// is the first process of its process namespace: the kernel lets no other outlive it.
+/// Runs a program where `/opt/extensions` holds one file, or none, until it ends or stdin does.
+/// `sh` is the first process of its process namespace: the kernel lets no other outlive it.
 const SCRIPT: &str = r#"
     mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
     if [ -n "$1" ]; then

@@ -1,9 +1,9 @@
 //! The laws end to end, on AWS's own emulator: whatever becomes of a function, its lock comes back.
 //!
-//! `a` takes the lock, `b` waits for it, and `a` comes to one end or another. What `a` leaves behind
-//! is given back, and not just outlived: an extension that comes after a thief finds nothing to
-//! abandon. Each scenario prints a line: who gave the lock back, how soon, and when the next work
-//! began.
+//! `a` takes the lock, `b` waits for it, and `a` comes to one end or another. What `a` leaves
+//! behind is given back, and not just outlived: an extension that comes after a thief finds
+//! nothing to abandon. Each scenario prints a line: who gave the lock back, how soon, and when the
+//! next work began.
 
 mod scene;
 mod seen;

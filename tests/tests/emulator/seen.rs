@@ -27,8 +27,8 @@ struct Swept {
 }
 
 impl Seen {
-    /// Puts together what `a` and `b` printed, and what the table was asked. Work of `a` that has no
-    /// end of its own ended with the `death` of its function.
+    /// Puts together what `a` and `b` printed, and what the table was asked. Work of `a` that has
+    /// no end of its own ended with the `death` of its function.
     pub(crate) fn new([a, b]: [Vec<Line>; 2], log: Vec<Logged>, death: Option<Duration>) -> Self {
         let mut works = [works("a", &a, death), works("b", &b, None)].concat();
         works.sort_by_key(|work| work.begin);
@@ -84,7 +84,7 @@ impl Seen {
         let next = self.works[1].begin.saturating_sub(since);
         let (back, next) = (back.as_millis(), next.as_millis());
         say(&format!(
-            "{scene:<16} given back by the {who:<9} after {back:>4} ms, next work after {next:>4} ms"
+            "{scene:<16} given back by the {who:<9} after {back:>3} ms; next after {next:>3} ms"
         ));
     }
 
