@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::terms::{Ending, Event};
+use crate::time::Tick;
 use crate::trail::Trail;
 
 /// How far one acquisition may go.
@@ -47,11 +48,23 @@ const FIRST_ANSWER: Duration = Duration::from_secs(1);
 const LEAVING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
+    let ended = shared.live.ended();
+    tokio::select! {
+        biased;
+        () = ended => Err(Error::given_up(&key)),
+        taken = take(shared, key.clone(), limits) => taken,
+    }
+}
+
+async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
-    let end = deadline.unwrap_or(started + Duration::from_secs(u32::MAX.into()));
-    let at = |tick| shared.clock.instant(end.min(tick));
+    let at = |tick: Tick| {
+        shared
+            .clock
+            .instant(deadline.map_or(tick, |deadline| deadline.min(tick)))
+    };
     let bound = Bound {
         wait: at(started + limits.wait),
         send: at(started + limits.wait.max(FIRST_ANSWER)),
@@ -59,8 +72,8 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
     let table = shared.table().await;
     give_back::orphans(shared, bound).await;
 
-    let mut trail = shared.trail(&key, table);
-    let mut drive = Drive::new(shared, table.clone(), key, Acquisition::new(terms));
+    let mut trail = shared.trail(&key, &table);
+    let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => Ok(Held::new(drive, trail, ends, shared.settings.beats())),
         Ok(Stop::Over(ending)) => {
@@ -68,16 +81,8 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
             Err(ended(&drive, &ending))
         }
         Ok(Stop::Bound) => {
-            let leaving = at(shared.clock.tick() + LEAVING);
-            Err(get_out(
-                drive,
-                trail,
-                Bound {
-                    wait: leaving,
-                    send: leaving,
-                },
-            )
-            .await)
+            let until = at(shared.clock.tick() + LEAVING);
+            Err(get_out(drive, trail, Bound::until(until)).await)
         }
         Err(failure) => {
             // This copy was turned away; only an earlier one can have left something behind.

@@ -43,6 +43,16 @@ pub(crate) struct Bound {
     pub(crate) send: Instant,
 }
 
+impl Bound {
+    /// Goes on until then.
+    pub(crate) fn until(end: Instant) -> Self {
+        Self {
+            wait: end,
+            send: end,
+        }
+    }
+}
+
 /// Why the driving stopped.
 #[derive(Debug)]
 pub(crate) enum Stop {

@@ -99,6 +99,11 @@ impl Error {
         self.0.retry_after = Some(left);
     }
 
+    pub(crate) fn given_up(key: &Key) -> Self {
+        let message = format!("lock `{key}` is not waited for any more: everything was released");
+        Self::new(Kind::TimedOut, message)
+    }
+
     pub(crate) fn lost(key: &Key) -> Self {
         let message = format!("the lease of lock `{key}` had ended, and its entry was removed");
         Self::new(Kind::Lost, message)

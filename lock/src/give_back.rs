@@ -3,52 +3,52 @@
 //! Whoever does it cannot be sure that the entry was the holder, so it abandons, and never
 //! releases.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use crate::drive::{Bound, Drive, Stop};
-use crate::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::key::Key;
+use crate::live::Left;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
-use crate::table::Table;
 use crate::terms::{Ending, Event, GivenBack};
 
-/// Gives back what dropped futures and guards of this client have left; what cannot be given back
-/// now stays an orphan.
+/// Gives back what dropped futures and guards of this client have left.
 pub(crate) async fn orphans(shared: &Arc<Shared>, bound: Bound) {
-    let orphans = shared.orphans.take();
-    if orphans.is_empty() {
-        return;
+    for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
+        tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
     }
+}
+
+/// Gives back many entries, in parallel and each on its own; what cannot be given back now becomes an
+/// orphan.
+pub(crate) async fn all(shared: &Arc<Shared>, left: Vec<Left>, bound: Bound) -> Vec<(Key, Error)> {
     let mut tasks = JoinSet::new();
-    for orphan in orphans {
+    for left in left {
         let shared = Arc::clone(shared);
         tasks.spawn(async move {
-            let table = shared.table().await.clone();
-            let key = orphan.key.clone();
-            let given = entry(&shared, table, orphan.key, orphan.entry, orphan.note, bound).await;
-            if let Err(error) = given {
-                tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
-            }
+            let key = left.key.clone();
+            one(&shared, left, bound)
+                .await
+                .map_err(|error| (key, error))
         });
     }
-    while tasks.join_next().await.is_some() {}
+    tasks
+        .join_all()
+        .await
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }
 
 /// Gives one entry back.
-pub(crate) async fn entry(
-    shared: &Shared,
-    table: Table,
-    key: Key,
-    entry: Entry,
-    note: Option<PathBuf>,
-    bound: Bound,
-) -> Result<GivenBack, Error> {
+pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<GivenBack, Error> {
+    let Left {
+        table, key, entry, ..
+    } = left.clone();
     let Some(stamp) = entry.stamp() else {
         return Err(Error::new(
             Kind::Configuration,
@@ -56,7 +56,7 @@ pub(crate) async fn entry(
         ));
     };
     let mut trail = shared.trail(&key, &table);
-    trail.adopt(entry.clone(), note);
+    trail.adopt(left);
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
     let acquisition = Acquisition::left_behind(terms, entry, stamp);
     let mut drive = Drive::new(shared, table, key, acquisition);

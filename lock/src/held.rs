@@ -4,6 +4,7 @@
 //! sent, so nothing of it outlives the call.
 
 use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -63,7 +64,7 @@ impl Held {
         let fence = drive.acquisition.stamp().0;
         let (tell, state) = watch::channel(State { ends, lost: false });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(keep(drive, tell, period, stopped));
+        let task = tokio::spawn(keep(drive, tell, period, stopped, trail.ended()));
         let keeper = Keeper {
             stop: Some(stop),
             task,
@@ -117,10 +118,11 @@ impl Held {
         let Some(mut drive) = self.keeper.stop().await else {
             return Err(unknown(&self.key, "its beats failed"));
         };
-        let bound = Bound {
-            wait: until,
-            send: until,
-        };
+        if !self.trail.is_ours() {
+            // `release_all` has it.
+            return Ok(());
+        }
+        let bound = Bound::until(until);
         match drive
             .run(Event::Release, bound, Some(&mut self.trail))
             .await
@@ -180,12 +182,18 @@ async fn keep(
     tell: watch::Sender<State>,
     period: Option<Duration>,
     mut stop: oneshot::Receiver<()>,
+    ended: impl Future<Output = ()>,
 ) -> Drive {
+    let mut ended = pin!(ended);
     while !tell.borrow().lost {
         let ends = tell.borrow().ends;
         let stopped = tokio::select! {
             biased;
             _ = &mut stop => true,
+            () = &mut ended => {
+                tell.send_modify(|state| state.lost = true);
+                false
+            }
             next = beat(&mut drive, ends, period) => {
                 let lost = next.is_none();
                 tell.send_replace(State { ends: next.unwrap_or(ends), lost });
@@ -209,16 +217,7 @@ async fn beat(drive: &mut Drive, ends: Tick, period: Option<Duration>) -> Option
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
-        drive
-            .run(
-                Event::Beat,
-                Bound {
-                    wait: end,
-                    send: end,
-                },
-                None,
-            )
-            .await
+        drive.run(Event::Beat, Bound::until(end), None).await
     };
     tokio::select! {
         beaten = beaten => match beaten {

@@ -60,7 +60,9 @@ mod table;
 mod journal;
 mod vars;
 
+mod live;
 mod settings;
+
 mod trail;
 
 mod shared;

@@ -12,9 +12,10 @@ use crate::give_back;
 use crate::held::Held;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
+use crate::live::{Left, Live};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::table::{Client, Table};
+use crate::table::{Client, Connection};
 use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
@@ -33,37 +34,70 @@ impl Locks {
     ///
     /// When the journal's folder cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Error> {
+        let connection = Arc::new(Connection::to(settings.region.clone()));
+        Self::over(connection, Arc::default(), settings)
+    }
+
+    /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not its
+    /// retries and timeouts, because every copy of a write must be counted.
+    ///
+    /// # Errors
+    ///
+    /// When the journal's folder cannot be used.
+    pub fn with_client(client: &Client, settings: Settings) -> Result<Self, Error> {
+        Self::over(Arc::new(Connection::of(client)), Arc::default(), settings)
+    }
+
+    fn over(
+        connection: Arc<Connection>,
+        live: Arc<Live>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let place = Arc::new(settings.place.clone());
         let journal = settings
             .journal_dir
             .clone()
             .map(Journal::open)
             .transpose()?;
         let clock = Clock::new(settings.expiry, settings.clock_skew, settings.wall.clone());
-        let (table, orphans) = Default::default();
         let shared = Shared {
-            table,
+            connection,
+            place,
             settings,
             clock,
             journal,
-            orphans,
+            live,
         };
         Ok(Self {
             shared: Arc::new(shared),
         })
     }
 
-    /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not
-    /// its retries and timeouts, because every copy of a write must be counted.
+    /// A client with other settings, which shares the connection and, with it, the region.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn example(locks: dynamodb_locks::Locks) -> Result<(), dynamodb_locks::Error> {
+    /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// When the journal's folder cannot be used.
-    pub fn with_client(client: &Client, settings: Settings) -> Result<Self, Error> {
-        let table = Table::new(client, Arc::new(settings.place.clone()));
-        let locks = Self::new(settings)?;
-        // The cell was made a line above, and nobody else has it yet.
-        let _ = locks.shared.table.set(table);
-        Ok(locks)
+    pub fn child(&self, change: impl FnOnce(Settings) -> Settings) -> Result<Self, Error> {
+        let Shared {
+            connection,
+            settings,
+            live,
+            ..
+        } = &*self.shared;
+        Self::over(
+            Arc::clone(connection),
+            Arc::clone(live),
+            change(settings.clone()),
+        )
     }
 
     /// Reads the settings from the environment.
@@ -126,14 +160,24 @@ impl Locks {
         time: Duration,
     ) -> Result<GivenBack, Error> {
         let until = self.shared.clock.after(time);
-        let bound = Bound {
-            wait: until,
-            send: until,
+        let bound = Bound::until(until);
+        let left = Left {
+            table: self.shared.table().await.at(note.place.clone()),
+            key: Key::new(note.key())?,
+            entry: Entry::read(note.entry.as_str()),
+            note: Some(path),
         };
-        let key = Key::new(note.key())?;
-        let table = self.shared.table().await.at(note.place.clone());
-        let entry = Entry::read(note.entry.as_str());
-        give_back::entry(&self.shared, table, key, entry, Some(path), bound).await
+        give_back::one(&self.shared, left, bound).await
+    }
+
+    /// Gives up everything that this client and its children hold or wait for, in parallel and for at
+    /// most this long. Whoever holds loses the lease first, whoever waits gets an error that
+    /// [`is_timed_out`](Error::is_timed_out). Tells what could not be given back: it ends with its
+    /// lease.
+    pub async fn release_all(&self, time: Duration) -> Vec<(Key, Error)> {
+        let until = self.shared.clock.after(time);
+        let bound = Bound::until(until);
+        give_back::all(&self.shared, self.shared.live.end_all(), bound).await
     }
 
     /// How long [`acquire`](Self::acquire) waits.

@@ -3,37 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
 use crate::entry::Nonce;
 use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
+use crate::live::Live;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
-use crate::table::{Table, connect};
+use crate::table::{Connection, Place, Table};
 use crate::terms::{Patience, Terms};
 use crate::time::{Clock, Tick};
-use crate::trail::{Orphans, Trail};
+use crate::trail::Trail;
 
 /// One connection to one table, and how it is used.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) table: OnceCell<Table>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) place: Arc<Place>,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) journal: Option<Journal>,
-    pub(crate) orphans: Arc<Orphans>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl Shared {
     /// The table, connected to at the first use.
-    pub(crate) async fn table(&self) -> &Table {
-        let connect = async || {
-            let client = connect::client(self.settings.region.clone()).await;
-            Table::new(&client, Arc::new(self.settings.place.clone()))
-        };
-        self.table.get_or_init(connect).await
+    pub(crate) async fn table(&self) -> Table {
+        self.connection.table(Arc::clone(&self.place)).await
     }
 
     pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
@@ -41,7 +37,7 @@ impl Shared {
             key.clone(),
             table.clone(),
             self.journal.clone(),
-            Arc::clone(&self.orphans),
+            Arc::clone(&self.live),
         )
     }
 

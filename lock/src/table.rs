@@ -4,7 +4,7 @@
 //! ever needed to find out what an answer meant. The SDK's own retries are off: they would hide how
 //! many copies of a write have left.
 
-pub(crate) mod connect;
+mod connect;
 mod failure;
 mod request;
 mod witness;
@@ -14,8 +14,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +28,7 @@ use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
 
+pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
 
 type Item = HashMap<String, AttributeValue>;
@@ -59,17 +58,6 @@ pub(crate) struct Reply<T> {
 }
 
 impl Table {
-    /// Shares the client's connection, credentials and endpoint, but none of its retries.
-    pub(crate) fn new(client: &Client, place: Arc<Place>) -> Self {
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled());
-        let config = config.timeout_config(TimeoutConfig::disabled());
-        Self {
-            client: Client::from_conf(config.build()),
-            place,
-        }
-    }
-
     /// The rows at another place, over the same connection.
     pub(crate) fn at(&self, place: Place) -> Self {
         Self {

@@ -4,65 +4,40 @@
 //! whoever outlives this process, and here, for the rest of this one. A future or a guard that is
 //! dropped half-way does no I/O; its entry becomes an orphan, which the next call gives back.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::entry::Entry;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
+use crate::live::{Left, Live, SlotId};
 use crate::table::Table;
 
-/// The entries whose futures or guards were dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Orphans(Mutex<Vec<Orphan>>);
-
-/// An entry that nobody looks after.
-#[derive(Debug)]
-pub(crate) struct Orphan {
-    pub(crate) key: Key,
-    pub(crate) entry: Entry,
-    pub(crate) note: Option<PathBuf>,
-}
-
 /// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
+#[derive(Debug)]
 pub(crate) struct Trail {
     key: Key,
     table: Table,
     journal: Option<Journal>,
-    orphans: Arc<Orphans>,
-    current: Option<(Entry, Option<PathBuf>)>,
-}
-
-impl Orphans {
-    pub(crate) fn take(&self) -> Vec<Orphan> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Orphan>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    live: Arc<Live>,
+    current: Option<(Entry, SlotId)>,
 }
 
 impl Trail {
-    pub(crate) fn new(
-        key: Key,
-        table: Table,
-        journal: Option<Journal>,
-        orphans: Arc<Orphans>,
-    ) -> Self {
+    pub(crate) fn new(key: Key, table: Table, journal: Option<Journal>, live: Arc<Live>) -> Self {
         Self {
             key,
             table,
             journal,
-            orphans,
+            live,
             current: None,
         }
     }
 
     /// Takes over the track of an entry that somebody else left.
-    pub(crate) fn adopt(&mut self, entry: Entry, note: Option<PathBuf>) {
-        self.current = Some((entry, note));
+    pub(crate) fn adopt(&mut self, left: Left) {
+        let entry = left.entry.clone();
+        self.current = Some((entry, self.live.add(left)));
     }
 
     /// An entry is about to be written. The one before it, if any, can never enter any more.
@@ -74,18 +49,35 @@ impl Trail {
         {
             return;
         }
-        let note = self
-            .journal
+        let journal = self.journal.as_ref();
+        let note = journal.and_then(|journal| self.write(journal, entry));
+        let (table, key) = (self.table.clone(), self.key.clone());
+        let id = self.live.add(Left {
+            table,
+            key,
+            entry: entry.clone(),
+            note,
+        });
+        self.settle();
+        self.current = Some((entry.clone(), id));
+    }
+
+    /// Whether the entry is still ours to look after: `release_all` takes everything over.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.current
             .as_ref()
-            .and_then(|journal| self.write(journal, entry));
-        if let Some((_, Some(settled))) = self.current.replace((entry.clone(), note)) {
-            self.forget(&settled);
-        }
+            .is_some_and(|&(_, id)| self.live.has(id))
+    }
+
+    /// Completes when `release_all` takes everything over.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.live.ended()
     }
 
     /// The entry is out of the table, and can never enter again.
     pub(crate) fn settle(&mut self) {
-        if let Some((_, Some(note))) = self.current.take() {
+        let left = self.current.take().and_then(|(_, id)| self.live.remove(id));
+        if let Some(note) = left.and_then(|left| left.note) {
             self.forget(&note);
         }
     }
@@ -105,7 +97,7 @@ impl Trail {
         journal.note(&note).inspect_err(warn).ok()
     }
 
-    fn forget(&self, note: &std::path::Path) {
+    fn forget(&self, note: &Path) {
         let Some(Err(error)) = self.journal.as_ref().map(|journal| journal.forget(note)) else {
             return;
         };
@@ -115,21 +107,8 @@ impl Trail {
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        if let Some((entry, note)) = self.current.take() {
-            self.orphans.lock().push(Orphan {
-                key: self.key.clone(),
-                entry,
-                note,
-            });
+        if let Some((_, id)) = self.current {
+            self.live.orphan(id);
         }
-    }
-}
-
-impl fmt::Debug for Trail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trail")
-            .field("key", &self.key)
-            .field("current", &self.current)
-            .finish()
     }
 }

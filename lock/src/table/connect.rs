@@ -1,16 +1,63 @@
-//! A DynamoDB client of our own making.
+//! The connection to DynamoDB.
+
+use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use tokio::sync::OnceCell;
+
+use super::{Place, Table};
+
+/// A client that is made when it is first needed, unless the caller has one.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    client: OnceCell<Client>,
+    region: Option<String>,
+}
+
+impl Connection {
+    /// Connects at the first use, to a region or to the one that the environment names.
+    pub(crate) fn to(region: Option<String>) -> Self {
+        Self {
+            client: OnceCell::new(),
+            region,
+        }
+    }
+
+    /// Shares a client's connection, credentials and endpoint, but none of its retries.
+    pub(crate) fn of(client: &Client) -> Self {
+        let client = OnceCell::new_with(Some(without_retries(client)));
+        Self {
+            client,
+            region: None,
+        }
+    }
+
+    pub(crate) async fn table(&self, place: Arc<Place>) -> Table {
+        let connect = async || without_retries(&connect(self.region.clone()).await);
+        let client = self.client.get_or_init(connect).await.clone();
+        Table { client, place }
+    }
+}
+
+/// Every copy of a write must be counted, so nobody but us repeats or gives up a request.
+fn without_retries(client: &Client) -> Client {
+    let config = client.config().to_builder();
+    let config = config.retry_config(RetryConfig::disabled());
+    let config = config.timeout_config(TimeoutConfig::disabled());
+    Client::from_conf(config.build())
+}
 
 /// Reads what the environment says of region, credentials and endpoint.
 ///
 /// TLS is rustls on ring: the SDK's default burns 28 ms of CPU in its entropy source at a process's
 /// first handshake, which a small function feels as a tenth of a second and more.
-pub(crate) async fn client(region: Option<String>) -> Client {
+async fn connect(region: Option<String>) -> Client {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
