@@ -3,10 +3,11 @@
 //! A [`Key`] is checked once, where it is made; nothing behind it checks again.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What names a lock: any text that is not empty and that DynamoDB takes as a partition key.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Key(String);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// DynamoDB's own bound on a partition key, in bytes.
@@ -17,7 +18,7 @@ impl Key {
     /// # Errors
     ///
     /// When the name is empty, or longer than [`MAX_BYTES`](Self::MAX_BYTES).
-    pub fn new(name: impl Into<String>) -> Result<Self, InvalidKey> {
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
         let name = name.into();
         match name.len() {
             0 => Err(InvalidKey::Empty),

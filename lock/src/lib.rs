@@ -69,16 +69,22 @@ mod shared;
 
 // What is done.
 mod drive;
+
 mod give_back;
+mod keep;
+
 mod held;
 
 mod acquire;
+mod with;
+
 mod locks;
 
 pub use acquire::Limits;
 pub use error::Error;
-pub use held::{Held, Lease};
+pub use held::{Held, Holding};
 pub use journal::{Found, Journal, Note};
+pub use keep::Lease;
 pub use key::Key;
 pub use locks::Locks;
 pub use settings::Settings;

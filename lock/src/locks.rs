@@ -9,7 +9,7 @@ use crate::drive::Bound;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::give_back;
-use crate::held::Held;
+use crate::held::{Held, Holding};
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live};
@@ -19,6 +19,7 @@ use crate::table::{Client, Connection};
 use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
+use crate::with;
 
 /// A client of the locks in one table and one namespace. Clones share everything.
 #[derive(Clone, Debug)]
@@ -120,7 +121,7 @@ impl Locks {
     /// # Errors
     ///
     /// When it was not had: the predicates of [`Error`] tell why.
-    pub async fn acquire(&self, key: impl Into<String>) -> Result<Held, Error> {
+    pub async fn acquire(&self, key: impl Into<Arc<str>>) -> Result<Held, Error> {
         self.acquire_within(key, Limits::wait(self.shared.settings.max_wait))
             .await
     }
@@ -130,7 +131,7 @@ impl Locks {
     /// # Errors
     ///
     /// When it was not had: the predicates of [`Error`] tell why.
-    pub async fn try_acquire(&self, key: impl Into<String>) -> Result<Held, Error> {
+    pub async fn try_acquire(&self, key: impl Into<Arc<str>>) -> Result<Held, Error> {
         self.acquire_within(key, Limits::wait(Duration::ZERO)).await
     }
 
@@ -141,10 +142,46 @@ impl Locks {
     /// When it was not had: the predicates of [`Error`] tell why.
     pub async fn acquire_within(
         &self,
-        key: impl Into<String>,
+        key: impl Into<Arc<str>>,
         limits: Limits,
     ) -> Result<Held, Error> {
         acquire::acquire(&self.shared, Key::new(key)?, limits).await
+    }
+
+    /// Holds a lock for the length of a closure's future, and returns what came of it, unchanged. The
+    /// lock is released after a value, an error and a panic; the future is dropped when the lease is
+    /// lost.
+    ///
+    /// ```no_run
+    /// # async fn example(locks: dynamodb_locks::Locks) -> Result<(), dynamodb_locks::Error> {
+    /// let fence = locks.with("order/42", |held| async move { held.fence() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire), and [`is_lost`](Error::is_lost) when the lease was lost.
+    pub async fn with<F, W, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(Holding) -> W,
+        W: Future<Output = T>,
+    {
+        with::with(self.acquire(key).await?, work).await
+    }
+
+    /// As [`with`](Self::with), for work that blocks its thread: it gets one of its own, and the beats
+    /// go on beside it. It cannot be stopped when the lease is lost; [`Holding::lease`] tells it.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub async fn with_blocking<F, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(Holding) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        with::with_blocking(self.acquire(key).await?, work).await
     }
 
     /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure

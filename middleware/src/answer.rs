@@ -54,7 +54,7 @@ impl LockFailure {
         }
     }
 
-    pub(crate) fn lost(key: &str) -> Self {
+    pub(crate) fn lost(key: impl fmt::Display) -> Self {
         let message =
             format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
         Self {
@@ -64,7 +64,7 @@ impl LockFailure {
         }
     }
 
-    pub(crate) fn deadline(key: &str) -> Self {
+    pub(crate) fn deadline(key: impl fmt::Display) -> Self {
         let message = format!(
             "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
              released"

@@ -42,7 +42,7 @@ mod service;
 mod layer;
 
 pub use answer::{Failure, LockFailure};
-pub use current::{Current, current};
-pub use dynamodb_locks::{Error, Locks, Settings, Vars};
+pub use current::current;
+pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars};
 pub use layer::LockLayer;
 pub use service::{Locked, ResponseFuture};

@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dynamodb_locks::{Held, Lease, Limits, Locks};
+use dynamodb_locks::{Held, Holding, Lease, Limits, Locks};
 use lambda_runtime::LambdaEvent;
 use pin_project_lite::pin_project;
 use serde::Serialize;
 use tower::Service;
 
 use crate::answer::{Failure, LockFailure};
-use crate::current::Current;
+use crate::current::scope;
 use crate::deadline::{Deadline, Reserve};
 use crate::key::Pointers;
 
@@ -70,7 +70,7 @@ type Outcome<S, R> = Result<Answer<S, R>, Box<dyn Any + Send>>;
 /// A lock that is held for this invocation, and what ends it before its time.
 struct Hold {
     held: Held,
-    current: Current,
+    holding: Holding,
     lease: Lease,
     cut: Boxed<LockFailure>,
 }
@@ -149,7 +149,7 @@ impl<S: Service<R>, R> Step<S, R> {
     /// The lock is held: calls the handler.
     fn start(hold: Hold, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
         let (mut service, request) = call.expect("the lock is acquired once");
-        let called = || hold.current.scope(|| service.call(request));
+        let called = || scope(&hold.holding, || service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
             Ok(work) => Self::Work {
                 work,
@@ -166,13 +166,13 @@ impl<S: Service<R>, R> Step<S, R> {
     ) -> Poll<Outcome<S, R>> {
         let hold = hold.expect("the lock is held while the handler works");
         if hold.lease.is_over() {
-            let lost = LockFailure::lost(hold.current.key());
+            let lost = LockFailure::lost(hold.holding.key());
             return Poll::Ready(Ok(Err(Failure::Lock(lost))));
         }
         if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
             return Poll::Ready(Ok(Err(Failure::Lock(failure))));
         }
-        let polled = || hold.current.scope(|| work.poll(cx));
+        let polled = || scope(&hold.holding, || work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -199,11 +199,11 @@ async fn acquire(
         None => Limits::wait(most),
     };
     let held = rules.locks.acquire_within(key, limits).await?;
-    let (current, lease) = (Current::of(&held), held.lease());
+    let (holding, lease) = (held.holding(), held.lease());
     let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
     Ok(Hold {
         held,
-        current,
+        holding,
         lease,
         cut,
     })

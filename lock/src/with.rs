@@ -1,0 +1,67 @@
+//! A lock for the length of a closure.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::error::Error;
+use crate::held::{Held, Holding};
+
+type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+
+/// Works until the work is done or the lease is lost; then it is dropped, and the lock released.
+pub(crate) async fn with<F, W, T>(held: Held, work: F) -> Result<T, Error>
+where
+    F: FnOnce(Holding) -> W,
+    W: Future<Output = T>,
+{
+    let holding = held.holding();
+    let mut lease = held.lease();
+    let outcome = tokio::select! {
+        biased;
+        () = lease.over() => None,
+        outcome = caught(async move { work(holding).await }) => Some(outcome),
+    };
+    release(held, outcome).await
+}
+
+/// Works on a thread that may block; the beats go on beside it.
+pub(crate) async fn with_blocking<F, T>(held: Held, work: F) -> Result<T, Error>
+where
+    F: FnOnce(Holding) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let holding = held.holding();
+    let worked = tokio::task::spawn_blocking(move || work(holding)).await;
+    // Work that blocks is never cancelled, so what failed has panicked.
+    release(held, Some(worked.map_err(|failed| failed.into_panic()))).await
+}
+
+async fn caught<T>(work: impl Future<Output = T>) -> Outcome<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+/// What became of the work stands, whatever becomes of the release.
+async fn release<T>(held: Held, outcome: Option<Outcome<T>>) -> Result<T, Error> {
+    let key = held.key().clone();
+    if let Err(error) = held.release().await
+        && outcome.is_some()
+    {
+        tracing::error!(%key, %error, "the lock was not released");
+    }
+    match outcome {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(panic)) => resume_unwind(panic),
+        None => Err(Error::lost(&key)),
+    }
+}
