@@ -9,7 +9,7 @@
     reason = "this is the one file that reads a clock"
 )]
 
-use std::future::pending;
+use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +25,9 @@ const BUDGET: Duration = Duration::from_secs(2);
 
 /// The time to exit in.
 const MARGIN: Duration = Duration::from_millis(100);
+
+/// How often an extension that hears nothing looks whether anybody is left to hear.
+const ORPHANED: Duration = Duration::from_secs(5);
 
 /// Registered, and not yet asleep.
 pub(crate) struct Registered<R>(R);
@@ -42,10 +45,15 @@ pub(crate) async fn register() -> Result<Registered<impl Future<Output = Result<
 impl<R: Future<Output = Result<(), Error>>> Registered<R> {
     /// Sleeps until SHUTDOWN.
     pub(crate) async fn live(self) -> ExitCode {
+        let platform = parent_id();
         if let Err(error) = self.0.await {
-            tracing::error!(%error, "SHUTDOWN will not be heard; locks of the dead end with their lease");
+            tracing::error!(%error, "SHUTDOWN cannot be heard; locks of the dead end with their lease");
         }
-        pending().await
+        // An exit would fail the invocation, unless there is no platform left that could notice it.
+        while parent_id() == platform {
+            tokio::time::sleep(ORPHANED).await;
+        }
+        ExitCode::FAILURE
     }
 }
 

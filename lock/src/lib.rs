@@ -37,6 +37,9 @@
 //! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`]
 //! takes.
 
+#[cfg(not(unix))]
+compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix file system");
+
 // What is known.
 mod key;
 mod time;

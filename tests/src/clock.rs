@@ -20,7 +20,7 @@ impl Clock {
     }
 
     /// The machine's own clock.
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "this is the file that reads the clock"
     )]
@@ -30,7 +30,7 @@ impl Clock {
 
     /// A clock that starts at the machine's time and then moves with tokio's: it stands still while
     /// tokio's is paused.
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "this is the file that reads the clock"
     )]

@@ -36,7 +36,7 @@ pub(super) struct Reply {
 
 impl Dynamo {
     /// An empty DynamoDB on the machine's clock.
-    #[allow(
+    #[expect(
         clippy::new_without_default,
         reason = "each call makes another database"
     )]

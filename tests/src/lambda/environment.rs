@@ -1,7 +1,6 @@
 //! The life of an environment, in the platform's order.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,8 +30,8 @@ pub struct Environment {
     function: Function,
     journal: TempDir,
     teller: Teller,
-    events: AtomicU64,
-    turn: tokio::sync::Mutex<()>,
+    /// Counts the events.
+    turn: tokio::sync::Mutex<u64>,
     running: Mutex<Option<Arc<Running>>>,
 }
 
@@ -55,7 +54,6 @@ impl Environment {
             function: function.clone(),
             journal: journal.map_err(|e| Error::new(format!("cannot make a folder: {e}")))?,
             teller: Teller { environment, tell },
-            events: AtomicU64::new(0),
             turn: tokio::sync::Mutex::default(),
             running: Mutex::default(),
         })
@@ -68,22 +66,19 @@ impl Environment {
 
     /// Works on an event when all earlier ones are done; starts or restarts both if need be.
     pub async fn invoke(&self, event: Value) -> Answer {
-        let _turn = self.turn.lock().await;
+        let mut turn = self.turn.lock().await;
+        *turn += 1;
         match self.running().await {
-            Ok(running) => self.work(&running, &event).await,
+            Ok(running) => self.work(&running, *turn, &event).await,
             Err(error) => Answer::NotStarted(error.to_string()),
         }
     }
 
     /// Kills the function at once, as `kill -9` does; false if there is none.
     pub fn kill_function(&self) -> bool {
-        let running = self
-            .slot()
-            .clone()
-            .filter(|running| !running.function.has_ended());
-        running
-            .inspect(|running| self.kill(&running.function))
-            .is_some()
+        let running = self.slot().clone();
+        let alive = running.filter(|running| !running.function.has_ended());
+        alive.inspect(|alive| self.kill(&alive.function)).is_some()
     }
 
     /// Shuts down when all events are done, as the platform does where nothing comes any more.
@@ -130,16 +125,14 @@ impl Environment {
     fn spawn(&self, program: &Path, api: &Api, line: fn(String) -> What) -> Result<Process, Error> {
         let teller = self.teller.clone();
         let mut command = Command::new(program);
-        command
-            .env_clear()
-            .envs(self.function.environment(self.journal.path()));
+        command.env_clear();
+        command.envs(self.function.environment(self.journal.path()));
         command.env("AWS_LAMBDA_RUNTIME_API", api.server.address().to_string());
         let process = Process::start(&mut command, move |text| teller.tell(line(text)));
         process.map_err(|e| Error::new(format!("cannot start {}: {e}", program.display())))
     }
 
-    async fn work(&self, running: &Running, event: &Value) -> Answer {
-        let number = self.events.fetch_add(1, Ordering::Relaxed);
+    async fn work(&self, running: &Running, number: u64, event: &Value) -> Answer {
         let id = format!("{}-{number}", self.teller.environment);
         let mut answer = None;
         let worked = async {

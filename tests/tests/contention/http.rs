@@ -1,0 +1,88 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use dynamodb_locks::{Locks, Settings};
+use tokio::task::JoinSet;
+use world::Clock;
+use world::dynamo::{Dynamo, Schema, Wire};
+use world::history::Work;
+use world::locks::KEY;
+
+use super::{judge, queue};
+
+const CONTENDERS: usize = 32;
+const ROUNDS: usize = 2;
+
+/// Everybody who works right now, and the clock they work by.
+#[derive(Clone)]
+struct Shop {
+    clock: Clock,
+    inside: Arc<AtomicUsize>,
+}
+
+impl Shop {
+    /// Works for a moment, and tells whether somebody else was there.
+    async fn work(&self, who: String, fence: u64) -> Work {
+        let begin = self.clock.since_epoch();
+        let others = self.inside.fetch_add(1, SeqCst);
+        assert_eq!(others, 0, "{who} is not alone");
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..4))).await;
+        self.inside.fetch_sub(1, SeqCst);
+        let end = self.clock.since_epoch();
+        let (key, fence) = (KEY.to_owned(), Some(fence));
+        Work {
+            key,
+            fence,
+            begin,
+            end,
+            who,
+        }
+    }
+}
+
+fn contender(wire: &Wire, owner: &str) -> Locks {
+    let settings = Settings::new().table("locks").owner(owner);
+    let settings = settings.max_wait(Duration::from_secs(90));
+    Locks::with_client(&wire.client(), settings).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
+    let dynamo = Dynamo::new();
+    dynamo.create_table(&Schema::locks("locks")).unwrap();
+    dynamo.keep_log();
+    let wire = dynamo.listen().await.unwrap();
+    let shop = Shop {
+        clock: Clock::tokio(),
+        inside: Arc::default(),
+    };
+
+    let mut contenders = JoinSet::new();
+    for number in 0..CONTENDERS {
+        let who = format!("contender-{number}");
+        let (locks, shop) = (contender(&wire, &who), shop.clone());
+        contenders.spawn(async move {
+            let mut works = Vec::new();
+            for _ in 0..ROUNDS {
+                let held = locks.acquire(KEY).await.unwrap();
+                works.push(shop.work(who.clone(), held.fence()).await);
+                held.release().await.unwrap();
+            }
+            works
+        });
+    }
+    let works = contenders.join_all().await.concat();
+
+    assert_eq!(works.len(), CONTENDERS * ROUNDS);
+    judge(&works, &dynamo.log(), "32 contenders over HTTP");
+    let row = dynamo.row("locks", KEY, "default").unwrap();
+    assert_eq!(queue(&row), 0, "nobody is left in the queue");
+    for (op, count) in dynamo.counts().iter() {
+        let each = count.requests as f64 / works.len() as f64;
+        println!(
+            "{op}: {} requests, {} units, {each:.2} an acquisition",
+            count.requests, count.units
+        );
+    }
+}

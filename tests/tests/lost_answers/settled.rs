@@ -1,0 +1,202 @@
+//! Every kind of write, whatever becomes of its first copy, is settled by the second.
+
+use dynamodb_locks::protocol::{Micros, Row};
+use dynamodb_locks::{Limits, Settings};
+use world::locks::{KEY, LockTable, Step};
+
+use super::{JUST_NOW, LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
+
+fn two(table: &LockTable) -> Row {
+    let (holder, waiter) = (
+        table.entry("holder", JUST_NOW),
+        table.entry("waiter", JUST_NOW / 2),
+    );
+    table.row_of([holder, waiter])
+}
+
+fn one(table: &LockTable) -> Row {
+    table.row_of([table.entry("holder", JUST_NOW)])
+}
+
+fn dead(table: &LockTable) -> Row {
+    table.row_of([table.entry("dead", LONG_AGO)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Enqueue, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue_behind_somebody() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&one(&table));
+        table.fate("a", Step::Enqueue, 1, fate);
+        let limits = Limits::wait(millis(3000));
+        let refusal = table
+            .client("a")
+            .acquire_within(KEY, limits)
+            .await
+            .expect_err(trouble);
+        assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
+        assert_eq!(in_the_end(&table).await, ["holder"], "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Try, 1, fate);
+        let held = table.client("a").try_acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Release, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        held.release().await.expect(trouble);
+        let next = table.client("b").acquire(KEY).await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
+        next.release().await.expect(trouble);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoning() {
+    for (trouble, fate) in troubles() {
+        for (others, step) in [
+            (two as fn(&_) -> _, Step::AbandonQuietly),
+            (one, Step::AbandonRaising),
+        ] {
+            let table = LockTable::new();
+            let others = others(&table);
+            table.put(&others);
+            table.fate("a", step, 1, fate.clone());
+            let limits = Limits::wait(millis(300));
+            let refusal = table
+                .client("a")
+                .acquire_within(KEY, limits)
+                .await
+                .expect_err(trouble);
+            assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
+            in_the_end(&table).await;
+            assert_eq!(table.row().queue, others.queue, "{trouble}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoning_under_a_later_anchor() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        let ahead = Some(Micros(table.now().0 + 5_000_000));
+        let others = Row {
+            anchor: ahead,
+            ..one(&table)
+        };
+        table.put(&others);
+        table.fate("a", Step::AbandonUnder, 1, fate);
+        let limits = Limits::wait(millis(300));
+        table
+            .client("a")
+            .acquire_within(KEY, limits)
+            .await
+            .expect_err(trouble);
+        in_the_end(&table).await;
+        assert_eq!(table.row().queue, others.queue, "{trouble}");
+        assert_eq!(table.row().anchor, ahead, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beat() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Beat, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        table.delivered("a", Step::Beat, 2).await;
+        assert!(!held.lease().is_over(), "{trouble}");
+        held.release().await.expect(trouble);
+        let next = table.client("b").acquire(KEY).await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
+        next.release().await.expect(trouble);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_theft() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&dead(&table));
+        table.fate("a", Step::Steal, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_taking_of_a_dead_holders_place() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&dead(&table));
+        table.fate("a", Step::Take, 1, fate);
+        let held = table.client("a").try_acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voiding() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&one(&table));
+        // The first copy comes in when the lock has long been free again.
+        let late = world::dynamo::Fate::delivered().before(LONG_AGO);
+        table.fate("a", Step::Try, 1, late);
+        table.fate("a", Step::Void, 1, fate);
+        let refusal = table.client("a").try_acquire(KEY).await.expect_err(trouble);
+        assert!(refusal.is_busy(), "{trouble}: {refusal}");
+        table.put(&Row {
+            queue: Default::default(),
+            ..table.row()
+        });
+        tokio::time::sleep(LONG_AGO).await;
+        assert_eq!(owners(&table.row()), NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_shows_nothing_and_does_no_harm() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        let eager = |s: Settings| s.retry_delay(millis(50));
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        table.fate("b", Step::Look, 1, fate);
+        let b = table.a_client("b").with(eager).ready();
+        let waiting = tokio::spawn(async move { b.acquire(KEY).await });
+        table.delivered("b", Step::Look, 1).await;
+        held.release().await.expect(trouble);
+        let next = waiting.await.unwrap().expect(trouble);
+        next.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}
