@@ -100,7 +100,13 @@ fn tell(note: &Note, given: Result<GivenBack, Error>) {
             tracing::info!(key, fence, how = "abandoned", "entry given back")
         }
         Ok(GivenBack::Voided) => tracing::info!(key, fence, how = "voided", "entry given back"),
-        Ok(_) => tracing::info!(key, fence, how = "gone", "entry given back"),
+        Ok(GivenBack::Kept) => tracing::warn!(
+            key,
+            fence,
+            how = "kept",
+            "its lock is fail-closed: only a person gives it back"
+        ),
+        Ok(GivenBack::Gone) => tracing::info!(key, fence, how = "gone", "entry given back"),
         Err(error) => tracing::error!(key, fence, %error, "entry not given back"),
     }
 }

@@ -75,7 +75,10 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let mut trail = shared.trail(&key, &table);
     let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
-        Ok(Stop::Act(ends)) => Ok(Held::new(drive, trail, ends, shared.settings.beats())),
+        Ok(Stop::Act(ends)) => {
+            trail.hold();
+            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+        }
         Ok(Stop::Over(ending)) => {
             trail.settle();
             Err(ended(&drive, &ending))

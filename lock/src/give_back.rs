@@ -14,7 +14,7 @@ use crate::key::Key;
 use crate::live::Left;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
-use crate::terms::{Ending, Event, GivenBack};
+use crate::terms::{Ending, Event, GivenBack, Terms};
 
 /// Gives back what dropped futures and guards of this client have left.
 pub(crate) async fn orphans(shared: &Arc<Shared>, bound: Bound) {
@@ -46,8 +46,18 @@ pub(crate) async fn all(shared: &Arc<Shared>, left: Vec<Left>, bound: Bound) -> 
 
 /// Gives one entry back.
 pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<GivenBack, Error> {
+    // Of what we hold ourselves we know that it is the holder's.
+    let event = if left.held {
+        Event::Release
+    } else {
+        Event::GiveUp
+    };
     let Left {
-        table, key, entry, ..
+        table,
+        key,
+        entry,
+        fail,
+        ..
     } = left.clone();
     let Some(stamp) = entry.stamp() else {
         return Err(Error::new(
@@ -58,13 +68,15 @@ pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<Giv
     let mut trail = shared.trail(&key, &table);
     trail.adopt(left);
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
+    let terms = Terms { fail, ..terms };
     let acquisition = Acquisition::left_behind(terms, entry, stamp);
     let mut drive = Drive::new(shared, table, key, acquisition);
-    match drive.run(Event::GiveUp, bound, Some(&mut trail)).await {
+    match drive.run(event, bound, Some(&mut trail)).await {
         Ok(Stop::Over(ending)) => {
             trail.settle();
             Ok(match ending {
                 Ending::GivenBack(how) => how,
+                Ending::Released => GivenBack::Abandoned,
                 _ => GivenBack::Gone,
             })
         }

@@ -21,6 +21,7 @@ pub(crate) use self::process::Process;
 use crate::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::table::Place;
+use crate::terms::Fail;
 
 /// Where the notes are, unless a setting says otherwise: the one place that a function and its
 /// extension share, and that survives the death of either.
@@ -44,6 +45,8 @@ pub struct Journal {
 pub struct Note {
     pub(crate) key: String,
     pub(crate) entry: String,
+    #[serde(default)]
+    pub(crate) fail: Fail,
     pub(crate) region: Option<String>,
     #[serde(flatten)]
     pub(crate) place: Place,

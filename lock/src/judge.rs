@@ -16,19 +16,20 @@ pub(crate) struct Watch {
     head: Option<Entry>,
     anchor: Option<Micros>,
     since: Tick,
+    /// Since when the holder has been this one, whatever signs of life it gave.
+    held_since: Tick,
 }
 
 impl Watch {
     /// Takes note of a row that was seen at a tick, after its answer had come.
     pub(crate) fn see(&mut self, row: &Row, tick: Tick) {
-        if self.head.as_ref() != row.holder() || self.anchor != row.anchor {
-            let head = row.holder().cloned();
-            *self = Self {
-                head,
-                anchor: row.anchor,
-                since: tick,
-            };
+        if self.head.as_ref() != row.holder() {
+            self.head = row.holder().cloned();
+            (self.since, self.held_since) = (tick, tick);
+        } else if self.anchor != row.anchor {
+            self.since = tick;
         }
+        self.anchor = row.anchor;
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) ->
 
 /// For how long the holder has held, about: a guess for the polling, on which nothing else rests.
 pub(crate) fn age(row: &Row, watch: &Watch, at: Moment) -> Duration {
-    let watched = at.tick.since(watch.since);
+    let watched = at.tick.since(watch.held_since);
     let Some(holder) = row.holder().and_then(Entry::fields) else {
         return watched;
     };
@@ -61,7 +62,7 @@ pub(crate) fn dead_in(
     rank: usize,
     at: Moment,
 ) -> Option<Duration> {
-    let holder = row.holder()?.fields()?;
+    let holder = row.holder()?.fields().filter(|_| !row.is_held_for_good())?;
     let stagger = STAGGER * u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
     let (ends, now) = if believes(terms, row, holder, at) {
         let lease = row.alive_at(holder) + holder.lease;

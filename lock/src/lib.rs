@@ -92,6 +92,6 @@ pub use key::Key;
 pub use locks::Locks;
 pub use settings::Settings;
 pub use table::Client;
-pub use terms::GivenBack;
+pub use terms::{Fail, GivenBack};
 pub use time::{Expiry, Wall};
 pub use vars::Vars;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::table::Table;
+use crate::terms::Fail;
 
 /// The entries of one client and its children.
 #[derive(Debug, Default)]
@@ -38,6 +39,9 @@ pub(crate) struct Left {
     pub(crate) key: Key,
     pub(crate) entry: Entry,
     pub(crate) note: Option<PathBuf>,
+    pub(crate) fail: Fail,
+    /// Whether it is held by somebody who can be told to stop.
+    pub(crate) held: bool,
 }
 
 /// Which slot an entry has.
@@ -64,10 +68,18 @@ impl Live {
         self.lock().entries.remove(&id.0).map(|slot| slot.left)
     }
 
+    /// This entry is the holder's now.
+    pub(crate) fn hold(&self, id: SlotId) {
+        if let Some(slot) = self.lock().entries.get_mut(&id.0) {
+            slot.left.held = true;
+        }
+    }
+
     /// Nobody looks after this entry any more.
     pub(crate) fn orphan(&self, id: SlotId) {
         if let Some(slot) = self.lock().entries.get_mut(&id.0) {
             slot.orphaned = true;
+            slot.left.held = false;
         }
     }
 

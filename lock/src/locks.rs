@@ -203,6 +203,8 @@ impl Locks {
             key: Key::new(note.key())?,
             entry: Entry::read(note.entry.as_str()),
             note: Some(path),
+            fail: note.fail,
+            held: false,
         };
         give_back::one(&self.shared, left, bound).await
     }

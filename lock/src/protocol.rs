@@ -13,19 +13,21 @@
 //!  restamping ◄── voiding ◄── leaving ◄── GiveUp, from anywhere          ... ──► over
 //! ```
 
+mod decide;
+mod leave;
 mod moves;
 
 pub use crate::entry::{Entry, Fields, Nonce, Owner, Stamp};
 pub use crate::row::Row;
 pub use crate::terms::{
-    Action, Answer, Ending, Event, GivenBack, Patience, Pause, Refusal, Terms, Why,
+    Action, Answer, Ending, Event, Fail, GivenBack, Patience, Pause, Refusal, Terms, Why,
 };
 pub use crate::time::{Micros, Moment, Now, Tick};
-pub use crate::write::{Departure, Write};
+pub use crate::write::{Departure, Life, Write};
 
 use std::time::Duration;
 
-use crate::judge::{self, Watch};
+use crate::judge::Watch;
 
 /// How many reads may miss our entry before we stop believing that they are only stale.
 const BLIND_LOOKS: u32 = 8;
@@ -47,6 +49,10 @@ pub struct Acquisition {
     refusals: u32,
     /// How many looks in a row have not shown our entry.
     blind: u32,
+    /// Whether to stand in the queue if the lock is busy.
+    stands: bool,
+    /// Whether the caller was told to act.
+    acted: bool,
     /// The row as last seen.
     row: Row,
     watch: Watch,
@@ -93,6 +99,7 @@ impl Acquisition {
         let (row, watch) = (Row::default(), Watch::default());
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
+        let (stands, acted) = (false, phase == Phase::Holding);
         Self {
             terms,
             phase,
@@ -103,6 +110,8 @@ impl Acquisition {
             loose,
             refusals,
             blind,
+            stands,
+            acted,
             row,
             watch,
             ends,
@@ -204,7 +213,8 @@ impl Acquisition {
             } => self.over(Ending::Released),
             Phase::Releasing { .. } => self.over(Ending::Lost),
             Phase::Leaving(then) | Phase::Voiding(then) if queued => {
-                self.leave_again(row, then, at)
+                self.see(row, at);
+                self.leave_again(then, at)
             }
             Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
             Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
@@ -229,71 +239,6 @@ impl Acquisition {
             Phase::Restamping => self.enqueue(at),
             Phase::Waiting => Action::Look,
             _ => self.resend(at),
-        }
-    }
-
-    /// Decides anew by a row that shows the truth about our entry.
-    fn judge(&mut self, row: Row, at: Moment) -> Action {
-        self.see(row, at);
-        let rank = self.row.rank(&self.me);
-        if rank.is_none() && self.row.has_passed(self.stamp) {
-            return self.raise_stamp(at);
-        }
-        if self.row.closed || self.row.mixes(self.terms.expiry).is_some() {
-            return self.refuse(Why::Mismatch, at);
-        }
-        match rank {
-            Some(0) => self.first(at),
-            Some(rank) => match judge::dead(&self.terms, &self.row, &self.watch, rank, at) {
-                Some((head, behind)) => self.steal(head, behind, at),
-                None => self.wait(at),
-            },
-            None => self.outside(at),
-        }
-    }
-
-    /// First in the queue: the holder, if there is a proof that nobody may have found us dead.
-    fn first(&mut self, at: Moment) -> Action {
-        (self.loose, self.blind) = (0, 0);
-        if let Phase::Stealing { since } = self.phase {
-            self.prove(since, at);
-        }
-        let Some(me) = self.me.fields() else {
-            return self.leave(Then::Tell, at);
-        };
-        let handed = judge::proven_by_anchor(&self.terms, &self.row, me, at);
-        let own = judge::proven_by(&self.terms, me.own, self.stamped, at);
-        self.ends = self.ends.max(own).max(handed.unwrap_or_default());
-        match (&self.phase, handed) {
-            (Phase::Waiting, None) => self.beat(false, at),
-            _ => self.act_or_claim(self.terms.lease / 2, at),
-        }
-    }
-
-    fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
-        let deadline = self
-            .terms
-            .deadline
-            .filter(|&deadline| deadline <= self.ends);
-        if deadline.is_none() && self.ends <= at.tick + need {
-            return self.beat(false, at);
-        }
-        self.phase = Phase::Holding;
-        self.ends = deadline.unwrap_or(self.ends);
-        Action::Act(self.ends)
-    }
-
-    /// Not in the queue, and the stamp could still enter: busy or full, unless the holder is dead.
-    fn outside(&mut self, at: Moment) -> Action {
-        match judge::dead(&self.terms, &self.row, &self.watch, 1, at) {
-            Some((_, behind)) if self.row.queue.len() == 1 + behind.len() => self.take(at),
-            Some((head, behind)) => self.steal(head, behind, at),
-            None if self.row.queue.is_empty() => self.enter(at),
-            None => match self.terms.patience {
-                Patience::Try => self.refuse(Why::Busy, at),
-                Patience::Wait if self.is_full() => self.refuse(Why::Full, at),
-                Patience::Wait => self.enter(at),
-            },
         }
     }
 }

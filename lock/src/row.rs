@@ -19,6 +19,8 @@ pub struct Row {
     pub anchor: Option<Micros>,
     /// Whether this key's locks are fail-closed, once and for good.
     pub closed: bool,
+    /// The stamp of the fail-closed holder that has begun to act.
+    pub held: Option<Stamp>,
 }
 
 /// How long after its deadline an entry's owner may still be on its way out: the time that the
@@ -44,6 +46,13 @@ impl Row {
     #[must_use]
     pub fn has_passed(&self, stamp: Stamp) -> bool {
         self.last.is_some_and(|last| last >= stamp)
+    }
+
+    /// Whether the holder has begun to act, and its lock is fail-closed: then nobody may find it dead.
+    #[must_use]
+    pub fn is_held_for_good(&self) -> bool {
+        let holder = self.holder().and_then(Entry::stamp);
+        self.held.is_some() && self.held == holder
     }
 
     /// The sign of life from which the holder's lease is counted.

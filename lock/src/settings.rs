@@ -12,6 +12,7 @@ use crate::entry::Owner;
 use crate::error::Error;
 use crate::journal;
 use crate::table::Place;
+use crate::terms::Fail;
 use crate::time::{Expiry, Wall};
 use crate::vars::Vars;
 
@@ -29,6 +30,7 @@ pub struct Settings {
     pub(crate) retry_delay: Duration,
     pub(crate) queue_cap: u16,
     pub(crate) expiry: Expiry,
+    pub(crate) fail: Fail,
     pub(crate) clock_skew: Duration,
     pub(crate) grace: Duration,
     pub(crate) journal_dir: Option<PathBuf>,
@@ -70,6 +72,7 @@ impl Settings {
             retry_delay: Duration::from_millis(450),
             queue_cap: 40,
             expiry: Expiry::Verified,
+            fail: Fail::Open,
             clock_skew: Duration::from_millis(2500),
             grace: Duration::from_millis(SHORTEST_GRACE),
             journal_dir: None,
@@ -99,7 +102,8 @@ impl Settings {
             ("observe", Expiry::Observe),
         ];
         settings.expiry = vars.choice("LOCKS_EXPIRY", &modes)?.unwrap_or_default();
-        vars.choice("LOCKS_FAIL", &[("open", ())])?;
+        let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
+        settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
         let dir = vars
             .text("LOCKS_JOURNAL_DIR")?
             .unwrap_or(journal::DEFAULT_DIR);
@@ -160,6 +164,8 @@ impl Settings {
     /// The period of the beats; none where a lease needs none.
     pub(crate) fn beats(&self) -> Option<Duration> {
         match (self.lease, self.beats) {
+            // Nobody takes a fail-closed lock over, so nobody needs a sign of life.
+            _ if self.fail == Fail::Closed => None,
             (LeaseLength::UntilDeadline, _) => None,
             (LeaseLength::Fixed(lease), period) => {
                 Some(period.unwrap_or(lease / 3)).filter(|p| !p.is_zero())

@@ -36,6 +36,7 @@ impl Shared {
         Trail::new(
             key.clone(),
             table.clone(),
+            self.settings.fail,
             self.journal.clone(),
             Arc::clone(&self.live),
         )
@@ -56,6 +57,7 @@ impl Shared {
             deadline,
             expiry: settings.expiry,
             skew: settings.clock_skew,
+            fail: settings.fail,
             patience: if wait.is_zero() {
                 Patience::Try
             } else {

@@ -135,6 +135,7 @@ fn row(mut item: Item) -> Row {
         last: number(item.get(request::LAST)).map(Stamp),
         anchor: number(item.get(request::ANCHOR)).map(Micros),
         closed: item.contains_key(request::CLOSED),
+        held: number(item.get(request::HELD)).map(Stamp),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::entry::{Entry, Nonce, Owner};
 use crate::row::Row;
 use crate::time::{Expiry, Micros, Tick};
@@ -19,6 +21,8 @@ pub struct Terms {
     pub expiry: Expiry,
     /// How far honest clocks may be apart; a time beyond it is not believed.
     pub skew: Duration,
+    /// What the end of the lease means.
+    pub fail: Fail,
     /// Whether to stand in the queue or to ask once.
     pub patience: Patience,
     /// How many entries the queue may have.
@@ -29,6 +33,17 @@ pub struct Terms {
     pub nonce: Nonce,
     /// Whose it is.
     pub owner: Owner,
+}
+
+/// What the end of a lease means. A key's kind is fixed by its first use.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fail {
+    /// The lock is taken over.
+    #[default]
+    Open,
+    /// Nothing, once the holder has begun: only a person gives the lock back.
+    Closed,
 }
 
 /// Whether a busy lock is waited for.
@@ -151,4 +166,6 @@ pub enum GivenBack {
     Voided,
     /// It had left already.
     Gone,
+    /// It stays: the holder had begun, and its lock is fail-closed.
+    Kept,
 }

@@ -12,22 +12,31 @@ use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, SlotId};
 use crate::table::Table;
+use crate::terms::Fail;
 
 /// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
 #[derive(Debug)]
 pub(crate) struct Trail {
     key: Key,
     table: Table,
+    fail: Fail,
     journal: Option<Journal>,
     live: Arc<Live>,
     current: Option<(Entry, SlotId)>,
 }
 
 impl Trail {
-    pub(crate) fn new(key: Key, table: Table, journal: Option<Journal>, live: Arc<Live>) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        table: Table,
+        fail: Fail,
+        journal: Option<Journal>,
+        live: Arc<Live>,
+    ) -> Self {
         Self {
             key,
             table,
+            fail,
             journal,
             live,
             current: None,
@@ -57,6 +66,8 @@ impl Trail {
             key,
             entry: entry.clone(),
             note,
+            fail: self.fail,
+            held: false,
         });
         self.settle();
         self.current = Some((entry.clone(), id));
@@ -74,6 +85,13 @@ impl Trail {
         self.live.ended()
     }
 
+    /// The lock is held.
+    pub(crate) fn hold(&self) {
+        if let Some((_, id)) = self.current {
+            self.live.hold(id);
+        }
+    }
+
     /// The entry is out of the table, and can never enter again.
     pub(crate) fn settle(&mut self) {
         let left = self.current.take().and_then(|(_, id)| self.live.remove(id));
@@ -86,6 +104,7 @@ impl Trail {
         let note = Note {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
+            fail: self.fail,
             region: self.table.region(),
             place: self.table.place().clone(),
             writer: journal.writer().clone(),

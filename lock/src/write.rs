@@ -17,8 +17,8 @@ pub enum Write {
         stamp: Stamp,
         /// How many entries there may be before this one.
         cap: u16,
-        /// When the row may be swept away, in seconds since the epoch.
-        ttl: u64,
+        /// How the row lives on.
+        life: Life,
     },
     /// Take the lock, if nobody has it.
     Try {
@@ -26,8 +26,8 @@ pub enum Write {
         me: Entry,
         /// What the row remembers as the last stamp.
         stamp: Stamp,
-        /// When the row may be swept away, in seconds since the epoch.
-        ttl: u64,
+        /// How the row lives on.
+        life: Life,
     },
     /// Hand the lock on. Only the holder releases.
     Release {
@@ -37,6 +37,8 @@ pub enum Write {
         dead: Vec<Entry>,
         /// From when on the next holder's lease counts.
         now: Micros,
+        /// Whether it had begun, fail-closed.
+        closed: bool,
     },
     /// Leave the queue.
     Abandon {
@@ -44,6 +46,8 @@ pub enum Write {
         me: Entry,
         /// What becomes of the anchor.
         anchor: Departure,
+        /// Not if the holder with this stamp has begun, fail-closed.
+        unless: Option<Stamp>,
     },
     /// Give a sign of life, above every earlier one.
     Beat {
@@ -53,6 +57,8 @@ pub enum Write {
         now: Micros,
         /// A later date for the row, when the holder has grown old.
         ttl: Option<u64>,
+        /// The holder begins with this, fail-closed.
+        begins: Option<Stamp>,
     },
     /// Remove a dead holder, unless it gave a sign of life since it was seen.
     Steal {
@@ -64,6 +70,8 @@ pub enum Write {
         seen: Option<Micros>,
         /// From when on the next holder's lease counts.
         now: Micros,
+        /// Not if the holder with this stamp has begun, fail-closed.
+        unless: Option<Stamp>,
     },
     /// Stand in the place of the dead, when nobody else waits.
     Take {
@@ -77,16 +85,27 @@ pub enum Write {
         seen: Option<Micros>,
         /// From when on the lease counts.
         now: Micros,
-        /// When the row may be swept away, in seconds since the epoch.
-        ttl: u64,
+        /// Not if the holder with this stamp has begun, fail-closed.
+        unless: Option<Stamp>,
+        /// How the row lives on.
+        life: Life,
     },
     /// Make sure that an entry which may still be on its way can no longer enter.
     Void {
         /// Its stamp.
         stamp: Stamp,
-        /// When the row may be swept away, in seconds since the epoch.
-        ttl: u64,
+        /// How the row lives on.
+        life: Life,
     },
+}
+
+/// How a row lives on after a write that issues a stamp.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Life {
+    /// It may be swept away then, in seconds since the epoch.
+    Until(u64),
+    /// It belongs to fail-closed locks, for good.
+    Closed,
 }
 
 /// What an abandoned entry leaves behind in the anchor.

@@ -21,6 +21,11 @@ fn writes(many: u64) -> Count {
     }
 }
 
+/// Where time stands still two stamps would be the same.
+async fn tick() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_uncontended_lock_is_two_writes_and_no_read() {
     let table = LockTable::new();
@@ -34,6 +39,7 @@ async fn an_uncontended_lock_is_two_writes_and_no_read() {
             counts.of("UpdateItem"),
             "nothing but updates"
         );
+        tick().await;
     }
 }
 
@@ -59,6 +65,7 @@ async fn an_uncontended_invocation_is_two_writes_and_no_read() {
         let event = LambdaEvent::new(json!({ "orderId": KEY }), context);
         locked.ready().await.unwrap().call(event).await.unwrap();
         assert_eq!(table.dynamo().counts().total(), writes(2 * round));
+        tick().await;
     }
     assert_eq!(table.story("a"), ["enqueue", "release"].repeat(3));
 }
@@ -135,4 +142,17 @@ async fn connecting_ahead_of_time_costs_nothing() {
     let table = LockTable::new();
     table.client("a").connect().await;
     assert_eq!(table.dynamo().counts().total(), Count::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_hold_is_looked_at_seldom_also_where_it_beats() {
+    let table = LockTable::new();
+    let _held = table.client("a").acquire(KEY).await.unwrap();
+    tokio::time::sleep(LEASE * 2).await;
+    let before = table.dynamo().counts();
+    let limits = Limits::wait(LEASE);
+    table.client("b").acquire_within(KEY, limits).await.unwrap_err();
+    let looks = (table.dynamo().counts() - &before).of("GetItem").requests;
+    // A look each 450 ms, a fifth more by the jitter, and those of the first seconds.
+    assert!(looks <= 60, "{looks}");
 }

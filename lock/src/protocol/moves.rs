@@ -6,9 +6,9 @@ use super::{Acquisition, Phase, Then};
 use crate::entry::{Entry, Fields, Stamp};
 use crate::judge;
 use crate::row::Row;
-use crate::terms::{Action, Ending, GivenBack, Patience, Pause, Refusal, Why};
+use crate::terms::{Action, Ending, Fail, Patience, Pause, Refusal, Why};
 use crate::time::{Micros, Moment, Tick};
-use crate::write::{Departure, Write};
+use crate::write::{Life, Write};
 
 /// A stamp older than this is never sent again: the row may have been swept away meanwhile, and the
 /// stamp would come back to life.
@@ -30,6 +30,9 @@ impl Acquisition {
         self.me = self.sign(stamp, at);
         (self.stamp, self.stamped, self.ends) = (stamp, at.tick, Tick::default());
         (self.loose, self.blind) = (0, 0);
+        // Fail-closed, who finds the lock free begins with the same write; that takes a trial.
+        let trial = self.terms.fail == Fail::Closed && self.row.queue.is_empty();
+        self.stands = self.terms.patience == Patience::Wait && !trial;
         self.enter(at)
     }
 
@@ -48,16 +51,16 @@ impl Acquisition {
     }
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {
-        let (me, stamp, ttl) = (self.me.clone(), self.stamp, self.ttl(at));
+        let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
         self.phase = Phase::Entering;
-        self.send(match self.terms.patience {
-            Patience::Wait => Write::Enqueue {
+        self.send(match self.stands {
+            true => Write::Enqueue {
                 me,
                 stamp,
                 cap: self.terms.cap,
-                ttl,
+                life,
             },
-            Patience::Try => Write::Try { me, stamp, ttl },
+            false => Write::Try { me, stamp, life },
         })
     }
 
@@ -89,19 +92,26 @@ impl Acquisition {
     pub(super) fn steal(&mut self, head: Entry, behind: Vec<Entry>, at: Moment) -> Action {
         self.phase = Phase::Stealing { since: at.tick };
         let (seen, now) = (self.row.anchor, at.now.latest);
+        let unless = head.stamp().filter(|_| self.row.closed);
         self.send(Write::Steal {
             head,
             behind,
             seen,
             now,
+            unless,
         })
     }
 
     /// Everybody in the queue is dead: one write takes them out and us in.
     pub(super) fn take(&mut self, at: Moment) -> Action {
-        let (me, stamp, ttl) = (self.me.clone(), self.stamp, self.ttl(at));
+        let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
         let dead = self.row.queue.iter().cloned().collect();
         let (seen, now) = (self.row.anchor, at.now.latest);
+        let unless = self
+            .row
+            .holder()
+            .and_then(Entry::stamp)
+            .filter(|_| self.row.closed);
         self.phase = Phase::Entering;
         self.send(Write::Take {
             me,
@@ -109,7 +119,8 @@ impl Acquisition {
             dead,
             seen,
             now,
-            ttl,
+            unless,
+            life,
         })
     }
 
@@ -122,7 +133,9 @@ impl Acquisition {
         let now = at.now.latest.max(above);
         // A row must not come near its ttl while somebody holds it for days.
         let old = at.now.latest.since(Micros(self.stamp.0)) > self.terms.grace / 2;
-        let ttl = old.then(|| self.ttl(at));
+        let open = self.terms.fail == Fail::Open;
+        let ttl = (old && open).then(|| self.ttl(at));
+        let begins = (!open).then_some(self.stamp);
         self.phase = Phase::Beating {
             since: at.tick,
             acting,
@@ -131,6 +144,7 @@ impl Acquisition {
             me: self.me.clone(),
             now,
             ttl,
+            begins,
         })
     }
 
@@ -151,89 +165,13 @@ impl Acquisition {
             loose: false,
         };
         let dead = self.row.dead_waiters(at.now).cloned().collect();
+        let (me, now) = (self.me.clone(), at.now.latest);
         self.send(Write::Release {
-            me: self.me.clone(),
+            me,
             dead,
-            now: at.now.latest,
+            now,
+            closed: self.terms.fail == Fail::Closed,
         })
-    }
-
-    /// Gets out of whatever it is in.
-    pub(super) fn give_up(&mut self, at: Moment) -> Action {
-        let then = Then::Refuse(self.refusal(Why::TimedOut));
-        match self.phase {
-            Phase::Restamping => self.out(self.row.clone(), then, GivenBack::Gone, at),
-            Phase::Entering => self.void(then, at),
-            Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
-            Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
-            Phase::Beating { acting: false, .. } => self.leave(then, at),
-            Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
-            Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Voiding(_) => self.resend(at),
-            Phase::Over => self.over(Ending::GivenBack(GivenBack::Gone)),
-        }
-    }
-
-    pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
-        // Whoever was at most second may be first by now, and then somebody's lease starts here.
-        let quiet = self.row.rank(&self.me).is_some_and(|rank| rank >= 2);
-        let anchor = if quiet {
-            Departure::Quiet
-        } else {
-            Departure::Raise(at.now.latest)
-        };
-        self.abandon(anchor, then)
-    }
-
-    /// The entry is in the queue although it was to be out: the anchor was not before our now, or a
-    /// late copy has arrived.
-    pub(super) fn leave_again(&mut self, row: Row, then: Then, at: Moment) -> Action {
-        self.row = row;
-        let anchor = match self.in_flight {
-            Some(Write::Abandon {
-                anchor: Departure::Raise(now),
-                ..
-            }) => Departure::Under(now),
-            _ => Departure::Raise(at.now.latest),
-        };
-        self.abandon(anchor, then)
-    }
-
-    fn abandon(&mut self, anchor: Departure, then: Then) -> Action {
-        self.phase = Phase::Leaving(then);
-        self.send(Write::Abandon {
-            me: self.me.clone(),
-            anchor,
-        })
-    }
-
-    pub(super) fn void(&mut self, then: Then, at: Moment) -> Action {
-        self.phase = Phase::Voiding(then);
-        self.send(Write::Void {
-            stamp: self.stamp,
-            ttl: self.ttl(at),
-        })
-    }
-
-    /// There is no lock to be had. It is final only if no copy is still on its way.
-    pub(super) fn refuse(&mut self, why: Why, at: Moment) -> Action {
-        let refusal = self.refusal(why);
-        match (self.is_queued(), self.loose) {
-            (true, _) => self.leave(Then::Refuse(refusal), at),
-            (false, 0) => self.over(Ending::Refused(refusal)),
-            (false, _) => self.void(Then::Refuse(refusal), at),
-        }
-    }
-
-    /// The entry is out of the queue, and can never enter again.
-    pub(super) fn out(&mut self, row: Row, then: Then, how: GivenBack, at: Moment) -> Action {
-        match then {
-            Then::Refuse(refusal) => self.over(Ending::Refused(refusal)),
-            Then::Tell => self.over(Ending::GivenBack(how)),
-            Then::Restamp => {
-                self.row = row;
-                self.enqueue(at)
-            }
-        }
     }
 
     pub(super) fn over(&mut self, ending: Ending) -> Action {
@@ -251,7 +189,7 @@ impl Acquisition {
         }
     }
 
-    fn send(&mut self, write: Write) -> Action {
+    pub(super) fn send(&mut self, write: Write) -> Action {
         self.in_flight = Some(write.clone());
         Action::Write(write)
     }
@@ -273,7 +211,7 @@ impl Acquisition {
         self.row.queue.len() >= usize::from(self.terms.cap)
     }
 
-    fn refusal(&self, why: Why) -> Refusal {
+    pub(super) fn refusal(&self, why: Why) -> Refusal {
         let holder = self
             .row
             .holder()
@@ -283,6 +221,20 @@ impl Acquisition {
             why,
             holder,
             until: self.row.lease_ends(),
+        }
+    }
+
+    /// Whether the key is used in a way that does not go together with ours.
+    pub(super) fn mismatches(&self) -> bool {
+        let closed = self.terms.fail == Fail::Closed;
+        let kind = self.row.last.is_some() && self.row.closed != closed;
+        kind || self.row.mixes(self.terms.expiry).is_some()
+    }
+
+    pub(super) fn life(&self, at: Moment) -> Life {
+        match self.terms.fail {
+            Fail::Open => Life::Until(self.ttl(at)),
+            Fail::Closed => Life::Closed,
         }
     }
 

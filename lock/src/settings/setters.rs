@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{LeaseLength, Settings};
 use crate::entry::Owner;
+use crate::terms::Fail;
 use crate::time::{Expiry, Wall};
 
 impl Settings {
@@ -92,6 +93,12 @@ impl Settings {
     /// How the end of somebody else's lease is found out. Default: [`Expiry::Verified`].
     pub fn expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;
+        self
+    }
+
+    /// What the end of a lease means; a key's first use fixes it for good. Default: [`Fail::Open`].
+    pub fn fail(mut self, fail: Fail) -> Self {
+        self.fail = fail;
         self
     }
 

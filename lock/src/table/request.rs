@@ -11,33 +11,38 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{Item, Place};
-use crate::entry::Entry;
+use crate::entry::{Entry, Stamp};
 use crate::key::Key;
 use crate::time::Micros;
-use crate::write::{Departure, Write};
+use crate::write::{Departure, Life, Write};
 
 pub(super) const QUEUE: &str = "q";
 pub(super) const LAST: &str = "f";
 pub(super) const ANCHOR: &str = "p";
 pub(super) const CLOSED: &str = "closed";
+pub(super) const HELD: &str = "held";
 
-const COLUMNS: [(&str, &str); 4] = [
+const COLUMNS: [(&str, &str); 5] = [
     ("#q", QUEUE),
     ("#f", LAST),
     ("#p", ANCHOR),
     ("#closed", CLOSED),
+    ("#held", HELD),
 ];
 
 const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
-const OPEN: &str = "attribute_not_exists(#closed)";
+const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
 const MINE: &str = "contains(#q, :me)";
+const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
 
-/// One step: what it sets, what it does to the queue, and on which condition.
+/// One step: what it changes, and on which conditions.
+#[derive(Default)]
 struct Step {
-    set: &'static str,
+    set: Vec<&'static str>,
     queue: &'static str,
+    remove: &'static str,
+    when: Vec<&'static str>,
     ttl: Option<u64>,
-    condition: String,
     values: Vec<(&'static str, AttributeValue)>,
 }
 
@@ -47,45 +52,23 @@ pub(super) fn update(
     key: &Key,
     write: &Write,
 ) -> UpdateItemFluentBuilder {
-    let Step {
-        set,
-        queue,
-        ttl,
-        condition,
-        values,
-    } = step(write);
-    let dated = place.ttl.as_ref().zip(ttl);
-    let separator = if set.is_empty() || dated.is_none() {
-        ""
-    } else {
-        ", "
-    };
-    let set = format!(
-        "{set}{separator}{}",
-        if dated.is_some() { "#t = :t" } else { "" }
-    );
-    let set = if set.is_empty() {
-        set
-    } else {
-        format!("SET {set} ")
-    };
-    let update = format!("{set}{queue}");
-
+    let mut step = step(write);
     let mut request = client.update_item().table_name(&place.table);
-    request = request.set_key(Some(id(place, key)));
+    if let Some((column, ttl)) = place.ttl.as_ref().zip(step.ttl) {
+        step = step.set("#t = :t").with(":t", number(ttl));
+        request = request.expression_attribute_names("#t", column);
+    }
+    let (update, condition) = (step.update(), step.when.join(" AND "));
     for (name, column) in COLUMNS {
         if update.contains(name) || condition.contains(name) {
             request = request.expression_attribute_names(name, column);
         }
     }
-    for (name, value) in values {
+    for (name, value) in step.values {
         request = request.expression_attribute_values(name, value);
     }
-    if let Some((column, ttl)) = dated {
-        request = request.expression_attribute_names("#t", column);
-        request = request.expression_attribute_values(":t", number(ttl));
-    }
     request
+        .set_key(Some(id(place, key)))
         .update_expression(update)
         .condition_expression(condition)
         .return_values(ReturnValue::AllNew)
@@ -105,105 +88,127 @@ fn step(write: &Write) -> Step {
             me,
             stamp,
             cap,
-            ttl,
+            life,
+        } => enter(me, *stamp, *life)
+            .when("(attribute_not_exists(#q) OR size(#q) < :cap)")
+            .with(":cap", number(u64::from(*cap))),
+        Write::Try { me, stamp, life } => enter(me, *stamp, *life)
+            .when("attribute_not_exists(#q)")
+            .begins(*life),
+        Write::Release {
+            me,
+            dead,
+            now,
+            closed,
         } => {
-            let room = "(attribute_not_exists(#q) OR size(#q) < :cap)";
-            enter(me, stamp.0, *ttl, room).with(":cap", number(u64::from(*cap)))
+            let remove = if *closed { "REMOVE #held" } else { "" };
+            Step {
+                remove,
+                ..leave(me, dead).anchors(*now)
+            }
         }
-        Write::Try { me, stamp, ttl } => enter(me, stamp.0, *ttl, "attribute_not_exists(#q)"),
-        Write::Release { me, dead, now } => {
-            leave(me, dead, "#p = :now", MINE.to_owned()).with(":now", micros(*now))
+        Write::Abandon { me, anchor, unless } => abandon(me, *anchor).unless(*unless),
+        Write::Beat {
+            me,
+            now,
+            ttl,
+            begins,
+        } => {
+            let beat = Step {
+                ttl: *ttl,
+                ..Step::default()
+            }
+            .mine(me)
+            .anchors(*now)
+            .when(LATER);
+            match begins {
+                Some(stamp) => beat.set("#held = :s").with(":s", number(stamp.0)),
+                None => beat,
+            }
         }
-        Write::Abandon { me, anchor } => abandon(me, *anchor),
-        Write::Beat { me, now, ttl } => Step::new("#p = :now", "", format!("{MINE} AND {LATER}"))
-            .dated(*ttl)
-            .with(":me", text(me))
-            .with(":now", micros(*now)),
         Write::Steal {
             head,
             behind,
             seen,
             now,
-        } => {
-            let condition = format!("{MINE} AND {}", unmoved(*seen));
-            leave(head, behind, "#p = :now", condition)
-                .with(":now", micros(*now))
-                .seen(*seen)
-        }
+            unless,
+        } => leave(head, behind)
+            .anchors(*now)
+            .unmoved(*seen)
+            .unless(*unless),
         Write::Take {
             me,
             stamp,
             dead,
             seen,
             now,
-            ttl,
-        } => {
-            let condition = format!("#q = :out AND {} AND #f < :s AND {OPEN}", unmoved(*seen));
-            Step::new("#q = :in, #f = :s, #p = :now", "", condition)
-                .dated(Some(*ttl))
-                .with(":in", set([me]))
-                .with(":out", set(dead))
-                .with(":s", number(stamp.0))
-                .with(":now", micros(*now))
-                .seen(*seen)
-        }
-        Write::Void { stamp, ttl } => Step::new("#f = :s", "", FRESH.to_owned())
-            .dated(Some(*ttl))
-            .with(":s", number(stamp.0)),
+            unless,
+            life,
+        } => Step::default()
+            .when("#q = :out")
+            .with(":out", set(dead))
+            .set("#q = :in")
+            .with(":in", set([me]))
+            .stamps(*stamp, *life)
+            .begins(*life)
+            .anchors(*now)
+            .unmoved(*seen)
+            .unless(*unless),
+        Write::Void { stamp, life } => Step::default().stamps(*stamp, *life),
     }
 }
 
-const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
-
-fn enter(me: &Entry, stamp: u64, ttl: u64, room: &str) -> Step {
-    Step::new(
-        "#f = :s",
-        "ADD #q :in",
-        format!("{FRESH} AND {room} AND {OPEN}"),
-    )
-    .dated(Some(ttl))
+fn enter(me: &Entry, stamp: Stamp, life: Life) -> Step {
+    Step {
+        queue: "ADD #q :in",
+        ..Step::default()
+    }
     .with(":in", set([me]))
-    .with(":s", number(stamp))
+    .stamps(stamp, life)
+}
+
+fn leave(first: &Entry, others: &[Entry]) -> Step {
+    let out = set([first].into_iter().chain(others));
+    Step {
+        queue: "DELETE #q :out",
+        ..Step::default()
+    }
+    .with(":out", out)
+    .mine(first)
 }
 
 fn abandon(me: &Entry, anchor: Departure) -> Step {
     match anchor {
-        Departure::Quiet => leave(me, &[], "", MINE.to_owned()),
-        Departure::Raise(now) => {
-            leave(me, &[], "#p = :now", format!("{MINE} AND {LATER}")).with(":now", micros(now))
-        }
-        Departure::Under(now) => {
-            leave(me, &[], "", format!("{MINE} AND #p >= :now")).with(":now", micros(now))
-        }
-    }
-}
-
-fn leave(first: &Entry, others: &[Entry], set_anchor: &'static str, condition: String) -> Step {
-    Step::new(set_anchor, "DELETE #q :out", condition)
-        .with(":me", text(first))
-        .with(":out", set([first].into_iter().chain(others)))
-}
-
-fn unmoved(seen: Option<Micros>) -> &'static str {
-    match seen {
-        Some(_) => "#p = :seen",
-        None => "attribute_not_exists(#p)",
+        Departure::Quiet => leave(me, &[]),
+        Departure::Raise(now) => leave(me, &[]).anchors(now).when(LATER),
+        Departure::Under(now) => leave(me, &[])
+            .when("#p >= :now")
+            .with(":now", number(now.0)),
     }
 }
 
 impl Step {
-    fn new(set: &'static str, queue: &'static str, condition: String) -> Self {
-        Self {
-            set,
-            queue,
-            ttl: None,
-            condition,
-            values: Vec::with_capacity(5),
-        }
+    fn update(&self) -> String {
+        let set = match self.set.as_slice() {
+            [] => String::new(),
+            set => format!("SET {}", set.join(", ")),
+        };
+        let clauses = [set.as_str(), self.queue, self.remove];
+        clauses
+            .into_iter()
+            .filter(|clause| !clause.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
-    fn dated(self, ttl: Option<u64>) -> Self {
-        Self { ttl, ..self }
+    fn set(mut self, clause: &'static str) -> Self {
+        self.set.push(clause);
+        self
+    }
+
+    fn when(mut self, condition: &'static str) -> Self {
+        self.when.push(condition);
+        self
     }
 
     fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
@@ -211,9 +216,49 @@ impl Step {
         self
     }
 
-    fn seen(self, seen: Option<Micros>) -> Self {
+    fn mine(self, me: &Entry) -> Self {
+        self.when(MINE)
+            .with(":me", AttributeValue::S(me.as_str().to_owned()))
+    }
+
+    /// Issues a stamp; the row goes on in its kind.
+    fn stamps(self, stamp: Stamp, life: Life) -> Self {
+        let step = self.when(FRESH).set("#f = :s").with(":s", number(stamp.0));
+        match life {
+            Life::Until(ttl) => Self {
+                ttl: Some(ttl),
+                ..step
+            }
+            .when("attribute_not_exists(#closed)"),
+            Life::Closed => step
+                .when("(#closed = :yes OR attribute_not_exists(#f))")
+                .set("#closed = :yes")
+                .with(":yes", AttributeValue::Bool(true)),
+        }
+    }
+
+    /// A fail-closed holder that was first at once begins with the same write.
+    fn begins(self, life: Life) -> Self {
+        match life {
+            Life::Until(_) => self,
+            Life::Closed => self.set("#held = :s"),
+        }
+    }
+
+    fn anchors(self, now: Micros) -> Self {
+        self.set("#p = :now").with(":now", number(now.0))
+    }
+
+    fn unmoved(self, seen: Option<Micros>) -> Self {
         match seen {
-            Some(seen) => self.with(":seen", micros(seen)),
+            Some(seen) => self.when("#p = :seen").with(":seen", number(seen.0)),
+            None => self.when("attribute_not_exists(#p)"),
+        }
+    }
+
+    fn unless(self, begun: Option<Stamp>) -> Self {
+        match begun {
+            Some(stamp) => self.when(UNBEGUN).with(":held", number(stamp.0)),
             None => self,
         }
     }
@@ -238,14 +283,6 @@ fn set<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> AttributeValue {
             .map(|entry| entry.as_str().to_owned())
             .collect(),
     )
-}
-
-fn text(entry: &Entry) -> AttributeValue {
-    AttributeValue::S(entry.as_str().to_owned())
-}
-
-fn micros(at: Micros) -> AttributeValue {
-    number(at.0)
 }
 
 fn number(value: u64) -> AttributeValue {

@@ -17,6 +17,9 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     if let Some(Micros(anchor)) = row.anchor {
         item.insert("p".into(), json!({ "N": anchor.to_string() }));
     }
+    if let Some(Stamp(held)) = row.held {
+        item.insert("held".into(), json!({ "N": held.to_string() }));
+    }
     if row.closed {
         item.insert("closed".into(), json!({ "BOOL": true }));
     }
@@ -30,6 +33,7 @@ pub(super) fn from_item(item: &Value) -> Row {
         last: number(item, "f").map(Stamp),
         anchor: number(item, "p").map(Micros),
         closed: item["closed"]["BOOL"].as_bool().unwrap_or_default(),
+        held: number(item, "held").map(Stamp),
     }
 }
 

@@ -35,38 +35,33 @@ pub enum Step {
     Strange,
 }
 
-const MINE: &str = "contains(#q, :me)";
-
 impl Step {
     /// Which step a request is.
     pub fn of(request: &Request) -> Self {
-        let update = request.body["UpdateExpression"]
-            .as_str()
-            .unwrap_or_default();
-        let condition = request.body["ConditionExpression"]
-            .as_str()
-            .unwrap_or_default();
-        match (&*request.op, update) {
-            ("GetItem", _) => Self::Look,
-            ("UpdateItem", "SET #f = :s, #t = :t ADD #q :in") if condition.contains("size(") => {
+        let said = |what| request.body[what].as_str().unwrap_or_default();
+        let (update, condition) = (said("UpdateExpression"), said("ConditionExpression"));
+        match &*request.op {
+            "GetItem" => Self::Look,
+            "UpdateItem" if update.contains("ADD #q") && condition.contains("size(") => {
                 Self::Enqueue
             }
-            ("UpdateItem", "SET #f = :s, #t = :t ADD #q :in") => Self::Try,
-            ("UpdateItem", "SET #q = :in, #f = :s, #p = :now, #t = :t ") => Self::Take,
-            ("UpdateItem", "SET #f = :s, #t = :t ") => Self::Void,
-            ("UpdateItem", "SET #p = :now " | "SET #p = :now, #t = :t ") => Self::Beat,
-            ("UpdateItem", "DELETE #q :out") if condition == MINE => Self::AbandonQuietly,
-            ("UpdateItem", "DELETE #q :out") => Self::AbandonUnder,
-            ("UpdateItem", "SET #p = :now DELETE #q :out") => Self::out(condition),
+            "UpdateItem" if update.contains("ADD #q") => Self::Try,
+            "UpdateItem" if update.contains("DELETE #q") => Self::out(update, condition),
+            "UpdateItem" if update.contains("#q = ") => Self::Take,
+            "UpdateItem" if update.contains("#p = ") => Self::Beat,
+            "UpdateItem" if update.contains("#f = ") => Self::Void,
             _ => Self::Strange,
         }
     }
 
-    fn out(condition: &str) -> Self {
-        match condition {
-            MINE => Self::Release,
-            _ if condition.contains("#p < :now") => Self::AbandonRaising,
-            _ => Self::Steal,
+    fn out(update: &str, condition: &str) -> Self {
+        let has = |what| condition.contains(what);
+        match update.contains("#p = ") {
+            true if has("#p < ") => Self::AbandonRaising,
+            true if has("#p = ") || has("attribute_not_exists(#p)") => Self::Steal,
+            true => Self::Release,
+            false if has("#p >= ") => Self::AbandonUnder,
+            false => Self::AbandonQuietly,
         }
     }
 }

@@ -1,0 +1,90 @@
+//! What a row means for us.
+
+use std::time::Duration;
+
+use super::{Acquisition, Phase, Then};
+use crate::judge;
+use crate::row::Row;
+use crate::terms::{Action, Fail, Patience, Why};
+use crate::time::{Moment, Tick};
+
+/// The end of a lease that does not end.
+const FOR_EVER: Tick = Tick(Duration::from_secs(100 * 365 * 24 * 60 * 60));
+
+impl Acquisition {
+    /// Decides anew by a row that shows the truth about our entry.
+    pub(super) fn judge(&mut self, row: Row, at: Moment) -> Action {
+        self.see(row, at);
+        let rank = self.row.rank(&self.me);
+        if rank.is_none() && self.row.has_passed(self.stamp) {
+            return self.raise_stamp(at);
+        }
+        if self.mismatches() {
+            return self.refuse(Why::Mismatch, at);
+        }
+        match rank {
+            Some(0) => self.first(at),
+            Some(rank) => match judge::dead(&self.terms, &self.row, &self.watch, rank, at) {
+                Some((head, behind)) => self.steal(head, behind, at),
+                None => self.wait(at),
+            },
+            None => self.outside(at),
+        }
+    }
+
+    /// First in the queue: the holder, if there is a proof that nobody may have found us dead.
+    fn first(&mut self, at: Moment) -> Action {
+        (self.loose, self.blind) = (0, 0);
+        if let Phase::Stealing { since } = self.phase {
+            self.prove(since, at);
+        }
+        let Some(me) = self.me.fields() else {
+            return self.leave(Then::Tell, at);
+        };
+        let handed = judge::proven_by_anchor(&self.terms, &self.row, me, at);
+        let own = judge::proven_by(&self.terms, me.own, self.stamped, at);
+        self.ends = self.ends.max(own).max(handed.unwrap_or_default());
+        match (&self.phase, handed) {
+            (Phase::Waiting, None) => self.beat(false, at),
+            _ => self.act_or_claim(self.terms.lease / 2, at),
+        }
+    }
+
+    pub(super) fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
+        if self.terms.fail == Fail::Closed {
+            // No clock can end this one: nobody steals from a holder that has begun.
+            self.ends = FOR_EVER;
+            if self.row.held != Some(self.stamp) {
+                return self.beat(false, at);
+            }
+        }
+        let deadline = self
+            .terms
+            .deadline
+            .filter(|&deadline| deadline <= self.ends);
+        if deadline.is_none() && self.ends <= at.tick + need {
+            return self.beat(false, at);
+        }
+        self.phase = Phase::Holding;
+        self.acted = true;
+        self.ends = deadline.unwrap_or(self.ends);
+        Action::Act(self.ends)
+    }
+
+    /// Not in the queue, and the stamp could still enter: busy or full, unless the holder is dead.
+    fn outside(&mut self, at: Moment) -> Action {
+        match judge::dead(&self.terms, &self.row, &self.watch, 1, at) {
+            Some((_, behind)) if self.row.queue.len() == 1 + behind.len() => self.take(at),
+            Some((head, behind)) => self.steal(head, behind, at),
+            None if self.row.queue.is_empty() => self.enter(at),
+            None => match self.terms.patience {
+                Patience::Try => self.refuse(Why::Busy, at),
+                Patience::Wait if self.is_full() => self.refuse(Why::Full, at),
+                Patience::Wait => {
+                    self.stands = true;
+                    self.enter(at)
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Getting out: of the queue, of what may still be on its way, and of the lock.
+
+use super::{Acquisition, Phase, Then};
+use crate::row::Row;
+use crate::terms::{Action, Ending, GivenBack, Why};
+use crate::time::Moment;
+use crate::write::{Departure, Write};
+
+impl Acquisition {
+    /// Gets out of whatever it is in.
+    pub(super) fn give_up(&mut self, at: Moment) -> Action {
+        let then = Then::Refuse(self.refusal(Why::TimedOut));
+        match self.phase {
+            Phase::Restamping => self.out(self.row.clone(), then, GivenBack::Gone, at),
+            Phase::Entering => self.void(then, at),
+            Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
+            Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
+            Phase::Beating { acting: false, .. } => self.leave(then, at),
+            Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
+            Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Voiding(_) => self.resend(at),
+            Phase::Over => self.over(Ending::GivenBack(GivenBack::Gone)),
+        }
+    }
+
+    pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
+        // Whoever was at most second may be first by now, and then somebody's lease starts here.
+        let quiet = self.row.rank(&self.me).is_some_and(|rank| rank >= 2);
+        let anchor = if quiet {
+            Departure::Quiet
+        } else {
+            Departure::Raise(at.now.latest)
+        };
+        self.abandon(anchor, then)
+    }
+
+    /// The entry is in the queue although it was to be out: the anchor was not before our now, a late
+    /// copy has arrived, or it must not go.
+    pub(super) fn leave_again(&mut self, then: Then, at: Moment) -> Action {
+        if self.acted && self.row.held == Some(self.stamp) {
+            return self.over(Ending::GivenBack(GivenBack::Kept));
+        }
+        let anchor = match self.in_flight {
+            Some(Write::Abandon {
+                anchor: Departure::Raise(now),
+                ..
+            }) => Departure::Under(now),
+            _ => Departure::Raise(at.now.latest),
+        };
+        self.abandon(anchor, then)
+    }
+
+    fn abandon(&mut self, anchor: Departure, then: Then) -> Action {
+        self.phase = Phase::Leaving(then);
+        // Who has begun under a fail-closed lock may have left something half done.
+        let unless = self.acted.then_some(self.stamp);
+        self.send(Write::Abandon {
+            me: self.me.clone(),
+            anchor,
+            unless,
+        })
+    }
+
+    pub(super) fn void(&mut self, then: Then, at: Moment) -> Action {
+        self.phase = Phase::Voiding(then);
+        self.send(Write::Void {
+            stamp: self.stamp,
+            life: self.life(at),
+        })
+    }
+
+    /// There is no lock to be had. It is final only if no copy is still on its way.
+    pub(super) fn refuse(&mut self, why: Why, at: Moment) -> Action {
+        let refusal = self.refusal(why);
+        match (self.is_queued(), self.loose) {
+            (true, _) => self.leave(Then::Refuse(refusal), at),
+            (false, 0) => self.over(Ending::Refused(refusal)),
+            (false, _) => self.void(Then::Refuse(refusal), at),
+        }
+    }
+
+    /// The entry is out of the queue, and can never enter again.
+    pub(super) fn out(&mut self, row: Row, then: Then, how: GivenBack, at: Moment) -> Action {
+        match then {
+            Then::Refuse(refusal) => self.over(Ending::Refused(refusal)),
+            Then::Tell => self.over(Ending::GivenBack(how)),
+            Then::Restamp => {
+                self.row = row;
+                self.enqueue(at)
+            }
+        }
+    }
+}
