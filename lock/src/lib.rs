@@ -79,6 +79,8 @@ mod keep;
 mod held;
 
 mod acquire;
+mod force;
+mod view;
 mod with;
 
 mod locks;
@@ -95,3 +97,4 @@ pub use table::Client;
 pub use terms::{Fail, GivenBack};
 pub use time::{Expiry, Wall};
 pub use vars::Vars;
+pub use view::{Listing, Standing, View};

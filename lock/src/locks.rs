@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::acquire::{self, Limits};
 use crate::drive::Bound;
-use crate::entry::Entry;
+use crate::entry::{Entry, Stamp};
 use crate::error::Error;
+use crate::force;
 use crate::give_back;
 use crate::held::{Held, Holding};
 use crate::journal::{Journal, Note};
@@ -19,6 +20,7 @@ use crate::table::{Client, Connection};
 use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
+use crate::view::{Listing, View};
 use crate::with;
 
 /// A client of the locks in one table and one namespace. Clones share everything.
@@ -217,6 +219,41 @@ impl Locks {
         let until = self.shared.clock.after(time);
         let bound = Bound::until(until);
         give_back::all(&self.shared, self.shared.live.end_all(), bound).await
+    }
+
+    /// Who holds a lock and who waits for it, as it is now. One read unit.
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer.
+    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
+        let (key, table) = (Key::new(key)?, self.shared.table().await);
+        let row = table.inspect(&key).await;
+        let row = row.map_err(|failure| table.explain(&key, "inspect", failure))?;
+        Ok(View::of(key.as_str(), row.unwrap_or_default()))
+    }
+
+    /// All locks of the namespace, page by page: it reads the whole table.
+    pub async fn list(&self) -> Listing {
+        Listing::of(self.shared.table().await)
+    }
+
+    /// Takes a lock away from the entry with this fence, whatever its owner does and whatever the
+    /// clocks say. `who` and when stay in the row. For the person who knows that the owner is dead.
+    ///
+    /// Tells whether there was such an entry.
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer.
+    pub async fn force_release(
+        &self,
+        key: impl Into<Arc<str>>,
+        fence: u64,
+        who: &str,
+    ) -> Result<bool, Error> {
+        let key = Key::new(key)?;
+        force::release(&self.shared, &key, Stamp(fence), who).await
     }
 
     /// How long [`acquire`](Self::acquire) waits.

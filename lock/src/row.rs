@@ -34,6 +34,12 @@ impl Row {
         self.queue.first()
     }
 
+    /// The entry with this stamp, if it is in the queue.
+    #[must_use]
+    pub fn entry(&self, stamp: Stamp) -> Option<&Entry> {
+        self.queue.iter().find(|entry| entry.stamp() == Some(stamp))
+    }
+
     /// How many stand before an entry; none if it is not in the queue.
     #[must_use]
     pub fn rank(&self, entry: &Entry) -> Option<usize> {

@@ -4,9 +4,11 @@
 //! ever needed to find out what an answer meant. The SDK's own retries are off: they would hide how
 //! many copies of a write have left.
 
+mod admin;
 mod connect;
 mod failure;
 mod request;
+mod step;
 mod witness;
 
 use std::collections::HashMap;
@@ -28,6 +30,7 @@ use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
 
+pub(crate) use self::admin::Page;
 pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
 
@@ -114,7 +117,12 @@ impl Table {
 
     /// What is wrong, in words that name the table.
     pub(crate) fn explain(&self, key: &Key, doing: &str, failure: Failure) -> Error {
-        failure.explain(&self.place, key, doing)
+        failure.explain(&self.place, &format!("{doing} lock `{key}`"))
+    }
+
+    /// The same, where it is about no lock in particular.
+    pub(crate) fn explain_all(&self, doing: &str, failure: Failure) -> Error {
+        failure.explain(&self.place, &format!("{doing} locks"))
     }
 }
 
@@ -137,6 +145,10 @@ fn row(mut item: Item) -> Row {
         closed: item.contains_key(request::CLOSED),
         held: number(item.get(request::HELD)).map(Stamp),
     }
+}
+
+fn text(value: Option<&AttributeValue>) -> Option<&str> {
+    value?.as_s().ok().map(String::as_str)
 }
 
 fn number(value: Option<&AttributeValue>) -> Option<u64> {

@@ -13,7 +13,6 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::{Place, row};
 use crate::error::{Error, Kind};
-use crate::key::Key;
 use crate::terms::Answer;
 
 /// Why a request got no answer, or one that refuses more than this write.
@@ -62,7 +61,7 @@ impl Failure {
         (self.cause == Cause::Passing).then_some(answer)
     }
 
-    pub(super) fn explain(self, place: &Place, key: &Key, doing: &str) -> Error {
+    pub(super) fn explain(self, place: &Place, doing: &str) -> Error {
         let table = &place.table;
         let (kind, why) = match self.cause {
             Cause::Passing => (Kind::Unavailable, "DynamoDB does not answer".to_owned()),
@@ -82,7 +81,7 @@ impl Failure {
                 "there are no AWS credentials that DynamoDB accepts".to_owned(),
             ),
         };
-        Error::new(kind, format!("cannot {doing} lock `{key}`: {why} ({self})")).because(self)
+        Error::new(kind, format!("cannot {doing}: {why} ({self})")).because(self)
     }
 }
 

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 
+use super::step::{LATER, Step, number, set};
 use super::{Item, Place};
 use crate::entry::{Entry, Stamp};
 use crate::key::Key;
@@ -21,6 +22,7 @@ pub(super) const LAST: &str = "f";
 pub(super) const ANCHOR: &str = "p";
 pub(super) const CLOSED: &str = "closed";
 pub(super) const HELD: &str = "held";
+pub(super) const FORCED: &str = "forced";
 
 const COLUMNS: [(&str, &str); 5] = [
     ("#q", QUEUE),
@@ -30,29 +32,39 @@ const COLUMNS: [(&str, &str); 5] = [
     ("#held", HELD),
 ];
 
-const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
-const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
-const MINE: &str = "contains(#q, :me)";
-const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
-
-/// One step: what it changes, and on which conditions.
-#[derive(Default)]
-struct Step {
-    set: Vec<&'static str>,
-    queue: &'static str,
-    remove: &'static str,
-    when: Vec<&'static str>,
-    ttl: Option<u64>,
-    values: Vec<(&'static str, AttributeValue)>,
-}
-
 pub(super) fn update(
     client: &Client,
     place: &Place,
     key: &Key,
     write: &Write,
 ) -> UpdateItemFluentBuilder {
-    let mut step = step(write);
+    send(client, place, key, step(write))
+}
+
+/// A release by somebody who is not the holder; the caller fills in the mark that it leaves.
+pub(super) fn force(
+    client: &Client,
+    place: &Place,
+    key: &Key,
+    entry: &Entry,
+    now: Micros,
+) -> UpdateItemFluentBuilder {
+    let out = leave(entry, &[])
+        .anchors(now)
+        .when(LATER)
+        .set("#forced = :forced");
+    send(
+        client,
+        place,
+        key,
+        Step {
+            remove: "REMOVE #held",
+            ..out
+        },
+    )
+}
+
+fn send(client: &Client, place: &Place, key: &Key, mut step: Step) -> UpdateItemFluentBuilder {
     let mut request = client.update_item().table_name(&place.table);
     if let Some((column, ttl)) = place.ttl.as_ref().zip(step.ttl) {
         step = step.set("#t = :t").with(":t", number(ttl));
@@ -187,83 +199,6 @@ fn abandon(me: &Entry, anchor: Departure) -> Step {
     }
 }
 
-impl Step {
-    fn update(&self) -> String {
-        let set = match self.set.as_slice() {
-            [] => String::new(),
-            set => format!("SET {}", set.join(", ")),
-        };
-        let clauses = [set.as_str(), self.queue, self.remove];
-        clauses
-            .into_iter()
-            .filter(|clause| !clause.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    fn set(mut self, clause: &'static str) -> Self {
-        self.set.push(clause);
-        self
-    }
-
-    fn when(mut self, condition: &'static str) -> Self {
-        self.when.push(condition);
-        self
-    }
-
-    fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
-        self.values.push((name, value));
-        self
-    }
-
-    fn mine(self, me: &Entry) -> Self {
-        self.when(MINE)
-            .with(":me", AttributeValue::S(me.as_str().to_owned()))
-    }
-
-    /// Issues a stamp; the row goes on in its kind.
-    fn stamps(self, stamp: Stamp, life: Life) -> Self {
-        let step = self.when(FRESH).set("#f = :s").with(":s", number(stamp.0));
-        match life {
-            Life::Until(ttl) => Self {
-                ttl: Some(ttl),
-                ..step
-            }
-            .when("attribute_not_exists(#closed)"),
-            Life::Closed => step
-                .when("(#closed = :yes OR attribute_not_exists(#f))")
-                .set("#closed = :yes")
-                .with(":yes", AttributeValue::Bool(true)),
-        }
-    }
-
-    /// A fail-closed holder that was first at once begins with the same write.
-    fn begins(self, life: Life) -> Self {
-        match life {
-            Life::Until(_) => self,
-            Life::Closed => self.set("#held = :s"),
-        }
-    }
-
-    fn anchors(self, now: Micros) -> Self {
-        self.set("#p = :now").with(":now", number(now.0))
-    }
-
-    fn unmoved(self, seen: Option<Micros>) -> Self {
-        match seen {
-            Some(seen) => self.when("#p = :seen").with(":seen", number(seen.0)),
-            None => self.when("attribute_not_exists(#p)"),
-        }
-    }
-
-    fn unless(self, begun: Option<Stamp>) -> Self {
-        match begun {
-            Some(stamp) => self.when(UNBEGUN).with(":held", number(stamp.0)),
-            None => self,
-        }
-    }
-}
-
 fn id(place: &Place, key: &Key) -> Item {
     let name = |name: String| AttributeValue::S(name);
     let (namespace, key) = (&place.namespace, key.as_str());
@@ -274,17 +209,4 @@ fn id(place: &Place, key: &Key) -> Item {
         ]),
         None => Item::from([(place.partition.clone(), name(format!("{namespace}:{key}")))]),
     }
-}
-
-fn set<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> AttributeValue {
-    AttributeValue::Ss(
-        entries
-            .into_iter()
-            .map(|entry| entry.as_str().to_owned())
-            .collect(),
-    )
-}
-
-fn number(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

@@ -38,7 +38,15 @@ impl LockTable {
     /// A table with nothing in it, in which every request is logged.
     #[allow(clippy::new_without_default, reason = "each call makes another table")]
     pub fn new() -> Self {
+        Self::into_the_second(Duration::from_millis(500))
+    }
+
+    /// As [`new`](Self::new), on a clock that starts this far into a second: its answers are dated
+    /// with whole ones. Default: half of one.
+    pub fn into_the_second(start: Duration) -> Self {
         let clock = Clock::tokio();
+        let part = Duration::from_nanos(clock.since_epoch().subsec_nanos().into());
+        let clock = Clock::new(move || clock.now() - part + start);
         let dynamo = Dynamo::at(clock.clone());
         let created = dynamo.create_table(&Schema::locks(TABLE));
         created.expect("a database that was just made has no tables");

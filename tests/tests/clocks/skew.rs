@@ -48,7 +48,8 @@ async fn each(test: impl AsyncFn(LockTable, [Locks; 2], &str)) {
 async fn the_living_are_never_stolen_from() {
     each(async |table, [a, b], case| {
         let held = a.acquire(KEY).await.expect(case);
-        let limits = Limits::wait(LEASE * 3);
+        tokio::time::sleep(LEASE / 2).await;
+        let limits = Limits::wait(LEASE * 2);
         let refusal = b.acquire_within(KEY, limits).await.expect_err(case);
         assert!(refusal.is_timed_out(), "{case}: {refusal}");
         assert!(!held.lease().is_over(), "{case}");

@@ -27,7 +27,7 @@ fn simulate(seed: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let table = LockTable::new();
+        let table = LockTable::into_the_second(Duration::from_millis(fastrand::u64(0..1000)));
         table.dynamo().plan(faults(seed));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {

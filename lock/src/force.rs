@@ -1,0 +1,42 @@
+//! The forced release: for a person who knows that the owner is dead.
+
+use crate::entry::Stamp;
+use crate::error::{Error, Kind};
+use crate::key::Key;
+use crate::shared::Shared;
+use crate::terms::Answer;
+use crate::time::Micros;
+
+/// How often a living owner's beats may come in between.
+const TRIES: u32 = 8;
+
+pub(crate) async fn release(
+    shared: &Shared,
+    key: &Key,
+    fence: Stamp,
+    who: &str,
+) -> Result<bool, Error> {
+    let table = shared.table().await;
+    let explain = |failure| table.explain(key, "force the release of", failure);
+    for _ in 0..TRIES {
+        let row = table
+            .inspect(key)
+            .await
+            .map_err(explain)?
+            .unwrap_or_default();
+        let Some(entry) = row.entry(fence) else {
+            return Ok(false);
+        };
+        // Above every sign of life: under another, living holder the anchor must not fall.
+        let above = row
+            .anchor
+            .map_or(Micros(0), |anchor| Micros(anchor.0.saturating_add(1)));
+        let now = shared.clock.moment().now.latest.max(above);
+        let forced = table.force(key, entry, who, now).await.map_err(explain)?;
+        if matches!(forced, Answer::Applied(_)) {
+            return Ok(true);
+        }
+    }
+    let message = format!("lock `{key}` was not released by force: its holder is alive and beats");
+    Err(Error::new(Kind::Unknown, message))
+}

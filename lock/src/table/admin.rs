@@ -1,0 +1,90 @@
+//! What people ask for: a close look, a list, the forced release. No function needs the rights for it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::request::{self, FORCED};
+use super::{Failure, Item, Table, failure, row, text};
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::row::Row;
+use crate::terms::Answer;
+use crate::time::Micros;
+
+/// Where a listing goes on.
+#[derive(Debug)]
+pub(crate) enum Page {
+    First,
+    After(Item),
+    End,
+}
+
+impl Table {
+    /// Reads a row as it is now, not as it was a moment ago.
+    pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Row>, Failure> {
+        let request = request::get(&self.client, &self.place, key).consistent_read(true);
+        let output = request.send().await.map_err(failure::of)?;
+        Ok(output.item.map(row))
+    }
+
+    /// The next page of rows of the namespace, with their keys.
+    pub(crate) async fn page(&self, page: &Page) -> Result<(Vec<(String, Row)>, Page), Failure> {
+        let start = match page {
+            Page::First => None,
+            Page::After(last) => Some(last.clone()),
+            Page::End => return Ok((Vec::new(), Page::End)),
+        };
+        let request = self.client.scan().table_name(&self.place.table);
+        let output = request
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(failure::of)?;
+        let rows = output.items.unwrap_or_default().into_iter();
+        let rows = rows
+            .filter_map(|item| Some((self.place.key_of(&item)?, row(item))))
+            .collect();
+        let next = output.last_evaluated_key.map_or(Page::End, Page::After);
+        Ok((rows, next))
+    }
+
+    /// Takes an entry out whatever its owner does, and leaves in the row who did it and when.
+    pub(crate) async fn force(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        who: &str,
+        now: Micros,
+    ) -> Result<Answer, Failure> {
+        let mark = [
+            ("by", AttributeValue::S(who.to_owned())),
+            ("at", AttributeValue::N(now.0.to_string())),
+            ("entry", AttributeValue::S(entry.as_str().to_owned())),
+        ];
+        let mark = mark
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let request = request::force(&self.client, &self.place, key, entry, now)
+            .expression_attribute_names("#forced", FORCED)
+            .expression_attribute_values(":forced", AttributeValue::M(mark));
+        match request.send().await {
+            Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
+            Err(error) => failure::of_write(error),
+        }
+    }
+}
+
+impl super::Place {
+    /// The lock's name, if the row is one of this namespace.
+    fn key_of(&self, item: &Item) -> Option<String> {
+        let name = text(item.get(&self.partition))?;
+        match &self.sort {
+            Some(sort) => (text(item.get(sort))? == self.namespace).then(|| name.to_owned()),
+            None => Some(
+                name.strip_prefix(&self.namespace)?
+                    .strip_prefix(':')?
+                    .to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One write, piece by piece: what it changes, and on which conditions.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::entry::{Entry, Stamp};
+use crate::time::Micros;
+use crate::write::Life;
+
+const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
+pub(super) const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
+const MINE: &str = "contains(#q, :me)";
+const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
+
+/// One step: what it changes, and on which conditions.
+#[derive(Default)]
+pub(super) struct Step {
+    pub(super) set: Vec<&'static str>,
+    pub(super) queue: &'static str,
+    pub(super) remove: &'static str,
+    pub(super) when: Vec<&'static str>,
+    pub(super) ttl: Option<u64>,
+    pub(super) values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Step {
+    pub(super) fn update(&self) -> String {
+        let set = match self.set.as_slice() {
+            [] => String::new(),
+            set => format!("SET {}", set.join(", ")),
+        };
+        let clauses = [set.as_str(), self.queue, self.remove];
+        clauses
+            .into_iter()
+            .filter(|clause| !clause.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    pub(super) fn set(mut self, clause: &'static str) -> Self {
+        self.set.push(clause);
+        self
+    }
+
+    pub(super) fn when(mut self, condition: &'static str) -> Self {
+        self.when.push(condition);
+        self
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
+        self.values.push((name, value));
+        self
+    }
+
+    pub(super) fn mine(self, me: &Entry) -> Self {
+        self.when(MINE)
+            .with(":me", AttributeValue::S(me.as_str().to_owned()))
+    }
+
+    /// Issues a stamp; the row goes on in its kind.
+    pub(super) fn stamps(self, stamp: Stamp, life: Life) -> Self {
+        let step = self.when(FRESH).set("#f = :s").with(":s", number(stamp.0));
+        match life {
+            Life::Until(ttl) => Self {
+                ttl: Some(ttl),
+                ..step
+            }
+            .when("attribute_not_exists(#closed)"),
+            Life::Closed => step
+                .when("(#closed = :yes OR attribute_not_exists(#f))")
+                .set("#closed = :yes")
+                .with(":yes", AttributeValue::Bool(true)),
+        }
+    }
+
+    /// A fail-closed holder that was first at once begins with the same write.
+    pub(super) fn begins(self, life: Life) -> Self {
+        match life {
+            Life::Until(_) => self,
+            Life::Closed => self.set("#held = :s"),
+        }
+    }
+
+    pub(super) fn anchors(self, now: Micros) -> Self {
+        self.set("#p = :now").with(":now", number(now.0))
+    }
+
+    pub(super) fn unmoved(self, seen: Option<Micros>) -> Self {
+        match seen {
+            Some(seen) => self.when("#p = :seen").with(":seen", number(seen.0)),
+            None => self.when("attribute_not_exists(#p)"),
+        }
+    }
+
+    pub(super) fn unless(self, begun: Option<Stamp>) -> Self {
+        match begun {
+            Some(stamp) => self.when(UNBEGUN).with(":held", number(stamp.0)),
+            None => self,
+        }
+    }
+}
+
+pub(super) fn set<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> AttributeValue {
+    AttributeValue::Ss(
+        entries
+            .into_iter()
+            .map(|entry| entry.as_str().to_owned())
+            .collect(),
+    )
+}
+
+pub(super) fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

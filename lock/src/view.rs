@@ -1,0 +1,126 @@
+//! Looking at locks, for people and their tools. Nothing here takes part in the protocol.
+
+use std::time::SystemTime;
+
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::row::Row;
+use crate::table::{Page, Table};
+
+/// One lock, as it was when somebody looked.
+#[derive(Clone, Debug)]
+pub struct View {
+    key: String,
+    row: Row,
+}
+
+/// One entry of a lock's queue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// Its fence, once it holds; none if the entry cannot be read.
+    pub fence: Option<u64>,
+    /// The label of its owner, percent-encoded.
+    pub owner: String,
+    /// When it was written; of a holder, when it gave its last sign of life.
+    pub since: Option<SystemTime>,
+    /// When a holder's lease ends unless it is prolonged; none if it does not end.
+    pub until: Option<SystemTime>,
+}
+
+impl View {
+    pub(crate) fn of(key: impl Into<String>, row: Row) -> Self {
+        Self {
+            key: key.into(),
+            row,
+        }
+    }
+
+    /// The lock's name.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Who holds the lock; nobody if it is free.
+    #[must_use]
+    pub fn holder(&self) -> Option<Standing> {
+        let holder = self.row.holder()?;
+        let since = holder
+            .fields()
+            .map(|fields| self.row.alive_at(fields).to_system_time());
+        let ends = self
+            .row
+            .lease_ends()
+            .filter(|_| !self.row.is_held_for_good());
+        let until = ends.map(|end| end.to_system_time());
+        Some(Standing {
+            since,
+            until,
+            ..Standing::of(holder)
+        })
+    }
+
+    /// Who waits, in the order of their turns.
+    pub fn waiters(&self) -> impl Iterator<Item = Standing> {
+        self.row.queue.iter().skip(1).map(Standing::of)
+    }
+
+    /// The last number that was given out for this key.
+    #[must_use]
+    pub fn last_fence(&self) -> Option<u64> {
+        self.row.last.map(|stamp| stamp.0)
+    }
+}
+
+impl Standing {
+    fn of(entry: &Entry) -> Self {
+        let fields = entry.fields();
+        Self {
+            fence: entry.stamp().map(|stamp| stamp.0),
+            owner: fields
+                .map(|fields| fields.owner.as_str().to_owned())
+                .unwrap_or_default(),
+            since: fields.map(|fields| fields.own.to_system_time()),
+            until: None,
+        }
+    }
+}
+
+/// All locks of a namespace, page by page.
+///
+/// It reads the whole table, other namespaces as well: half a read unit for each 4 KB. A function
+/// needs no right to do this.
+#[derive(Debug)]
+#[must_use = "nothing is read before `next` is called"]
+pub struct Listing {
+    table: Table,
+    page: Page,
+}
+
+impl Listing {
+    pub(crate) fn of(table: Table) -> Self {
+        Self {
+            table,
+            page: Page::First,
+        }
+    }
+
+    /// The next page, which may be empty; none after the last.
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer, or may not be asked: this needs `dynamodb:Scan`.
+    pub async fn next(&mut self) -> Result<Option<Vec<View>>, Error> {
+        if matches!(self.page, Page::End) {
+            return Ok(None);
+        }
+        let paged = self.table.page(&self.page).await;
+        let (rows, next) = paged.map_err(|failure| self.table.explain_all("list", failure))?;
+        self.page = next;
+        Ok(Some(
+            rows.into_iter()
+                .map(|(key, row)| View::of(key, row))
+                .collect(),
+        ))
+    }
+}
