@@ -7,6 +7,7 @@ use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::give_back;
 use crate::held::Held;
+use crate::holding;
 use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
@@ -19,6 +20,7 @@ use crate::trail::Trail;
 #[must_use]
 pub struct Limits {
     pub(crate) wait: Duration,
+    pub(crate) looks: Option<u32>,
     pub(crate) deadline: Option<Duration>,
 }
 
@@ -27,7 +29,24 @@ impl Limits {
     pub fn wait(wait: Duration) -> Self {
         Self {
             wait,
+            looks: None,
             deadline: None,
+        }
+    }
+
+    /// Looks at most this often whether its turn has come. Default: as often as the wait allows.
+    pub fn looks(self, looks: u32) -> Self {
+        Self {
+            looks: Some(looks),
+            ..self
+        }
+    }
+
+    /// Waits no longer than this.
+    pub fn at_most(self, wait: Duration) -> Self {
+        Self {
+            wait: self.wait.min(wait),
+            ..self
         }
     }
 
@@ -48,6 +67,9 @@ const FIRST_ANSWER: Duration = Duration::from_secs(1);
 const LEAVING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
+    if let Some(held) = holding::held_here(&shared.place, &key) {
+        return Err(Error::held_here(&key, held.fence()));
+    }
     let ended = shared.live.ended();
     tokio::select! {
         biased;
@@ -74,6 +96,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
 
     let mut trail = shared.trail(&key, &table);
     let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
+    drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             trail.hold();

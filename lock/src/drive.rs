@@ -28,6 +28,10 @@ pub(crate) struct Drive {
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
     longest_pause: Duration,
+    /// How often to look yet; none for as often as the time allows.
+    pub(crate) looks_left: Option<u32>,
+    /// Whether to log each step where everybody sees it.
+    loud: bool,
     /// Requests in a row that got no useful answer.
     unanswered: u32,
     /// What the last of them failed of.
@@ -77,6 +81,8 @@ impl Drive {
             clock: shared.clock.afresh(),
             acquisition,
             longest_pause,
+            looks_left: None,
+            loud: shared.settings.debug_logs,
             unanswered: 0,
             trouble: None,
         }
@@ -118,6 +124,7 @@ impl Drive {
         match action {
             Action::Act(_) | Action::Over(_) => false,
             Action::Pause(_) => self.clock.is_past(bound.wait),
+            Action::Look if self.looks_left == Some(0) => true,
             Action::Write(_) | Action::Look => self.clock.is_past(bound.send),
         }
     }
@@ -125,19 +132,31 @@ impl Drive {
     async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
         let (sent, until) = self.ready(bound).await;
         let reply = timeout_at(until, self.table.write(&self.key, write)).await;
-        match self.received(sent, reply.ok()) {
+        let answer = match self.received(sent, reply.ok()) {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),
-        }
+        };
+        self.log(write.name(), answer.as_ref().map_or("failed", Answer::name));
+        answer
     }
 
     /// A look whose answer is lost shows nothing, and does no harm.
     async fn look(&mut self, bound: Bound) -> Result<Event, Failure> {
+        self.looks_left = self.looks_left.map(|left| left.saturating_sub(1));
         let (sent, until) = self.ready(bound).await;
         let reply = timeout_at(until, self.table.look(&self.key)).await;
         match self.received(sent, reply.ok()) {
             Ok(row) => Ok(Event::Looked(row)),
             Err(failure) => self.endure(failure).map(|_| Event::Woken),
+        }
+    }
+
+    fn log(&self, step: &str, answer: &str) {
+        let (key, stamp) = (&self.key, self.acquisition.stamp().0);
+        if self.loud {
+            tracing::info!(%key, stamp, step, answer, "lock step");
+        } else {
+            tracing::debug!(%key, stamp, step, answer, "lock step");
         }
     }
 

@@ -15,16 +15,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::nonce::Nonce;
 use crate::time::{Expiry, Micros};
 
 /// What orders entries; the holder's is its fence. Strictly increasing for each key.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Stamp(pub u64);
-
-/// Bits that make an acquisition unmistakable, taken from the operating system for each one:
-/// a process that was restored from a snapshot or forked must not repeat itself.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Nonce(u64);
 
 /// Who an entry belongs to, for people: bounded, and safe to print.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -59,22 +55,6 @@ pub struct Fields {
 impl Stamp {
     /// The largest that sorts as text; it is reached in the year 2286.
     pub const MAX: Self = Self(9_999_999_999_999_999);
-}
-
-impl Nonce {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    const DIGITS: u32 = 8;
-
-    pub(crate) fn fresh() -> Self {
-        let random = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
-        Self::new(random)
-    }
-
-    /// The lowest forty bits of a number.
-    #[must_use]
-    pub fn new(bits: u64) -> Self {
-        Self(bits & ((1 << (5 * Self::DIGITS)) - 1))
-    }
 }
 
 impl Owner {
@@ -223,32 +203,6 @@ fn expiry(word: &str) -> Result<Expiry, ()> {
         "c" => Ok(Expiry::Clock),
         "o" => Ok(Expiry::Observe),
         _ => Err(()),
-    }
-}
-
-impl fmt::Display for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (0..Self::DIGITS).rev().try_for_each(|digit| {
-            let index = (self.0 >> (5 * digit)) & 31;
-            write!(f, "{}", char::from(Self::ALPHABET[index as usize]))
-        })
-    }
-}
-
-impl FromStr for Nonce {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if text.len() != Self::DIGITS as usize {
-            return Err(());
-        }
-        text.bytes().try_fold(Self(0), |nonce, byte| {
-            let digit = Self::ALPHABET
-                .iter()
-                .position(|&known| known == byte)
-                .ok_or(())?;
-            Ok(Self(nonce.0 << 5 | digit as u64))
-        })
     }
 }
 

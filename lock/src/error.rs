@@ -99,6 +99,14 @@ impl Error {
         self.0.retry_after = Some(left);
     }
 
+    pub(crate) fn held_here(key: &Key, fence: u64) -> Self {
+        let message = format!(
+            "lock `{key}` is held by the very work that asks for it, with fence {fence}: it would \
+             wait for itself"
+        );
+        Self::new(Kind::Busy, message)
+    }
+
     pub(crate) fn given_up(key: &Key) -> Self {
         let message = format!("lock `{key}` is not waited for any more: everything was released");
         Self::new(Kind::TimedOut, message)

@@ -3,10 +3,10 @@
 //! Whoever does it cannot be sure that the entry was the holder, so it abandons, and never
 //! releases.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
-
-use tokio::task::JoinSet;
 
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
@@ -15,9 +15,10 @@ use crate::live::Left;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::terms::{Ending, Event, GivenBack, Terms};
+use crate::trail::Trail;
 
 /// Gives back what dropped futures and guards of this client have left.
-pub(crate) async fn orphans(shared: &Arc<Shared>, bound: Bound) {
+pub(crate) async fn orphans(shared: &Shared, bound: Bound) {
     for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
         tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
     }
@@ -25,27 +26,56 @@ pub(crate) async fn orphans(shared: &Arc<Shared>, bound: Bound) {
 
 /// Gives back many entries, in parallel and each on its own; what cannot be given back now becomes an
 /// orphan.
-pub(crate) async fn all(shared: &Arc<Shared>, left: Vec<Left>, bound: Bound) -> Vec<(Key, Error)> {
-    let mut tasks = JoinSet::new();
-    for left in left {
-        let shared = Arc::clone(shared);
-        tasks.spawn(async move {
-            let key = left.key.clone();
-            one(&shared, left, bound)
-                .await
-                .map_err(|error| (key, error))
+pub(crate) async fn all(shared: &Shared, left: Vec<Left>, bound: Bound) -> Vec<(Key, Error)> {
+    // Adopted before anything is awaited: whatever is dropped half-way is an orphan again.
+    let adopted = left.into_iter().map(|left| (adopt(shared, &left), left));
+    let given = adopted.map(|(trail, left)| async move {
+        let key = left.key.clone();
+        let given = give(shared, left, trail, bound).await;
+        given.map_err(|error| (key, error))
+    });
+    let given = together(given.map(Box::pin).collect()).await;
+    given.into_iter().filter_map(Result::err).collect()
+}
+
+/// Waits for all of them. They are polled in place: nothing is spawned, so nothing outlives this call.
+async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut done = Vec::with_capacity(futures.len());
+    poll_fn(|cx| {
+        futures.retain_mut(|future| match Pin::new(future).poll(cx) {
+            Poll::Ready(output) => {
+                done.push(output);
+                false
+            }
+            Poll::Pending => true,
         });
-    }
-    tasks
-        .join_all()
-        .await
-        .into_iter()
-        .filter_map(Result::err)
-        .collect()
+        match futures.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    done
 }
 
 /// Gives one entry back.
 pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<GivenBack, Error> {
+    let trail = adopt(shared, &left);
+    give(shared, left, trail, bound).await
+}
+
+fn adopt(shared: &Shared, left: &Left) -> Trail {
+    let mut trail = shared.trail(&left.key, &left.table);
+    trail.adopt(left.clone());
+    trail
+}
+
+async fn give(
+    shared: &Shared,
+    left: Left,
+    mut trail: Trail,
+    bound: Bound,
+) -> Result<GivenBack, Error> {
     // Of what we hold ourselves we know that it is the holder's.
     let event = if left.held {
         Event::Release
@@ -58,15 +88,13 @@ pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<Giv
         entry,
         fail,
         ..
-    } = left.clone();
+    } = left;
     let Some(stamp) = entry.stamp() else {
         return Err(Error::new(
             Kind::Configuration,
             format!("entry `{entry}` cannot be read"),
         ));
     };
-    let mut trail = shared.trail(&key, &table);
-    trail.adopt(left);
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
     let terms = Terms { fail, ..terms };
     let acquisition = Acquisition::left_behind(terms, entry, stamp);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
-use crate::keep::{Keeper, Lease};
+use crate::holding::Holding;
+use crate::keep::{Health, Keeper, Lease};
 use crate::key::Key;
 use crate::terms::{Ending, Event};
 use crate::time::Tick;
@@ -24,23 +25,17 @@ pub struct Held {
     trail: Trail,
 }
 
-/// What the work that is done under a lock may know of it.
-#[derive(Clone, Debug)]
-pub struct Holding {
-    key: Key,
-    fence: u64,
-    lease: Lease,
-}
-
 /// How long a release may take.
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Held {
     pub(crate) fn new(drive: Drive, trail: Trail, ends: Tick, period: Option<Duration>) -> Self {
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
+        let place = drive.table.place().clone();
         let (keeper, lease) = Keeper::start(drive, ends, period, trail.ended());
+        let holding = Holding::new(place, key, fence, lease);
         Self {
-            holding: Holding { key, fence, lease },
+            holding,
             keeper,
             trail,
         }
@@ -62,6 +57,17 @@ impl Held {
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.holding.lease()
+    }
+
+    /// Waits until the lease is lost.
+    pub async fn lost(&self) {
+        self.lease().over().await;
+    }
+
+    /// How the lease does: it tells before it is lost when beats fail.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.holding.lease().health()
     }
 
     /// What the work may know of the lock; it can be passed on, the lock cannot.
@@ -87,7 +93,7 @@ impl Held {
     ///
     /// As [`release`](Self::release).
     pub async fn release_within(mut self, time: Duration) -> Result<(), Error> {
-        let until = self.holding.lease.after(time);
+        let until = self.holding.lease().after(time);
         let Some(mut drive) = self.keeper.stop().await else {
             return Err(unknown(self.key(), "its beats failed"));
         };
@@ -119,25 +125,4 @@ impl Held {
 fn unknown(key: &Key, why: &str) -> Error {
     let message = format!("cannot tell whether lock `{key}` was released: {why}; its lease ends");
     Error::new(Kind::Unknown, message)
-}
-
-impl Holding {
-    /// The lock's name.
-    #[must_use]
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// The fencing token: larger than that of everybody who held this lock before. Store it with what
-    /// is done under the lock, and refuse whoever comes with a smaller one than the stored.
-    #[must_use]
-    pub fn fence(&self) -> u64 {
-        self.fence
-    }
-
-    /// The lease, to be watched from elsewhere.
-    #[must_use]
-    pub fn lease(&self) -> Lease {
-        self.lease.clone()
-    }
 }

@@ -26,8 +26,21 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug)]
 struct State {
     ends: Tick,
+    due: Option<Tick>,
     lost: bool,
 }
+
+/// How a lease does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Health {
+    /// How long there is still a proof that the lock is ours; zero if it is lost.
+    pub left: Duration,
+    /// For how long a beat has been due that was not answered; none if all is well.
+    pub overdue: Option<Duration>,
+}
+
+/// A beat that is not answered after this is overdue.
+const ANSWER: Duration = Duration::from_millis(400);
 
 /// The task that beats; it is ended with its handle.
 #[derive(Debug)]
@@ -40,8 +53,25 @@ impl Lease {
     /// Whether there is no proof any more that the lock is ours.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let State { ends, lost } = *self.state.borrow();
+        let State { ends, lost, .. } = *self.state.borrow();
         lost || self.clock.tick() >= ends
+    }
+
+    /// How the lease does.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let State { ends, due, lost } = *self.state.borrow();
+        let tick = self.clock.tick();
+        let left = if lost {
+            Duration::ZERO
+        } else {
+            ends.since(tick)
+        };
+        let late = due.map(|due| tick.since(due + ANSWER));
+        Health {
+            left,
+            overdue: late.filter(|late| !late.is_zero()),
+        }
     }
 
     /// The runtime's time, this much later than now.
@@ -64,7 +94,12 @@ impl Keeper {
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> (Self, Lease) {
         let clock = drive.clock.clone();
-        let (tell, state) = watch::channel(State { ends, lost: false });
+        let due = due(&drive, ends, period);
+        let (tell, state) = watch::channel(State {
+            ends,
+            due,
+            lost: false,
+        });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(keep(drive, tell, period, stopped, ended));
         (
@@ -99,7 +134,7 @@ async fn keep(
 ) -> Drive {
     let mut ended = pin!(ended);
     while !tell.borrow().lost {
-        let ends = tell.borrow().ends;
+        let state = *tell.borrow();
         let stopped = tokio::select! {
             biased;
             _ = &mut stop => true,
@@ -107,9 +142,11 @@ async fn keep(
                 tell.send_modify(|state| state.lost = true);
                 false
             }
-            next = beat(&mut drive, ends, period) => {
-                let lost = next.is_none();
-                tell.send_replace(State { ends: next.unwrap_or(ends), lost });
+            next = beat(&mut drive, state) => {
+                tell.send_replace(match next {
+                    Some(ends) => State { ends, due: due(&drive, ends, period), lost: false },
+                    None => State { lost: true, ..state },
+                });
                 false
             }
         };
@@ -123,10 +160,10 @@ async fn keep(
 }
 
 /// Waits for the next beat and gives it; tells the new end of the lease, or none if it is lost.
-async fn beat(drive: &mut Drive, ends: Tick, period: Option<Duration>) -> Option<Tick> {
-    let end = drive.clock.instant(ends);
+async fn beat(drive: &mut Drive, state: State) -> Option<Tick> {
+    let end = drive.clock.instant(state.ends);
     let beaten = async {
-        let Some(due) = period.and_then(|period| due(drive, ends, period)) else {
+        let Some(due) = state.due else {
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
@@ -148,8 +185,9 @@ async fn pending_until(end: Instant) -> Option<Tick> {
 }
 
 /// When the next beat is due; never if the lease lasts as long as the caller.
-fn due(drive: &Drive, ends: Tick, period: Duration) -> Option<Tick> {
+fn due(drive: &Drive, ends: Tick, period: Option<Duration>) -> Option<Tick> {
     let terms = drive.acquisition.terms();
     let outlasts = terms.deadline.is_some_and(|deadline| deadline <= ends);
-    (!outlasts).then(|| ends - judge::usable(terms.lease) + period)
+    let begun = ends - judge::usable(terms.lease);
+    period.filter(|_| !outlasts).map(|period| begun + period)
 }

@@ -42,6 +42,7 @@ compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix
 
 // What is known.
 mod key;
+mod nonce;
 mod time;
 
 mod entry;
@@ -76,6 +77,8 @@ mod drive;
 mod give_back;
 mod keep;
 
+mod holding;
+
 mod held;
 
 mod acquire;
@@ -87,13 +90,15 @@ mod locks;
 
 pub use acquire::Limits;
 pub use error::Error;
-pub use held::{Held, Holding};
+pub use held::Held;
+pub use holding::{Holding, current};
 pub use journal::{Found, Journal, Note};
-pub use keep::Lease;
+pub use keep::{Health, Lease};
 pub use key::Key;
 pub use locks::Locks;
+pub use nonce::Nonces;
 pub use settings::Settings;
-pub use table::Client;
+pub use table::{Client, KeyKind};
 pub use terms::{Fail, GivenBack};
 pub use time::{Expiry, Wall};
 pub use vars::Vars;

@@ -10,7 +10,8 @@ use crate::entry::{Entry, Stamp};
 use crate::error::Error;
 use crate::force;
 use crate::give_back;
-use crate::held::{Held, Holding};
+use crate::held::Held;
+use crate::holding::Holding;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live};
@@ -124,8 +125,7 @@ impl Locks {
     ///
     /// When it was not had: the predicates of [`Error`] tell why.
     pub async fn acquire(&self, key: impl Into<Arc<str>>) -> Result<Held, Error> {
-        self.acquire_within(key, Limits::wait(self.shared.settings.max_wait))
-            .await
+        self.acquire_within(key, self.limits()).await
     }
 
     /// Takes a lock if it is free.
@@ -221,6 +221,17 @@ impl Locks {
         give_back::all(&self.shared, self.shared.live.end_all(), bound).await
     }
 
+    /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,
+    /// and says what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`is_bad_table`](Error::is_bad_table) when the table has other keys or another TTL, or is a
+    /// global table without strong consistency, in which locks are not safe.
+    pub async fn ensure_table(&self) -> Result<(), Error> {
+        self.shared.table().await.ensure().await
+    }
+
     /// Who holds a lock and who waits for it, as it is now. One read unit.
     ///
     /// # Errors
@@ -256,10 +267,13 @@ impl Locks {
         force::release(&self.shared, &key, Stamp(fence), who).await
     }
 
-    /// How long [`acquire`](Self::acquire) waits.
-    #[must_use]
-    pub fn max_wait(&self) -> Duration {
-        self.shared.settings.max_wait
+    /// How far [`acquire`](Self::acquire) goes.
+    pub fn limits(&self) -> Limits {
+        let settings = &self.shared.settings;
+        let limits = Limits::wait(settings.max_wait);
+        settings
+            .max_looks
+            .map_or(limits, |looks| limits.looks(looks))
     }
 
     /// The folder of notes, if these locks keep one.

@@ -17,7 +17,8 @@ mod decide;
 mod leave;
 mod moves;
 
-pub use crate::entry::{Entry, Fields, Nonce, Owner, Stamp};
+pub use crate::entry::{Entry, Fields, Owner, Stamp};
+pub use crate::nonce::Nonce;
 pub use crate::row::Row;
 pub use crate::terms::{
     Action, Answer, Ending, Event, Fail, GivenBack, Patience, Pause, Refusal, Terms, Why,

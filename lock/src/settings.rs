@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::entry::Owner;
 use crate::error::Error;
 use crate::journal;
-use crate::table::Place;
+use crate::nonce::Nonces;
+use crate::table::{KeyKind, Place};
 use crate::terms::Fail;
 use crate::time::{Expiry, Wall};
 use crate::vars::Vars;
@@ -27,15 +28,18 @@ pub struct Settings {
     pub(crate) lease: LeaseLength,
     pub(crate) beats: Option<Duration>,
     pub(crate) max_wait: Duration,
+    pub(crate) max_looks: Option<u32>,
     pub(crate) retry_delay: Duration,
     pub(crate) queue_cap: u16,
     pub(crate) expiry: Expiry,
     pub(crate) fail: Fail,
     pub(crate) clock_skew: Duration,
     pub(crate) grace: Duration,
+    pub(crate) debug_logs: bool,
     pub(crate) journal_dir: Option<PathBuf>,
     pub(crate) region: Option<String>,
     pub(crate) wall: Wall,
+    pub(crate) nonces: Nonces,
 }
 
 /// How long a holder counts as alive without a sign of life.
@@ -62,6 +66,7 @@ impl Settings {
                 table: "locks-dev".to_owned(),
                 namespace: "default".to_owned(),
                 partition: "id".to_owned(),
+                kind: KeyKind::S,
                 sort: Some("group".to_owned()),
                 ttl: Some("ttl".to_owned()),
             },
@@ -69,15 +74,18 @@ impl Settings {
             lease: LeaseLength::Fixed(Duration::from_secs(10)),
             beats: None,
             max_wait: Duration::from_secs(20),
+            max_looks: None,
             retry_delay: Duration::from_millis(450),
             queue_cap: 40,
             expiry: Expiry::Verified,
             fail: Fail::Open,
             clock_skew: Duration::from_millis(2500),
             grace: Duration::from_millis(SHORTEST_GRACE),
+            debug_logs: false,
             journal_dir: None,
             region: None,
             wall: Wall::system(),
+            nonces: Nonces::system(),
         }
     }
 
@@ -102,6 +110,12 @@ impl Settings {
             ("observe", Expiry::Observe),
         ];
         settings.expiry = vars.choice("LOCKS_EXPIRY", &modes)?.unwrap_or_default();
+        let looks = vars.number("LOCKS_MAX_RETRIES", 0..=1_000_000)?;
+        settings.max_looks = looks.and_then(|looks| u32::try_from(looks).ok());
+        let switch = [("0", false), ("1", true)];
+        settings.debug_logs = vars
+            .choice("LOCKS_DEBUG_LOGS", &switch)?
+            .unwrap_or_default();
         let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
         settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
         let dir = vars

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entry::Nonce;
 use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
@@ -65,7 +64,7 @@ impl Shared {
             },
             cap: settings.queue_cap,
             grace: settings.grace,
-            nonce: Nonce::fresh(),
+            nonce: settings.nonces.next(),
             owner: settings.owner.clone(),
         })
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod connect;
+mod ensure;
 mod failure;
 mod request;
 mod step;
@@ -42,8 +43,22 @@ pub(crate) struct Place {
     pub(crate) table: String,
     pub(crate) namespace: String,
     pub(crate) partition: String,
+    #[serde(default)]
+    pub(crate) kind: KeyKind,
     pub(crate) sort: Option<String>,
     pub(crate) ttl: Option<String>,
+}
+
+/// What type the table's partition key has.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum KeyKind {
+    /// A string.
+    #[default]
+    S,
+    /// A number: keys are decimal numbers then.
+    N,
+    /// Bytes: those of the key's text.
+    B,
 }
 
 /// One lock table.
@@ -69,7 +84,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Arc<Place> {
         &self.place
     }
 

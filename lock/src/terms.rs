@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Entry, Nonce, Owner};
+use crate::entry::{Entry, Owner};
+use crate::nonce::Nonce;
 use crate::row::Row;
 use crate::time::{Expiry, Micros, Tick};
 use crate::write::Write;
@@ -85,6 +86,19 @@ pub enum Answer {
     Unapplied,
     /// Nobody knows.
     Lost,
+}
+
+impl Answer {
+    /// The answer in a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Applied(_) => "applied",
+            Self::Refused(_) => "refused",
+            Self::Unapplied => "unapplied",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// What is to be done next.

@@ -11,7 +11,7 @@ use crate::entry::Entry;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, SlotId};
-use crate::table::Table;
+use crate::table::{Place, Table};
 use crate::terms::Fail;
 
 /// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
@@ -106,7 +106,7 @@ impl Trail {
             entry: entry.as_str().to_owned(),
             fail: self.fail,
             region: self.table.region(),
-            place: self.table.place().clone(),
+            place: Place::clone(self.table.place()),
             writer: journal.writer().clone(),
         };
         // Without a note the lease still ends: a full disk must not stop the work.

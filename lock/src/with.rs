@@ -7,7 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::error::Error;
-use crate::held::{Held, Holding};
+use crate::held::Held;
+use crate::holding::Holding;
 
 type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 
@@ -22,7 +23,7 @@ where
     let outcome = tokio::select! {
         biased;
         () = lease.over() => None,
-        outcome = caught(async move { work(holding).await }) => Some(outcome),
+        outcome = caught(holding.clone(), async move { work(holding).await }) => Some(outcome),
     };
     release(held, outcome).await
 }
@@ -39,10 +40,12 @@ where
     release(held, Some(worked.map_err(|failed| failed.into_panic()))).await
 }
 
-async fn caught<T>(work: impl Future<Output = T>) -> Outcome<T> {
+async fn caught<T>(holding: Holding, work: impl Future<Output = T>) -> Outcome<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            holding.scope(|| work.as_mut().poll(cx))
+        }));
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),

@@ -36,13 +36,11 @@ mod pointer;
 mod key;
 
 mod answer;
-mod current;
 mod service;
 
 mod layer;
 
 pub use answer::{Failure, LockFailure};
-pub use current::current;
-pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars};
+pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
 pub use layer::LockLayer;
 pub use service::{Locked, ResponseFuture};

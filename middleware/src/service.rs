@@ -12,14 +12,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dynamodb_locks::{Held, Holding, Lease, Limits, Locks};
+use dynamodb_locks::{Held, Holding, Lease, Locks};
 use lambda_runtime::LambdaEvent;
 use pin_project_lite::pin_project;
 use serde::Serialize;
 use tower::Service;
 
 use crate::answer::{Failure, LockFailure};
-use crate::current::scope;
 use crate::deadline::{Deadline, Reserve};
 use crate::key::Pointers;
 
@@ -149,7 +148,7 @@ impl<S: Service<R>, R> Step<S, R> {
     /// The lock is held: calls the handler.
     fn start(hold: Hold, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
         let (mut service, request) = call.expect("the lock is acquired once");
-        let called = || scope(&hold.holding, || service.call(request));
+        let called = || hold.holding.scope(|| service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
             Ok(work) => Self::Work {
                 work,
@@ -172,7 +171,7 @@ impl<S: Service<R>, R> Step<S, R> {
         if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
             return Poll::Ready(Ok(Err(Failure::Lock(failure))));
         }
-        let polled = || scope(&hold.holding, || work.poll(cx));
+        let polled = || hold.holding.scope(|| work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -193,10 +192,10 @@ async fn acquire(
     key: String,
     deadline: Option<Deadline>,
 ) -> Result<Hold, LockFailure> {
-    let most = rules.locks.max_wait();
+    let limits = rules.locks.limits();
     let limits = match deadline.map(Deadline::left) {
-        Some(left) => Limits::wait(most.min(rules.reserve.leaves(left))).deadline(left),
-        None => Limits::wait(most),
+        Some(left) => limits.at_most(rules.reserve.leaves(left)).deadline(left),
+        None => limits,
     };
     let held = rules.locks.acquire_within(key, limits).await?;
     let (holding, lease) = (held.holding(), held.lease());

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::{LeaseLength, Settings};
 use crate::entry::Owner;
+use crate::nonce::Nonces;
+use crate::table::KeyKind;
 use crate::terms::Fail;
 use crate::time::{Expiry, Wall};
 
@@ -24,6 +26,14 @@ impl Settings {
     /// What the table's partition key is called. Default: `id`.
     pub fn partition_key(mut self, name: impl Into<String>) -> Self {
         self.place.partition = name.into();
+        self
+    }
+
+    /// What type the table's partition key has. Default: a string.
+    ///
+    /// Without a sort key, a number has no room for the namespace, and all clients share the keys.
+    pub fn partition_kind(mut self, kind: KeyKind) -> Self {
+        self.place.kind = kind;
         self
     }
 
@@ -78,6 +88,18 @@ impl Settings {
         self
     }
 
+    /// How often a waiter looks whether its turn has come. Default: as often as the wait allows.
+    pub fn max_looks(mut self, looks: u32) -> Self {
+        self.max_looks = Some(looks);
+        self
+    }
+
+    /// Logs each step of the protocol where everybody sees it. Default: at the level `debug`.
+    pub fn debug_logs(mut self) -> Self {
+        self.debug_logs = true;
+        self
+    }
+
     /// The longest pause between two looks. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay;
@@ -124,6 +146,12 @@ impl Settings {
     /// Another wall clock, for tests and simulations. Default: the system's.
     pub fn wall_clock(mut self, wall: Wall) -> Self {
         self.wall = wall;
+        self
+    }
+
+    /// Another source of nonces, for tests and simulations. Default: the operating system's randomness.
+    pub fn nonces(mut self, nonces: Nonces) -> Self {
+        self.nonces = nonces;
         self
     }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::request::{self, FORCED};
-use super::{Failure, Item, Table, failure, row, text};
+use super::{Failure, Item, KeyKind, Table, failure, row, text};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::row::Row;
@@ -77,9 +77,14 @@ impl Table {
 impl super::Place {
     /// The lock's name, if the row is one of this namespace.
     fn key_of(&self, item: &Item) -> Option<String> {
-        let name = text(item.get(&self.partition))?;
+        let name = match item.get(&self.partition)? {
+            AttributeValue::S(name) | AttributeValue::N(name) => name.clone(),
+            AttributeValue::B(name) => String::from_utf8(name.as_ref().to_vec()).ok()?,
+            _ => return None,
+        };
         match &self.sort {
-            Some(sort) => (text(item.get(sort))? == self.namespace).then(|| name.to_owned()),
+            Some(sort) => (text(item.get(sort))? == self.namespace).then_some(name),
+            None if self.kind == KeyKind::N => Some(name),
             None => Some(
                 name.strip_prefix(&self.namespace)?
                     .strip_prefix(':')?

@@ -91,9 +91,9 @@ fn other_keys(place: &Place) -> String {
         None => " and no sort key".to_owned(),
     };
     format!(
-        "table `{}` was expected to have partition key `{}` (S){sort}; create it so, or name its \
+        "table `{}` was expected to have partition key `{}` ({:?}){sort}; create it so, or name its \
          keys with LOCKS_PARTITION_KEY and LOCKS_SORT_KEY",
-        place.table, place.partition
+        place.table, place.partition, place.kind
     )
 }
 

@@ -6,12 +6,13 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 
 use super::step::{LATER, Step, number, set};
-use super::{Item, Place};
+use super::{Item, KeyKind, Place};
 use crate::entry::{Entry, Stamp};
 use crate::key::Key;
 use crate::time::Micros;
@@ -200,13 +201,28 @@ fn abandon(me: &Entry, anchor: Departure) -> Step {
 }
 
 fn id(place: &Place, key: &Key) -> Item {
-    let name = |name: String| AttributeValue::S(name);
-    let (namespace, key) = (&place.namespace, key.as_str());
-    match &place.sort {
-        Some(sort) => Item::from([
-            (place.partition.clone(), name(key.to_owned())),
-            (sort.clone(), name(namespace.clone())),
-        ]),
-        None => Item::from([(place.partition.clone(), name(format!("{namespace}:{key}")))]),
-    }
+    let Place {
+        namespace,
+        partition,
+        sort,
+        kind,
+        ..
+    } = place;
+    let name = match (kind, sort) {
+        // Where there is no column for the namespace it is a part of the name, unless that is a number.
+        (KeyKind::S | KeyKind::B, None) => format!("{namespace}:{key}", key = key.as_str()),
+        _ => key.as_str().to_owned(),
+    };
+    let name = match kind {
+        KeyKind::S => AttributeValue::S(name),
+        KeyKind::N => AttributeValue::N(name),
+        KeyKind::B => AttributeValue::B(Blob::new(name)),
+    };
+    let namespace = sort
+        .clone()
+        .map(|sort| (sort, AttributeValue::S(namespace.clone())));
+    [(partition.clone(), name)]
+        .into_iter()
+        .chain(namespace)
+        .collect()
 }

@@ -1,0 +1,89 @@
+//! What the work that is done under a lock knows of it.
+
+use std::sync::Arc;
+
+use crate::keep::Lease;
+use crate::key::Key;
+use crate::table::Place;
+
+tokio::task_local! {
+    static SCOPE: Arc<Scope>;
+}
+
+/// The locks under which a piece of work is done, the innermost first.
+struct Scope {
+    holding: Holding,
+    outer: Option<Arc<Scope>>,
+}
+
+/// A lock, to those who work under it: what can be known of it, but not its release.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    place: Arc<Place>,
+    key: Key,
+    fence: u64,
+    lease: Lease,
+}
+
+/// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
+/// elsewhere, tasks that were spawned from there included.
+#[must_use]
+pub fn current() -> Option<Holding> {
+    scope().map(|scope| scope.holding.clone())
+}
+
+/// The lock of this name under which this is called.
+pub(crate) fn held_here(place: &Place, key: &Key) -> Option<Holding> {
+    let mut scope = scope();
+    while let Some(inner) = scope {
+        if *inner.holding.place == *place && inner.holding.key == *key {
+            return Some(inner.holding.clone());
+        }
+        scope = inner.outer.clone();
+    }
+    None
+}
+
+fn scope() -> Option<Arc<Scope>> {
+    SCOPE.try_with(Arc::clone).ok()
+}
+
+impl Holding {
+    pub(crate) fn new(place: Arc<Place>, key: Key, fence: u64, lease: Lease) -> Self {
+        Self {
+            place,
+            key,
+            fence,
+            lease,
+        }
+    }
+
+    /// The lock's name.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The fencing token: larger than that of everybody who held this lock before. Store it with what is
+    /// done under the lock, and refuse whoever comes with a smaller one than the stored.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        self.fence
+    }
+
+    /// The lease, to be watched from elsewhere.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
+
+    /// Does a piece of work under the lock: [`current`] tells it, and asking for the same lock once more
+    /// is refused at once, because it would wait for itself. For those who poll a future themselves.
+    pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let scope = Scope {
+            holding: self.clone(),
+            outer: scope(),
+        };
+        SCOPE.sync_scope(Arc::new(scope), work)
+    }
+}

@@ -1,0 +1,197 @@
+//! Making the table, and finding out what is wrong with one.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, MultiRegionConsistency,
+    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
+
+use super::{KeyKind, Place, Table};
+use crate::error::{Error, Kind};
+
+/// How often a new table is looked at until it is ready.
+const LOOKS: u32 = 120;
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Table {
+    /// Makes the table if there is none, and checks it if there is one.
+    pub(crate) async fn ensure(&self) -> Result<(), Error> {
+        let (client, place) = (&self.client, &*self.place);
+        if describe(client, place).await?.is_none() {
+            create(client, place).await?;
+        }
+        let table = ready(client, place).await?;
+        check(place, &table)?;
+        ensure_ttl(client, place).await
+    }
+}
+
+async fn describe(client: &Client, place: &Place) -> Result<Option<TableDescription>, Error> {
+    match client
+        .describe_table()
+        .table_name(&place.table)
+        .send()
+        .await
+    {
+        Ok(output) => Ok(output.table),
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(failed(place, "described", error)),
+    }
+}
+
+async fn ready(client: &Client, place: &Place) -> Result<TableDescription, Error> {
+    for _ in 0..LOOKS {
+        if let Some(table) = describe(client, place).await?
+            && table.table_status() == Some(&TableStatus::Active)
+        {
+            return Ok(table);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let message = format!(
+        "table `{}` is not ready after {:?}",
+        place.table,
+        PAUSE * LOOKS
+    );
+    Err(Error::new(Kind::Unavailable, message))
+}
+
+async fn create(client: &Client, place: &Place) -> Result<(), Error> {
+    let mut request = client.create_table().table_name(&place.table);
+    for (name, kind, of) in keys(place) {
+        let key = KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind);
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        let attribute = attribute.attribute_type(of);
+        request = request
+            .key_schema(key.build().map_err(|error| impossible(&error))?)
+            .attribute_definitions(attribute.build().map_err(|error| impossible(&error))?);
+    }
+    match request
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+    {
+        Ok(_) => Ok(()),
+        // Somebody else was faster; the check tells whether it is as it should be.
+        Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+        Err(error) => Err(failed(place, "created", error)),
+    }
+}
+
+fn keys(place: &Place) -> impl Iterator<Item = (&str, KeyType, ScalarAttributeType)> {
+    let kind = match place.kind {
+        KeyKind::S => ScalarAttributeType::S,
+        KeyKind::N => ScalarAttributeType::N,
+        KeyKind::B => ScalarAttributeType::B,
+    };
+    let partition = (place.partition.as_str(), KeyType::Hash, kind);
+    let sort = place.sort.as_deref();
+    let sort = sort.map(|sort| (sort, KeyType::Range, ScalarAttributeType::S));
+    [partition].into_iter().chain(sort)
+}
+
+/// What is wrong with a table that is there.
+fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
+    let found = table.key_schema().iter().map(|key| {
+        let mut attributes = table.attribute_definitions().iter();
+        let name = key.attribute_name();
+        let attribute = attributes.find(|attribute| attribute.attribute_name() == name);
+        let kind = attribute.map_or("?", |attribute| attribute.attribute_type().as_str());
+        format!("`{name}` ({}, {kind})", key.key_type())
+    });
+    let found = found.collect::<Vec<_>>().join(" and ");
+    let right = keys(place).map(|(name, key, kind)| format!("`{name}` ({key}, {kind})"));
+    let right = right.collect::<Vec<_>>().join(" and ");
+    if found != right {
+        return Err(bad(
+            place,
+            &format!("has the keys {found}; right are {right}"),
+        ));
+    }
+    let strong = table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong);
+    if !table.replicas().is_empty() && !strong {
+        return Err(bad(
+            place,
+            "is a global table with eventual consistency: each region judges conditions by its own \
+             copy, and the last writer wins, so two regions would hold one lock; use a table in one \
+             region, or multi-region strong consistency",
+        ));
+    }
+    Ok(())
+}
+
+async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
+    let Some(wanted) = &place.ttl else {
+        return Ok(());
+    };
+    let described = client
+        .describe_time_to_live()
+        .table_name(&place.table)
+        .send()
+        .await;
+    let described = described.map_err(|error| failed(place, "described", error))?;
+    let ttl = described.time_to_live_description();
+    let is_on = ttl
+        .and_then(|ttl| ttl.time_to_live_status())
+        .is_some_and(|status| {
+            matches!(
+                status,
+                TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling
+            )
+        });
+    match ttl.and_then(|ttl| ttl.attribute_name()) {
+        Some(found) if is_on && found == wanted => Ok(()),
+        Some(found) if is_on => Err(bad(
+            place,
+            &format!("has its TTL on `{found}`; right is `{wanted}`"),
+        )),
+        _ => enable_ttl(client, place, wanted).await,
+    }
+}
+
+async fn enable_ttl(client: &Client, place: &Place, attribute: &str) -> Result<(), Error> {
+    let ttl = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(attribute);
+    let ttl = ttl.build().map_err(|error| impossible(&error))?;
+    let request = client.update_time_to_live().table_name(&place.table);
+    let enabled = request.time_to_live_specification(ttl).send().await;
+    enabled
+        .map(drop)
+        .map_err(|error| failed(place, "given its TTL", error))
+}
+
+fn bad(place: &Place, what: &str) -> Error {
+    Error::new(Kind::BadTable, format!("table `{}` {what}", place.table))
+}
+
+fn failed<E, R>(place: &Place, what: &str, error: SdkError<E, R>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let kind = match error.code() {
+        Some("AccessDeniedException") => Kind::Denied,
+        Some("ValidationException") => Kind::BadTable,
+        _ => Kind::Unavailable,
+    };
+    let why = DisplayErrorContext(error).to_string();
+    Error::new(
+        kind,
+        format!("table `{}` cannot be {what}: {why}", place.table),
+    )
+}
+
+fn impossible(error: &dyn std::error::Error) -> Error {
+    Error::new(
+        Kind::Configuration,
+        format!("the table cannot be described: {error}"),
+    )
+}
