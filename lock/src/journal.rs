@@ -101,18 +101,6 @@ impl Journal {
         Ok(path)
     }
 
-    /// Removes a note: its entry is settled.
-    ///
-    /// # Errors
-    ///
-    /// When there is one and it cannot be removed.
-    pub fn forget(&self, path: &Path) -> io::Result<()> {
-        match remove(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
-    }
-
     /// The notes of processes that are dead, and those that cannot be read. The notes of the living
     /// are left alone.
     ///
@@ -125,6 +113,14 @@ impl Journal {
             path,
         });
         Ok(found.filter(Found::is_left_behind).collect())
+    }
+}
+
+/// Removes a note, in whatever folder it lies: its entry is settled.
+pub(crate) fn forget(note: &Path) -> io::Result<()> {
+    match remove(note) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::entry::Entry;
-use crate::journal::{Journal, Note};
+use crate::journal::{self, Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, SlotId};
 use crate::table::{Place, Table};
@@ -117,10 +117,9 @@ impl Trail {
     }
 
     fn forget(&self, note: &Path) {
-        let Some(Err(error)) = self.journal.as_ref().map(|journal| journal.forget(note)) else {
-            return;
-        };
-        tracing::warn!(key = %self.key, %error, "the journal keeps a note of a lock that is settled");
+        if let Err(error) = journal::forget(note) {
+            tracing::warn!(key = %self.key, %error, "the journal keeps a note of a lock that is settled");
+        }
     }
 }
 

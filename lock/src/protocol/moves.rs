@@ -7,7 +7,7 @@ use crate::entry::{Entry, Fields, Stamp};
 use crate::judge;
 use crate::row::Row;
 use crate::terms::{Action, Ending, Fail, Patience, Pause, Refusal, Why};
-use crate::time::{Micros, Moment, Tick};
+use crate::time::{Expiry, Micros, Moment, Tick};
 use crate::write::{Life, Write};
 
 /// A stamp older than this is never sent again: the row may have been swept away meanwhile, and the
@@ -39,11 +39,13 @@ impl Acquisition {
     fn sign(&self, stamp: Stamp, at: Moment) -> Entry {
         let own = at.now.latest;
         let terms = &self.terms;
+        // Observers trust no clock: nobody could tell when a deadline is past.
+        let deadline = terms.deadline.filter(|_| terms.expiry != Expiry::Observe);
         Entry::from(Fields {
             stamp,
             own,
             lease: terms.lease,
-            deadline: terms.deadline.map(|deadline| own + deadline.since(at.tick)),
+            deadline: deadline.map(|deadline| own + deadline.since(at.tick)),
             expiry: terms.expiry,
             nonce: terms.nonce,
             owner: terms.owner.clone(),

@@ -65,8 +65,8 @@ impl Table {
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         let request = request::force(&self.client, &self.place, key, entry, now)
-            .expression_attribute_names("#forced", FORCED)
-            .expression_attribute_values(":forced", AttributeValue::M(mark));
+            .expression_attribute_names("#mark", FORCED)
+            .expression_attribute_values(":mark", AttributeValue::M(mark));
         match request.send().await {
             Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
             Err(error) => failure::of_write(error),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, MultiRegionConsistency,
     ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
+use super::failure::told;
 use super::{KeyKind, Place, Table};
 use crate::error::{Error, Kind};
 
@@ -182,7 +183,7 @@ where
         Some("ValidationException") => Kind::BadTable,
         _ => Kind::Unavailable,
     };
-    let why = DisplayErrorContext(error).to_string();
+    let why = told(&error);
     Error::new(
         kind,
         format!("table `{}` cannot be {what}: {why}", place.table),

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::{Place, row};
@@ -126,10 +126,30 @@ where
         .raw_response()
         .is_some_and(|response| response.status().is_client_error());
     let unsent = matches!(error, SdkError::ConstructionFailure(_));
-    let source = DisplayErrorContext(error).to_string();
+    let source = told(&error);
     Failure {
         cause,
         perhaps: !declined && !unsent,
         source,
+    }
+}
+
+/// What DynamoDB said, or what kept it from saying anything.
+pub(super) fn told<E>(error: &E) -> String
+where
+    E: ProvideErrorMetadata + StdError,
+{
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => {
+            let mut told = error.to_string();
+            let mut cause = error.source();
+            while let Some(next) = cause {
+                told = format!("{told}: {next}");
+                cause = next.source();
+            }
+            told
+        }
     }
 }

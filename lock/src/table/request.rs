@@ -53,7 +53,7 @@ pub(super) fn force(
     let out = leave(entry, &[])
         .anchors(now)
         .when(LATER)
-        .set("#forced = :forced");
+        .set("#mark = :mark");
     send(
         client,
         place,

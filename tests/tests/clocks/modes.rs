@@ -90,3 +90,16 @@ async fn observers_and_others_do_not_go_together() {
     }
     held.release().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_observers_entry_carries_no_deadline() {
+    let table = LockTable::new();
+    let limits = Limits::wait(LEASE).deadline(LEASE * 3);
+    let held = observer(&table, "a")
+        .acquire_within(KEY, limits)
+        .await
+        .unwrap();
+    let row = table.row();
+    assert_eq!(row.holder().unwrap().fields().unwrap().deadline, None);
+    held.release().await.unwrap();
+}

@@ -56,7 +56,6 @@ async fn the_settings_say_how_long_a_wait_is() {
     let begun = table.clock().now();
     assert!(b.acquire(KEY).await.unwrap_err().is_timed_out());
     assert!(table.clock().now() <= begun + JUST_NOW * 2);
-    assert_eq!(b.max_wait(), JUST_NOW);
 }
 
 #[tokio::test(start_paused = true)]
