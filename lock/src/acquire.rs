@@ -106,21 +106,21 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
             trail.settle();
             Err(ended(&drive, &ending))
         }
-        Ok(Stop::Bound) => {
+        // This copy was turned away; only an earlier one can have left something behind.
+        Err(failure) if !drive.acquisition.leaves_a_trace() => {
+            trail.settle();
+            Err(drive.table.explain(&drive.key, "take", failure))
+        }
+        stopped => {
+            // Who may not go on waiting may still leave.
+            drive.trouble = stopped.err().or(drive.trouble);
             let until = at(shared.clock.tick() + LEAVING);
             Err(get_out(drive, trail, Bound::until(until)).await)
-        }
-        Err(failure) => {
-            // This copy was turned away; only an earlier one can have left something behind.
-            if !drive.acquisition.leaves_a_trace() {
-                trail.settle();
-            }
-            Err(drive.table.explain(&drive.key, "take", failure))
         }
     }
 }
 
-/// The time is up: leaves the queue, and tells why there is no lock.
+/// There is no lock to be had: leaves the queue, and tells why.
 async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
     let trouble = drive.trouble.take();
     let left = drive.run(Event::GiveUp, bound, Some(&mut trail)).await;

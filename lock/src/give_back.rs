@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::time::timeout_at;
+
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::key::Key;
-use crate::live::Left;
+use crate::live::{Left, Stage};
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::terms::{Ending, Event, GivenBack, Terms};
@@ -58,6 +60,27 @@ async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
     done
 }
 
+/// Gives up everything. Tells what could not be given back in time.
+pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error)> {
+    let (taken, stopping) = shared.live.end_all();
+    let stopped = async {
+        let mut working = Vec::new();
+        for (id, key) in stopping {
+            if timeout_at(bound.send, shared.live.settled(id))
+                .await
+                .is_err()
+            {
+                let message = format!("the work under lock `{key}` has not stopped yet");
+                working.push((key, Error::new(Kind::Unknown, message)));
+            }
+        }
+        working
+    };
+    let (mut failed, working) = tokio::join!(all(shared, taken, bound), stopped);
+    failed.extend(working);
+    failed
+}
+
 /// Gives one entry back.
 pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<GivenBack, Error> {
     let trail = adopt(shared, &left);
@@ -76,17 +99,12 @@ async fn give(
     mut trail: Trail,
     bound: Bound,
 ) -> Result<GivenBack, Error> {
-    // Of what we hold ourselves we know that it is the holder's.
-    let event = if left.held {
-        Event::Release
-    } else {
-        Event::GiveUp
-    };
     let Left {
         table,
         key,
         entry,
         fail,
+        stage,
         ..
     } = left;
     let Some(stamp) = entry.stamp() else {
@@ -97,7 +115,13 @@ async fn give(
     };
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
     let terms = Terms { fail, ..terms };
-    let acquisition = Acquisition::left_behind(terms, entry, stamp);
+    // Of what we hold ourselves we know that it is the holder's.
+    let (event, begun) = match stage {
+        Stage::Asking => (Event::GiveUp, false),
+        Stage::Holding => (Event::Release, true),
+        Stage::Gone => (Event::GiveUp, true),
+    };
+    let acquisition = Acquisition::left_behind(terms, entry, stamp, begun);
     let mut drive = Drive::new(shared, table, key, acquisition);
     match drive.run(event, bound, Some(&mut trail)).await {
         Ok(Stop::Over(ending)) => {

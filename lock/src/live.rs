@@ -16,20 +16,24 @@ use crate::terms::Fail;
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     slots: Mutex<Slots>,
-    /// How often everything was given back at once.
+    /// How often everything was given up at once.
     ends: watch::Sender<u64>,
+    /// How many entries were settled.
+    settled: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Slots {
     next: u64,
-    entries: BTreeMap<u64, Slot>,
+    entries: BTreeMap<SlotId, Slot>,
 }
 
 #[derive(Debug)]
 struct Slot {
     left: Left,
     orphaned: bool,
+    /// Whether work is done under it that stops by itself when the lease is over, and then releases.
+    stops: bool,
 }
 
 /// One entry, and what it takes to give it back.
@@ -40,51 +44,72 @@ pub(crate) struct Left {
     pub(crate) entry: Entry,
     pub(crate) note: Option<PathBuf>,
     pub(crate) fail: Fail,
-    /// Whether it is held by somebody who can be told to stop.
-    pub(crate) held: bool,
+    pub(crate) stage: Stage,
+}
+
+/// How far the owner of an entry has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// It asks for the lock, and has not begun to act.
+    Asking,
+    /// It holds the lock, and can be told to stop.
+    Holding,
+    /// It is gone, and may have begun.
+    Gone,
 }
 
 /// Which slot an entry has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct SlotId(u64);
 
 impl Live {
     pub(crate) fn add(&self, left: Left) -> SlotId {
         let mut slots = self.lock();
-        let id = slots.next;
+        let id = SlotId(slots.next);
         slots.next += 1;
         slots.entries.insert(
             id,
             Slot {
                 left,
                 orphaned: false,
+                stops: false,
             },
         );
-        SlotId(id)
+        id
     }
 
     /// None if somebody else has taken it over.
     pub(crate) fn remove(&self, id: SlotId) -> Option<Left> {
-        self.lock().entries.remove(&id.0).map(|slot| slot.left)
+        let removed = self.lock().entries.remove(&id);
+        self.settled.send_modify(|settled| *settled += 1);
+        removed.map(|slot| slot.left)
+    }
+
+    pub(crate) fn has(&self, id: SlotId) -> bool {
+        self.lock().entries.contains_key(&id)
     }
 
     /// This entry is the holder's now.
     pub(crate) fn hold(&self, id: SlotId) {
-        if let Some(slot) = self.lock().entries.get_mut(&id.0) {
-            slot.left.held = true;
-        }
+        self.with(id, |slot| slot.left.stage = Stage::Holding);
+    }
+
+    /// The work under this lock stops when the lease is over, and then releases it.
+    pub(crate) fn stops(&self, id: SlotId) {
+        self.with(id, |slot| slot.stops = true);
+    }
+
+    /// The holder was dropped, and may have left something half done.
+    pub(crate) fn drop_holder(&self, id: SlotId) {
+        self.with(id, |slot| slot.left.stage = Stage::Gone);
     }
 
     /// Nobody looks after this entry any more.
     pub(crate) fn orphan(&self, id: SlotId) {
-        if let Some(slot) = self.lock().entries.get_mut(&id.0) {
+        self.with(id, |slot| {
             slot.orphaned = true;
-            slot.left.held = false;
-        }
-    }
-
-    pub(crate) fn has(&self, id: SlotId) -> bool {
-        self.lock().entries.contains_key(&id.0)
+            slot.stops = false;
+        });
     }
 
     /// Takes over what nobody looks after.
@@ -94,11 +119,25 @@ impl Live {
         orphans.map(|(_, slot)| slot.left).collect()
     }
 
-    /// Takes over everything, and tells those who look after it that it is no longer theirs.
-    pub(crate) fn end_all(&self) -> Vec<Left> {
-        let all = std::mem::take(&mut self.lock().entries);
+    /// Tells everybody that it is over. Takes over what can be given back at once; tells what will be
+    /// released when the work under it has stopped.
+    pub(crate) fn end_all(&self) -> (Vec<Left>, Vec<(SlotId, Key)>) {
+        let mut slots = self.lock();
+        let taken: Vec<_> = slots
+            .entries
+            .extract_if(.., |_, slot| !slot.stops)
+            .collect();
+        let stopping = slots
+            .entries
+            .iter()
+            .map(|(&id, slot)| (id, slot.left.key.clone()));
+        let stopping = stopping.collect();
+        drop(slots);
         self.ends.send_modify(|ends| *ends += 1);
-        all.into_values().map(|slot| slot.left).collect()
+        (
+            taken.into_iter().map(|(_, slot)| slot.left).collect(),
+            stopping,
+        )
     }
 
     /// Completes when [`end_all`](Self::end_all) is called after this.
@@ -110,6 +149,22 @@ impl Live {
                 std::future::pending().await
             }
         }
+    }
+
+    /// Waits until an entry is settled.
+    pub(crate) async fn settled(&self, id: SlotId) {
+        let mut settled = self.settled.subscribe();
+        while self.has(id) {
+            let _ = settled.changed().await;
+        }
+    }
+
+    fn with(&self, id: SlotId, change: impl FnOnce(&mut Slot)) {
+        self.lock()
+            .entries
+            .get_mut(&id)
+            .map(change)
+            .unwrap_or_default();
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {

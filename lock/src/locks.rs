@@ -14,7 +14,7 @@ use crate::held::Held;
 use crate::holding::Holding;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
-use crate::live::{Left, Live};
+use crate::live::{Left, Live, Stage};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
@@ -206,7 +206,7 @@ impl Locks {
             entry: Entry::read(note.entry.as_str()),
             note: Some(path),
             fail: note.fail,
-            held: false,
+            stage: Stage::Gone,
         };
         give_back::one(&self.shared, left, bound).await
     }
@@ -218,7 +218,7 @@ impl Locks {
     pub async fn release_all(&self, time: Duration) -> Vec<(Key, Error)> {
         let until = self.shared.clock.after(time);
         let bound = Bound::until(until);
-        give_back::all(&self.shared, self.shared.live.end_all(), bound).await
+        give_back::everything(&self.shared, bound).await
     }
 
     /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,

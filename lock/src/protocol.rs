@@ -90,10 +90,15 @@ impl Acquisition {
         Self::of(terms, Entry::read(""), Stamp::default(), Phase::Restamping)
     }
 
-    /// An entry that somebody left behind; the first event is [`Event::GiveUp`].
+    /// An entry that somebody left behind, who may have begun to act; the first event is
+    /// [`Event::GiveUp`].
     #[must_use]
-    pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp) -> Self {
-        Self::of(terms, me, stamp, Phase::Holding)
+    pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp, begun: bool) -> Self {
+        let left = Self::of(terms, me, stamp, Phase::Holding);
+        Self {
+            acted: begun,
+            ..left
+        }
     }
 
     fn of(terms: Terms, me: Entry, stamp: Stamp, phase: Phase) -> Self {

@@ -3,6 +3,7 @@
 //! The environment is read once, by one reader, and an unknown word, a number out of range or a
 //! contradiction is an error that names the variable, the value and what would be right.
 
+mod columns;
 mod setters;
 
 use std::path::PathBuf;
@@ -141,7 +142,7 @@ impl Settings {
         };
         optional("LOCKS_SORT_KEY", &mut place.sort);
         optional("LOCKS_TTL_KEY", &mut place.ttl);
-        Ok(())
+        columns::check(place, vars)
     }
 
     fn read_times(&mut self, vars: &Vars) -> Result<(), Error> {

@@ -49,6 +49,13 @@ pub(crate) struct Place {
     pub(crate) ttl: Option<String>,
 }
 
+impl Place {
+    /// What the columns are called that nobody can rename.
+    pub(crate) fn own_columns() -> impl Iterator<Item = &'static str> {
+        request::COLUMNS.into_iter().map(|(_, column)| column)
+    }
+}
+
 /// What type the table's partition key has.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum KeyKind {

@@ -115,7 +115,8 @@ impl Clock {
 
     /// Where a tick lies on the runtime's clock.
     pub(crate) fn instant(&self, tick: Tick) -> Instant {
-        self.origin + tick.0.saturating_sub(ORIGIN)
+        let since = tick.0.saturating_sub(ORIGIN).min(FAR);
+        self.origin + since
     }
 
     /// The runtime's time, this much later than now.
@@ -161,6 +162,9 @@ impl Clock {
 fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
     one.1 < other.0 || other.1 < one.0
 }
+
+/// Nothing of ours lasts longer, and every clock can still express it.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);

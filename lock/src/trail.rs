@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::entry::Entry;
 use crate::journal::{self, Journal, Note};
 use crate::key::Key;
-use crate::live::{Left, Live, SlotId};
+use crate::live::{Left, Live, SlotId, Stage};
 use crate::table::{Place, Table};
 use crate::terms::Fail;
 
@@ -22,6 +22,7 @@ pub(crate) struct Trail {
     fail: Fail,
     journal: Option<Journal>,
     live: Arc<Live>,
+    holds: bool,
     current: Option<(Entry, SlotId)>,
 }
 
@@ -39,6 +40,7 @@ impl Trail {
             fail,
             journal,
             live,
+            holds: false,
             current: None,
         }
     }
@@ -67,10 +69,17 @@ impl Trail {
             entry: entry.clone(),
             note,
             fail: self.fail,
-            held: false,
+            stage: Stage::Asking,
         });
         self.settle();
         self.current = Some((entry.clone(), id));
+    }
+
+    /// The work under the lock stops when the lease is over, and then releases it.
+    pub(crate) fn stops(&self) {
+        if let Some((_, id)) = self.current {
+            self.live.stops(id);
+        }
     }
 
     /// Whether the entry is still ours to look after: `release_all` takes everything over.
@@ -86,9 +95,10 @@ impl Trail {
     }
 
     /// The lock is held.
-    pub(crate) fn hold(&self) {
+    pub(crate) fn hold(&mut self) {
         if let Some((_, id)) = self.current {
             self.live.hold(id);
+            self.holds = true;
         }
     }
 
@@ -126,6 +136,9 @@ impl Trail {
 impl Drop for Trail {
     fn drop(&mut self) {
         if let Some((_, id)) = self.current {
+            if self.holds {
+                self.live.drop_holder(id);
+            }
             self.live.orphan(id);
         }
     }

@@ -18,6 +18,7 @@ where
     F: FnOnce(Holding) -> W,
     W: Future<Output = T>,
 {
+    held.stops_with_its_lease();
     let holding = held.holding();
     let mut lease = held.lease();
     let outcome = tokio::select! {
@@ -34,6 +35,7 @@ where
     F: FnOnce(Holding) -> T + Send + 'static,
     T: Send + 'static,
 {
+    held.stops_with_its_lease();
     let holding = held.holding();
     let worked = tokio::task::spawn_blocking(move || work(holding)).await;
     // Work that blocks is never cancelled, so what failed has panicked.

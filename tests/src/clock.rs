@@ -35,7 +35,16 @@ impl Clock {
         reason = "this is the file that reads the clock"
     )]
     pub fn tokio() -> Self {
-        let (wall, start) = (SystemTime::now(), Instant::now());
+        Self::tokio_from(SystemTime::now())
+    }
+
+    /// A clock that starts at a given time and then moves with tokio's.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the file that reads the clock"
+    )]
+    pub fn tokio_from(wall: SystemTime) -> Self {
+        let start = Instant::now();
         Self::new(move || wall + start.elapsed())
     }
 

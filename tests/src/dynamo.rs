@@ -23,6 +23,7 @@ mod refusal;
 mod plan;
 
 mod engine;
+mod versions;
 
 mod capacity;
 mod ledger;
@@ -46,3 +47,8 @@ pub use rows::Schema;
 pub use serve::Dynamo;
 pub use wait::{Gate, Wait};
 pub use wire::Wire;
+
+pub(crate) use client::client_by;
+pub(crate) use inproc::{Exchange, Way};
+pub(crate) use plan::{Arrival, Hears};
+pub(crate) use serve::Reply;

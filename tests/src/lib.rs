@@ -17,6 +17,7 @@ pub mod dynamo;
 pub mod history;
 pub mod lambda;
 pub mod locks;
+pub mod model;
 pub mod programs;
 
 pub mod emulator;

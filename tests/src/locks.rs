@@ -18,3 +18,5 @@ mod table;
 
 pub use step::Step;
 pub use table::{Client, KEY, LockTable};
+
+pub(crate) use row::from_item as row_of;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use world::dynamo::{Fate, Request};
 use world::locks::{KEY, LockTable};
 
@@ -62,4 +63,50 @@ async fn a_client_goes_on_after_it_released_everything() {
     let a = table.client("a");
     assert!(a.release_all(SECOND).await.is_empty());
     a.acquire(KEY).await.unwrap().release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_work_of_a_closure_is_dropped_before_its_lock_is_given_up() {
+    let table = LockTable::new();
+    let (a, b) = (table.client("a"), table.client("b"));
+    let (told, mut dropped) = tokio::sync::oneshot::channel::<()>();
+    let worker = a.clone();
+    let work = tokio::spawn(async move {
+        let work = worker.with(KEY, |_| async move {
+            let _told = told;
+            std::future::pending::<()>().await;
+        });
+        work.await
+    });
+    tokio::time::sleep(SECOND).await;
+    let next = tokio::spawn(async move {
+        let held = b.acquire(KEY).await.unwrap();
+        assert_eq!(dropped.try_recv(), Err(TryRecvError::Closed));
+        held.release().await
+    });
+    assert!(a.release_all(SECOND).await.is_empty());
+    assert!(work.await.unwrap().unwrap_err().is_lost());
+    next.await.unwrap().unwrap();
+}
+
+// Not on the paused clock, which stands still while a thread blocks.
+#[tokio::test]
+async fn work_that_cannot_be_stopped_keeps_its_lock_and_is_reported() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (let_go, wait) = std::sync::mpsc::channel::<()>();
+    let worker = a.clone();
+    let work = tokio::spawn(async move {
+        let blocks = move |_| begun.send(()).map(|()| wait.recv());
+        worker.with_blocking(KEY, blocks).await
+    });
+    begins.await.unwrap();
+    let left = a.release_all(SECOND / 10).await;
+    assert_eq!(left.len(), 1);
+    assert!(left[0].1.is_unknown());
+    assert_eq!(table.row().queue.len(), 1);
+    let_go.send(()).unwrap();
+    work.await.unwrap().unwrap().unwrap().unwrap();
+    assert!(table.row().queue.is_empty());
 }

@@ -16,11 +16,16 @@ impl Acquisition {
     pub(super) fn judge(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
         let rank = self.row.rank(&self.me);
-        if rank.is_none() && self.row.has_passed(self.stamp) {
-            return self.raise_stamp(at);
+        let passed = rank.is_none() && self.row.has_passed(self.stamp);
+        if passed {
+            // No copy can enter any more.
+            self.loose = 0;
         }
         if self.mismatches() {
             return self.refuse(Why::Mismatch, at);
+        }
+        if passed {
+            return self.raise_stamp(at);
         }
         match rank {
             Some(0) => self.first(at),
@@ -76,13 +81,13 @@ impl Acquisition {
         match judge::dead(&self.terms, &self.row, &self.watch, 1, at) {
             Some((_, behind)) if self.row.queue.len() == 1 + behind.len() => self.take(at),
             Some((head, behind)) => self.steal(head, behind, at),
-            None if self.row.queue.is_empty() => self.enter(at),
+            None if self.row.queue.is_empty() => self.enter_again(at),
             None => match self.terms.patience {
                 Patience::Try => self.refuse(Why::Busy, at),
                 Patience::Wait if self.is_full() => self.refuse(Why::Full, at),
                 Patience::Wait => {
                     self.stands = true;
-                    self.enter(at)
+                    self.enter_again(at)
                 }
             },
         }

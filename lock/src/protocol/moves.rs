@@ -66,10 +66,19 @@ impl Acquisition {
         })
     }
 
+    /// Nothing seems to be in the way any more: the same entry again, and not without end.
+    pub(super) fn enter_again(&mut self, at: Moment) -> Action {
+        self.refusals += 1;
+        let entering = self.enter(at);
+        if self.refusals <= HASTY_STAMPS {
+            return entering;
+        }
+        Action::Pause(Pause::Herd(self.refusals))
+    }
+
     /// The stamp can never enter any more: it needs another.
     pub(super) fn raise_stamp(&mut self, at: Moment) -> Action {
         self.refusals += 1;
-        self.loose = 0;
         let free = self.row.queue.is_empty();
         match self.terms.patience {
             // The next refusal will find the holder dead, and take its place.
@@ -228,8 +237,11 @@ impl Acquisition {
 
     /// Whether the key is used in a way that does not go together with ours.
     pub(super) fn mismatches(&self) -> bool {
-        let closed = self.terms.fail == Fail::Closed;
-        let kind = self.row.last.is_some() && self.row.closed != closed;
+        let kind = match self.terms.fail {
+            Fail::Open => self.row.closed,
+            // A key that was never used is of either kind.
+            Fail::Closed => self.row.last.is_some() && !self.row.closed,
+        };
         kind || self.row.mixes(self.terms.expiry).is_some()
     }
 

@@ -25,7 +25,7 @@ pub(super) const CLOSED: &str = "closed";
 pub(super) const HELD: &str = "held";
 pub(super) const FORCED: &str = "forced";
 
-const COLUMNS: [(&str, &str); 5] = [
+pub(super) const COLUMNS: [(&str, &str); 5] = [
     ("#q", QUEUE),
     ("#f", LAST),
     ("#p", ANCHOR),

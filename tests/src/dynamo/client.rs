@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Config, Credentials, Region};
 
-use super::inproc::InProcess;
+use super::inproc::{InProcess, Way};
 use super::serve::Dynamo;
 use super::wire::Wire;
 
@@ -12,10 +12,15 @@ impl Dynamo {
     /// A client in the same process. `name` is what the plan and the log know it by; the SDK's
     /// retries are its default.
     pub fn client(&self, name: &str) -> Client {
-        let config = config(name).endpoint_url("http://in.process");
-        let config = config.http_client(InProcess::new(self.clone(), name));
-        Client::from_conf(config.build())
+        client_by(self.clone(), name)
     }
+}
+
+/// A client in the same process, whose requests take another way.
+pub(crate) fn client_by(way: impl Way + 'static, name: &str) -> Client {
+    let config = config(name).endpoint_url("http://in.process");
+    let config = config.http_client(InProcess::new(way, name));
+    Client::from_conf(config.build())
 }
 
 impl Wire {

@@ -1,6 +1,7 @@
 //! The front without sockets: the AWS SDK's HTTP client, answered in the same process.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{
@@ -14,17 +15,31 @@ use aws_smithy_types::body::SdkBody;
 
 use super::serve::{Dynamo, Reply};
 
+/// How a request reaches DynamoDB, and its answer the client.
+pub(crate) trait Way: Send + Sync {
+    /// Carries one request there and its answer back; `None` is a connection that breaks.
+    fn exchange<'a>(&'a self, from: Arc<str>, op: &'a str, body: &'a [u8]) -> Exchange<'a>;
+}
+
+pub(crate) type Exchange<'a> = Pin<Box<dyn Future<Output = Option<Reply>> + Send + 'a>>;
+
+impl Way for Dynamo {
+    fn exchange<'a>(&'a self, from: Arc<str>, op: &'a str, body: &'a [u8]) -> Exchange<'a> {
+        Box::pin(self.serve(from, op, body))
+    }
+}
+
 /// One client's way to the embedded DynamoDB.
 #[derive(Clone)]
 pub(super) struct InProcess {
-    dynamo: Dynamo,
+    way: Arc<dyn Way>,
     from: Arc<str>,
 }
 
 impl InProcess {
-    pub(super) fn new(dynamo: Dynamo, from: &str) -> Self {
+    pub(super) fn new(way: impl Way + 'static, from: &str) -> Self {
         Self {
-            dynamo,
+            way: Arc::new(way),
             from: from.into(),
         }
     }
@@ -32,7 +47,8 @@ impl InProcess {
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
-        let reply = self.dynamo.serve(self.from, operation(target), body).await;
+        let reply = self.way.exchange(self.from.clone(), operation(target), body);
+        let reply = reply.await;
         let reply = reply.ok_or_else(|| ConnectorError::io("the connection was reset".into()))?;
         response(reply).map_err(|e| ConnectorError::other(e.into(), None))
     }

@@ -1,6 +1,7 @@
 //! What happens to a request: the faults that a test can ask for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -38,23 +39,24 @@ impl<F: Fn(&Request) -> Fate + Send + Sync> Plan for F {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Fate {
-    pub(super) before: Wait,
-    pub(super) arrival: Arrival,
-    pub(super) again: Option<Wait>,
-    pub(super) after: Wait,
-    pub(super) hears: Hears,
+    pub(crate) before: Wait,
+    pub(crate) arrival: Arrival,
+    pub(crate) again: Option<Wait>,
+    pub(crate) after: Wait,
+    pub(crate) hears: Hears,
 }
 
 /// Whether a request reaches the table.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Arrival {
+pub(crate) enum Arrival {
     Applied,
+    Behind(Duration),
     Never,
 }
 
 /// What the client hears.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Hears {
+pub(crate) enum Hears {
     Truth,
     Refusal(Refusal),
     Nothing,
@@ -74,6 +76,12 @@ impl Fate {
     /// It is applied, but the answer is lost; the client sees a broken connection.
     pub fn lost() -> Self {
         Self::new(Arrival::Applied, Hears::Nothing)
+    }
+
+    /// It is answered by a replica that is behind by this much, if it is a read; see
+    /// [`Dynamo::keep_versions`](super::Dynamo::keep_versions).
+    pub fn behind(age: Duration) -> Self {
+        Self::new(Arrival::Behind(age), Hears::Truth)
     }
 
     /// It is answered with an error and not applied.

@@ -111,8 +111,9 @@ impl Dynamo {
         self.run(
             "DeleteItem",
             json!({ "TableName": table, "Key": lock_row(key, prefix) }),
-        )
-        .map(drop)
+        )?;
+        self.take_stock();
+        Ok(())
     }
 
     /// An item by its key, both as DynamoDB's JSON; `None` if there is none.
@@ -124,13 +125,16 @@ impl Dynamo {
 
     /// Puts an item, given as DynamoDB's JSON.
     pub fn put_item(&self, table: &str, item: Value) -> Result<(), Error> {
-        self.run("PutItem", json!({ "TableName": table, "Item": item }))
-            .map(drop)
+        self.run("PutItem", json!({ "TableName": table, "Item": item }))?;
+        self.take_stock();
+        Ok(())
     }
 
     /// Deletes every item whose TTL has passed, and counts them.
     pub fn sweep_ttl(&self) -> usize {
-        self.engine().sweep_ttl()
+        let swept = self.engine().sweep_ttl();
+        self.take_stock();
+        swept
     }
 
     fn run(&self, op: &str, body: Value) -> Result<Value, Error> {

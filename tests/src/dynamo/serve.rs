@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -12,6 +12,7 @@ use super::capacity::metered;
 use super::engine::Engine;
 use super::ledger::{Counts, Ledger, Logged};
 use super::plan::{Arrival, Fate, Hears, Plan, Request};
+use super::versions::Versions;
 use super::wait::Wait;
 use crate::Clock;
 
@@ -24,12 +25,16 @@ struct Inner {
     engine: Engine,
     ledger: Mutex<Ledger>,
     plan: Mutex<Arc<dyn Plan>>,
+    versions: Mutex<Option<Versions>>,
 }
+
+/// What changes an item.
+const WRITES: [&str; 3] = ["DeleteItem", "PutItem", "UpdateItem"];
 
 /// An answer on its way to the client.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     pub(super) date: String,
     pub(super) body: String,
 }
@@ -51,6 +56,7 @@ impl Dynamo {
             clock,
             ledger: Mutex::default(),
             plan: Mutex::new(Arc::new(|_: &Request| Fate::delivered())),
+            versions: Mutex::default(),
         }))
     }
 
@@ -69,6 +75,12 @@ impl Dynamo {
         lock(&self.0.ledger).log.clone().unwrap_or_default()
     }
 
+    /// Keeps every version of every item that is written from now on; without them no read is
+    /// ever behind. Default: none.
+    pub fn keep_versions(&self) {
+        lock(&self.0.versions).get_or_insert_default();
+    }
+
     /// What has come in so far and what it cost.
     pub fn counts(&self) -> Counts {
         lock(&self.0.ledger).counts.clone()
@@ -80,15 +92,21 @@ impl Dynamo {
 
     /// Carries a request from its arrival to its answer; `None` is a connection that breaks.
     pub(super) async fn serve(&self, from: Arc<str>, op: &str, body: &[u8]) -> Option<Reply> {
-        let body = serde_json::from_slice(body).unwrap_or_default();
-        let request = Arc::new(lock(&self.0.ledger).arrive(from, op, body));
-        let fate = lock(&self.0.plan).clone().fate(&request);
+        let (request, fate) = self.accept(from, op, body);
         // In a task of its own: what has left its client is applied even if the client is gone by
         // then.
         tokio::spawn(self.clone().carry(request, fate))
             .await
             .ok()
             .flatten()
+    }
+
+    /// Counts a request in, and decides its fate.
+    pub(crate) fn accept(&self, from: Arc<str>, op: &str, body: &[u8]) -> (Arc<Request>, Fate) {
+        let body = serde_json::from_slice(body).unwrap_or_default();
+        let request = Arc::new(lock(&self.0.ledger).arrive(from, op, body));
+        let fate = lock(&self.0.plan).clone().fate(&request);
+        (request, fate)
     }
 
     async fn carry(self, request: Arc<Request>, fate: Fate) -> Option<Reply> {
@@ -106,11 +124,18 @@ impl Dynamo {
         self.settle(&request, Arrival::Applied, Hears::Nothing);
     }
 
-    fn settle(&self, request: &Arc<Request>, arrival: Arrival, hears: Hears) -> Option<Reply> {
+    /// What happens at the table: at once, whatever the fate says about waiting.
+    pub(crate) fn settle(
+        &self,
+        request: &Arc<Request>,
+        arrival: Arrival,
+        hears: Hears,
+    ) -> Option<Reply> {
         // Locked until it is logged: the log has the order in which the table was changed.
         let mut ledger = lock(&self.0.ledger);
         let applied = match arrival {
             Arrival::Applied => Some(self.apply(request, &mut ledger)),
+            Arrival::Behind(age) => Some(self.apply_behind(request, age, &mut ledger)),
             Arrival::Never => None,
         };
         let heard = match hears {
@@ -136,7 +161,30 @@ impl Dynamo {
         let run = |body| self.0.engine.run(&request.op, body);
         let (answered, units) = metered(request.body.clone(), run);
         ledger.charge(&request.op, units);
+        if WRITES.contains(&&*request.op)
+            && let Some(versions) = &mut *lock(&self.0.versions)
+        {
+            versions.written(&request.body, &self.0.engine, self.0.clock.now());
+        }
         answered
+    }
+
+    /// A read that is answered by a replica which is behind; a write knows of no replicas.
+    fn apply_behind(&self, request: &Request, age: Duration, ledger: &mut Ledger) -> Answered {
+        let answered = self.apply(request, ledger);
+        match &*lock(&self.0.versions) {
+            Some(versions) if &*request.op == "GetItem" => {
+                versions.behind(&request.body, answered, self.0.clock.now() - age)
+            }
+            _ => answered,
+        }
+    }
+
+    /// Something was changed past the fronts.
+    pub(super) fn take_stock(&self) {
+        if let Some(versions) = &mut *lock(&self.0.versions) {
+            versions.take_stock(&self.0.engine, self.0.clock.now());
+        }
     }
 }
 

@@ -18,6 +18,15 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// How long; unknown of a gate.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        match self {
+            Wait::No => Some(Duration::ZERO),
+            Wait::For(time) => Some(*time),
+            Wait::Until(_) => None,
+        }
+    }
+
     pub(super) async fn over(&self) {
         match self {
             Wait::No => {}

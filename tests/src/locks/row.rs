@@ -26,7 +26,7 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     item.into()
 }
 
-pub(super) fn from_item(item: &Value) -> Row {
+pub(crate) fn from_item(item: &Value) -> Row {
     let queue = item["q"]["SS"].as_array().into_iter().flatten();
     Row {
         queue: queue.filter_map(Value::as_str).map(Entry::read).collect(),

@@ -66,9 +66,10 @@ impl Step {
     }
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Step {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Enqueue => "enqueue",
             Self::Try => "try",
             Self::Release => "release",
@@ -81,7 +82,13 @@ impl fmt::Display for Step {
             Self::Void => "void",
             Self::Look => "look",
             Self::Strange => "something strange",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

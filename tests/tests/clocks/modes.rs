@@ -103,3 +103,17 @@ async fn an_observers_entry_carries_no_deadline() {
     assert_eq!(row.holder().unwrap().fields().unwrap().deadline, None);
     held.release().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_higher_stamp_does_not_hide_that_they_do_not_go_together() {
+    let table = LockTable::new();
+    let held = table.row_of([table.entry("holder", millis(10))]);
+    let ahead = Some(dynamodb_locks::protocol::Stamp(table.now().0 + 1_000_000));
+    table.put(&dynamodb_locks::protocol::Row {
+        last: ahead,
+        ..held
+    });
+    let refusal = observer(&table, "a").try_acquire(KEY).await.unwrap_err();
+    assert!(refusal.is_configuration(), "{refusal}");
+    assert_eq!(table.story("a"), ["try refused"]);
+}

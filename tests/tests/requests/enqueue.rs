@@ -127,3 +127,19 @@ async fn a_copy_that_comes_after_the_release_does_nothing() {
     assert_eq!(table.story("a"), story);
     assert_eq!(table.row(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_sent_without_end_where_the_row_is_damaged() {
+    let table = LockTable::new();
+    let last = serde_json::json!({ "S": "not a number" });
+    let row = serde_json::json!({ "id": { "S": KEY }, "group": { "S": "default" }, "f": last });
+    table.dynamo().put_item("locks", row).unwrap();
+    let limits = dynamodb_locks::Limits::wait(JUST_NOW * 10);
+    let refusal = table
+        .client("a")
+        .acquire_within(KEY, limits)
+        .await
+        .unwrap_err();
+    assert!(refusal.is_timed_out(), "{refusal}");
+    assert!(table.story("a").len() < 100, "{}", table.story("a").len());
+}

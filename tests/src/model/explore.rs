@@ -1,0 +1,115 @@
+//! The model as stateright explores it.
+
+use stateright::Property;
+
+use super::client::{Client, Stage};
+use super::happening::Happening;
+use super::law::Law;
+use super::reached::Reached;
+use super::scope::Scope;
+use super::world::World;
+use dynamodb_locks::protocol::Answer;
+
+/// A scope, to be explored.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub(super) scope: Scope,
+}
+
+impl Model {
+    /// The model of a scope.
+    pub fn new(scope: Scope) -> Self {
+        Self { scope }
+    }
+}
+
+impl stateright::Model for Model {
+    type State = World;
+    type Action = Happening;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(&self.scope)]
+    }
+
+    fn actions(&self, world: &World, all: &mut Vec<Happening>) {
+        world.happenings(&self.scope, all);
+    }
+
+    fn next_state(&self, world: &World, happening: Happening) -> Option<World> {
+        let mut next = world.clone();
+        next.happens(&self.scope, happening)?;
+        next.judge_actors(&self.scope);
+        next.tidy(&self.scope);
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let laws = LAWS.map(|(law, keeps)| Property::always(law.name(), keeps));
+        let reached = self.scope.reaches.iter();
+        laws.into_iter().chain(reached.map(|&it| sometimes(it))).collect()
+    }
+}
+
+macro_rules! laws {
+    ($($law:ident),*) => { [$((Law::$law, |_, world| world.broken != Some(Law::$law))),*] };
+}
+
+/// A condition of a property: it cannot capture anything, so each law and each thing to be reached has
+/// its own.
+type Holds = fn(&Model, &World) -> bool;
+
+const LAWS: [(Law, Holds); 8] = laws![
+    OneActs,
+    FencesRise,
+    QueueOrder,
+    CopiesAreNoOps,
+    AnswersAreTrue,
+    DeadlineEnds,
+    NothingIsLeft,
+    BegunStays
+];
+
+macro_rules! sometimes {
+    ($reached:ident: $($name:ident),*) => {
+        match $reached {
+            $(Reached::$name => Property::sometimes(
+                Reached::$name.name(),
+                |_, world: &World| world.reaches(Reached::$name),
+            )),*
+        }
+    };
+}
+
+fn sometimes(reached: Reached) -> Property<Model> {
+    sometimes!(reached: Acts, HandedOff, Stolen, Taken, Claimed, Beaten, Voided, Restamps,
+        LeftQuietly, LeftRaising, LeftUnder, Swept, Late, Deleted, Kept)
+}
+
+impl World {
+    fn reaches(&self, reached: Reached) -> bool {
+        let any = |is: fn(&Client) -> bool| self.clients.iter().any(|it| is(it));
+        match reached {
+            Reached::Acts => any(|it| it.acts.is_some()),
+            Reached::HandedOff => self.turn.is_some() && any(|it| it.acts.is_some()),
+            Reached::Restamps => any(|it| it.stage == Stage::Paused { restamps: true }),
+            Reached::Late => self.late.iter().len() > 0,
+            Reached::Deleted => self.row.is_none() && self.fence.0 > 0,
+            Reached::Kept => {
+                let held = self.row.as_ref().is_some_and(|row| row.is_held_for_good());
+                held && any(|it| it.heir && it.asks().is_some())
+            }
+            _ => self.clients.iter().any(|it| applied(it, reached)),
+        }
+    }
+}
+
+/// Whether a client is being told that such a write of its own was applied.
+fn applied(it: &Client, reached: Reached) -> bool {
+    match &it.stage {
+        Stage::Told {
+            write,
+            answer: Answer::Applied(_),
+        } => reached.is(write, it.begun, it.heir),
+        _ => false,
+    }
+}

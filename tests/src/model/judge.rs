@@ -1,0 +1,127 @@
+//! Holding what happens against the laws.
+
+use dynamodb_locks::protocol::{Acquisition, Ending, Entry, GivenBack, Row, Tick, Write};
+use std::time::Duration;
+
+use super::clock::{self, truth};
+use super::law::Law;
+use super::scope::Scope;
+use super::world::World;
+
+/// How long after its deadline somebody may still be on its way out, as DESIGN.md has it.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
+
+impl World {
+    /// Judges a write that is about to turn a row into another.
+    pub(super) fn judge_change(
+        &mut self,
+        scope: &Scope,
+        from: usize,
+        write: &Write,
+        before: &Row,
+        after: &Row,
+    ) {
+        for entry in before.queue.difference(&after.queue) {
+            self.judge_removal(scope, from, write, before, entry);
+        }
+        if after.queue.iter().any(|entry| self.gone.contains(entry)) {
+            self.breaks(Law::NothingIsLeft);
+        }
+        if before.holder() != after.holder() {
+            let waited = after
+                .holder()
+                .is_some_and(|holder| before.queue.contains(holder));
+            self.turn = waited.then_some(self.time);
+        }
+    }
+
+    fn judge_removal(
+        &mut self,
+        scope: &Scope,
+        from: usize,
+        write: &Write,
+        row: &Row,
+        entry: &Entry,
+    ) {
+        let mut owners = 0..self.clients.len();
+        let Some(owner) = owners.find(|&it| self.clients[it].entry() == Some(entry)) else {
+            return;
+        };
+        let it = &self.clients[owner];
+        let releases = from == owner && it.wants() && matches!(write, Write::Release { .. });
+        let held = row.held.is_some() && row.held == entry.stamp();
+        if held && it.begun && !releases {
+            self.breaks(Law::BegunStays);
+        } else if it.wants() && from != owner && self.lives(scope, row, entry) {
+            self.breaks(Law::QueueOrder);
+        }
+    }
+
+    /// Whether an entry has a right to stand in the queue, by the true time.
+    fn lives(&self, scope: &Scope, row: &Row, entry: &Entry) -> bool {
+        let Some(fields) = entry.fields() else {
+            return true;
+        };
+        let now = truth(scope.elapsed(self.time));
+        let ended = fields.deadline.map(|deadline| deadline + DEADLINE_MARGIN);
+        if ended.is_some_and(|ended| ended < now) {
+            return false;
+        }
+        if row.holder() != Some(entry) {
+            return true;
+        }
+        let turn = self.turn.map(|turn| truth(scope.elapsed(turn)));
+        let alive = row.alive_at(fields).max(turn.unwrap_or_default());
+        scope.is_sound() && now <= alive + fields.lease
+    }
+
+    /// Judges a client that begins to act, or goes on to.
+    pub(super) fn judge_act(&mut self, scope: &Scope, client: usize, ends: Tick) {
+        let it = &self.clients[client];
+        let Some(acquisition) = &it.acquisition else {
+            return;
+        };
+        let (stamp, deadline) = (acquisition.stamp(), acquisition.terms().deadline);
+        let acts = clock::tick(scope.elapsed(self.time), client) < ends;
+        if deadline.is_some_and(|deadline| ends > deadline) {
+            self.breaks(Law::DeadlineEnds);
+        }
+        if !self.clients[client].begun && acts {
+            if stamp <= self.fence {
+                self.breaks(Law::FencesRise);
+            }
+            self.fence = stamp;
+        }
+    }
+
+    /// Judges a client that is over, or has taken another stamp.
+    pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
+        let truly = self.clients[client].released;
+        if matches!(ending, Some(Ending::Released)) && !truly && !self.clients[client].heir {
+            self.breaks(Law::AnswersAreTrue);
+        }
+        let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
+        if !kept && was.stamp().is_some() {
+            self.forget(was.clone());
+        }
+    }
+
+    /// Judges who acts now.
+    pub(super) fn judge_actors(&mut self, scope: &Scope) {
+        let elapsed = scope.elapsed(self.time);
+        let acts = |it: &usize| self.clients[*it].acts_at(clock::tick(elapsed, *it));
+        let actors: Vec<_> = (0..self.clients.len()).filter(acts).collect();
+        let row = self.row.as_ref();
+        let holder = row.and_then(|row| row.holder());
+        let entry = |it: &usize| {
+            let acquisition = self.clients[*it].acquisition.as_ref();
+            acquisition.map(Acquisition::entry)
+        };
+        let first = actors.iter().all(|actor| entry(actor) == holder);
+        if actors.len() > 1 {
+            self.breaks(Law::OneActs);
+        } else if !first {
+            self.breaks(Law::QueueOrder);
+        }
+    }
+}

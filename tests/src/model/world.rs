@@ -1,0 +1,106 @@
+//! One state of the model.
+
+use std::sync::Arc;
+
+use dynamodb_locks::protocol::{Entry, Row, Stamp};
+
+use super::client::Client;
+use super::copies::{Copies, is_futile};
+use super::law::Law;
+use super::scope::{Budget, Scope};
+
+/// The row, the clients, what is on its way between them, and the time.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct World {
+    /// In units, since the beginning.
+    pub(super) time: u8,
+    pub(super) row: Option<Arc<Row>>,
+    /// When the row may be swept away, in seconds since the epoch; zero where it lives for ever.
+    pub(super) ttl: u64,
+    /// What the row was before, the newest first.
+    pub(super) older: Vec<Option<Arc<Row>>>,
+    pub(super) clients: Vec<Arc<Client>>,
+    pub(super) late: Copies,
+    pub(super) budget: Budget,
+    /// The highest fence anybody acted with.
+    pub(super) fence: Stamp,
+    /// When the holder became it; none if it was first at once.
+    pub(super) turn: Option<u8>,
+    /// Entries that are over, and of which a copy is still on its way.
+    pub(super) gone: Vec<Entry>,
+    pub(super) broken: Option<Law>,
+}
+
+impl World {
+    pub(super) fn new(scope: &Scope) -> Self {
+        let seats = scope.seats.iter();
+        Self {
+            time: 0,
+            row: None,
+            ttl: 0,
+            older: Vec::new(),
+            clients: seats
+                .map(|seat| Arc::new(Client::new(seat.beats, seat.rounds)))
+                .collect(),
+            late: Copies::default(),
+            budget: scope.budget,
+            fence: Stamp::default(),
+            turn: None,
+            gone: Vec::new(),
+            broken: None,
+        }
+    }
+
+    pub(super) fn client(&mut self, client: usize) -> &mut Client {
+        Arc::make_mut(&mut self.clients[client])
+    }
+
+    /// The row; empty where there is none.
+    pub(super) fn row(&self) -> Row {
+        self.row.as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn contains(&self, entry: &Entry) -> bool {
+        let row = self.row.as_ref();
+        row.is_some_and(|row| row.queue.contains(entry))
+    }
+
+    /// The row is another from now on; reads may still show the old ones.
+    pub(super) fn becomes(&mut self, row: Option<Row>, versions: usize) {
+        let old = std::mem::replace(&mut self.row, row.map(Arc::new));
+        self.older.insert(0, old);
+        self.older.truncate(versions);
+    }
+
+    /// An entry is over: it is not in the queue, and must never be again.
+    pub(super) fn forget(&mut self, entry: Entry) {
+        if self.contains(&entry) {
+            self.breaks(Law::NothingIsLeft);
+        }
+        self.gone.push(entry);
+        self.gone.sort();
+        self.gone.dedup();
+    }
+
+    pub(super) fn breaks(&mut self, law: Law) {
+        self.broken.get_or_insert(law);
+    }
+
+    /// Leaves out what can make no difference any more, so that equal worlds look equal.
+    pub(super) fn tidy(&mut self, scope: &Scope) {
+        let (row, time) = (self.row(), self.time);
+        match scope.life {
+            Some(life) => self.late.retain(|copy| time - copy.sent <= life),
+            None if scope.mutant.is_none() => {
+                self.late.retain(|copy| !is_futile(&copy.write, &row));
+            }
+            None => {}
+        }
+        let late = &self.late;
+        self.gone
+            .retain(|entry| late.iter().any(|copy| copy.write.enters() == Some(entry)));
+        if row.queue.is_empty() {
+            self.turn = None;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Deterministic simulation: the real client and the real AWS SDK against the embedded DynamoDB, in
+//! one thread, on virtual time, and all of it from one seed.
+//!
+//! ```text
+//! seed ─► scenario ─► cast of processes ──line──► stage ──► weather: fate ──► dynamo
+//!                        │ diary                     │
+//!                        └──► verdict ◄── rows ◄─────┘
+//! ```
+//!
+//! Each process is a tokio runtime on a paused clock of its own, so that it can be stopped and killed
+//! between any two polls, and its clocks can be as wrong as they like. What it does and what it meets
+//! with is decided by the seed alone: a seed runs the same way every time, and a trace shows it.
+
+mod clocks;
+mod dice;
+mod tally;
+
+mod diary;
+mod line;
+mod nonces;
+
+mod weather;
+
+mod scenario;
+
+mod process;
+
+mod life;
+
+mod job;
+mod others;
+
+mod agenda;
+
+mod cast;
+mod rows;
+
+mod stage;
+mod verdict;
+
+use std::fmt::Write as _;
+
+pub use tally::{Sort, Tally};
+
+/// What became of one seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What is wrong with its history; nothing, if all laws were kept.
+    pub wrong: Vec<String>,
+    /// What happened in it.
+    pub tally: Tally,
+    /// Everything that happened, in the order of true time.
+    pub trace: String,
+}
+
+/// Simulates a seed.
+pub fn simulate(seed: u64) -> Outcome {
+    // The jitter of the client and of the SDK.
+    fastrand::seed(seed);
+    let scenario = scenario::Scenario::new(seed);
+    let stage = stage::Stage::new(scenario, seed);
+    let (scenario, diary, rows, cast) = stage.play();
+    let wrong = verdict::of(&scenario, &diary, &rows, &cast);
+    let mut pages = diary.open();
+    pages.trace.sort_by_key(|(at, _)| *at);
+    let mut trace = String::new();
+    for (at, line) in &pages.trace {
+        let _ = writeln!(trace, "{:14.6} {line}", at.as_secs_f64());
+    }
+    let tally = std::mem::take(&mut pages.tally);
+    Outcome { seed, wrong, tally, trace }
+}

@@ -1,0 +1,118 @@
+//! The judgement on a whole history.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::cast::Cast;
+use super::diary::{Diary, Grant, Wait};
+use super::others;
+use super::rows::Rows;
+use super::scenario::{Lock, Scenario};
+use super::tally::Sort;
+use crate::history::{Work, inversions, violations};
+
+/// When each process stood still.
+type Stops<'a> = BTreeMap<&'a str, Vec<(Duration, Duration)>>;
+
+/// Everything that is wrong, in words.
+pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -> Vec<String> {
+    let pages = diary.open();
+    let mut stops = Stops::new();
+    for (process, from, until) in &cast.stops {
+        stops.entry(process).or_default().push((*from, *until));
+    }
+    let mut wrong = pages.wrong.clone();
+    for lock in &scenario.locks {
+        wrong.extend(on_one_lock(lock, &pages.grants, rows, &stops));
+    }
+    wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
+    let notes = cast.folders().flat_map(|folder| others::notes(folder.path()));
+    let leaked = notes.map(|note| others::nonce_of(&note));
+    let leaked = leaked.filter(|nonce| pages.settled.contains_key(nonce));
+    wrong.extend(leaked.map(|nonce| format!("the note of {nonce} is left, which is settled")));
+    if scenario.is_fair() {
+        let never = ["lost", "not given back by the sweep", "release unknown", "stolen", "unavailable"];
+        let happened = never.iter().filter(|what| pages.tally.of(Sort::Done, what) > 0);
+        wrong.extend(happened.map(|what| format!("`{what}`, in fair weather")));
+    }
+    wrong
+}
+
+/// Laws 1 to 3, for each era on its own: nothing is promised to those whose row was deleted.
+fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) -> Vec<String> {
+    let entered = rows.entered(&lock.key);
+    let mut eras: BTreeMap<usize, Vec<&Grant>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for grant in grants.iter().filter(|grant| grant.key == lock.key) {
+        let came = entered.iter().rev();
+        let mut came = came.filter(|one| one.fence == grant.fence && one.at <= grant.begin);
+        match came.next() {
+            Some(one) => eras.entry(one.era).or_default().push(grant),
+            None => wrong.push(format!("{} acts and was never in the queue", grant.process)),
+        }
+    }
+    for (era, grants) in eras {
+        let begun: Vec<_> = grants.iter().map(|grant| work(grant, grant.begin, grant.begin)).collect();
+        let order: Vec<_> = entered.iter().filter(|one| one.era == era).map(|one| one.fence).collect();
+        let done = grants.iter().flat_map(|grant| match lock.closed {
+            true => vec![until_it_left(grant, rows)],
+            false => pieces(grant, stops.get(&*grant.process).map_or(&[], Vec::as_slice)),
+        });
+        let done: Vec<_> = done.map(|work| Work { fence: None, ..work }).collect();
+        wrong.extend(violations(&begun).iter().map(ToString::to_string));
+        wrong.extend(violations(&done).iter().map(ToString::to_string));
+        wrong.extend(inversions(&lock.key, &order, &begun).iter().map(ToString::to_string));
+    }
+    wrong
+}
+
+fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
+    Work {
+        key: grant.key.clone(),
+        fence: Some(grant.fence),
+        begin,
+        end,
+        who: format!("{} with {}", grant.process, grant.fence),
+    }
+}
+
+/// Under a fail-closed lock nobody else acts before the entry is gone, whatever becomes of its owner.
+fn until_it_left(grant: &Grant, rows: &Rows) -> Work {
+    work(grant, grant.begin, rows.left(&grant.key, grant.fence).unwrap_or(Duration::MAX))
+}
+
+/// The work without the times when its process stood still: it did nothing then. But it acted when it was
+/// polled afterwards.
+fn pieces(grant: &Grant, stops: &[(Duration, Duration)]) -> Vec<Work> {
+    const MOMENT: Duration = Duration::from_micros(1);
+    let end = grant.end.unwrap_or(Duration::MAX);
+    let (mut pieces, mut begin) = (Vec::new(), grant.begin);
+    let mut stops = stops.to_vec();
+    stops.sort();
+    for (from, until) in stops {
+        if from > begin && begin < end {
+            pieces.push(work(grant, begin, from.min(end)));
+        }
+        begin = begin.max(until);
+    }
+    if begin < end {
+        pieces.push(work(grant, begin, end));
+    }
+    let within = |at: Duration| pieces.iter().any(|piece| piece.begin <= at && at <= piece.end);
+    let apart = grant.acts.iter().filter(|at| !within(**at));
+    let apart: Vec<_> = apart.map(|at| work(grant, *at, *at + MOMENT)).collect();
+    pieces.extend(apart);
+    pieces
+}
+
+/// Law 10: everything that waits has a bound.
+fn too_long(wait: &Wait, stops: &Stops<'_>) -> Option<String> {
+    const ROUNDING: Duration = Duration::from_millis(60);
+    let stood = stops.get(&*wait.process).map_or(&[][..], Vec::as_slice).iter();
+    let stood = stood.map(|(from, until)| {
+        (*until).min(wait.until).saturating_sub((*from).max(wait.from))
+    });
+    let (took, most) = (wait.until - wait.from, wait.most + ROUNDING + stood.sum::<Duration>());
+    let Wait { process, what, from, .. } = wait;
+    (took > most).then(|| format!("{process}: {what} from {from:?} took {took:?}, not {most:?}"))
+}

@@ -1,0 +1,267 @@
+//! Every setting with every kind of bad value: the message names the variable, its value and what is
+//! right.
+
+use dynamodb_locks::{Error, Locks, Settings, Vars};
+use lambda_locks::LockLayer;
+
+/// What is said of one variable.
+fn wrong(name: &str, value: &str) -> Error {
+    let vars: Vars = [(name, value)].into_iter().collect();
+    let error = Settings::from_vars(&vars).expect_err(name);
+    assert!(error.is_configuration(), "{error}");
+    error
+}
+
+#[track_caller]
+fn refuses(name: &str, values: &[&str], right: &str) {
+    for value in values {
+        let shown = value.escape_debug();
+        let message = format!("{name} is `{shown}`; right is {right}");
+        assert_eq!(wrong(name, value).to_string(), message);
+    }
+}
+
+fn settings(vars: &[(&str, &str)]) -> Result<Settings, Error> {
+    Settings::from_vars(&vars.iter().copied().collect())
+}
+
+#[track_caller]
+fn takes(vars: &[(&str, &str)]) {
+    drop(settings(vars).unwrap());
+}
+
+/// What is no whole number, whatever the range.
+const NO_NUMBERS: [&str; 7] = [
+    "",
+    "abc",
+    "-1",
+    "1.5",
+    "10s",
+    " 10",
+    "99999999999999999999999",
+];
+
+fn time(from: u64, to: u64) -> String {
+    format!("a whole number of milliseconds from {from} to {to}")
+}
+
+#[test]
+fn no_variable_needs_to_be_set() {
+    takes(&[]);
+}
+
+#[test]
+fn a_name_is_not_left_empty() {
+    let right = "some text, or not set at all";
+    for name in [
+        "LOCKS_TABLE",
+        "LOCKS_PREFIX",
+        "LOCKS_PARTITION_KEY",
+        "LOCKS_OWNER",
+        "LOCKS_JOURNAL_DIR",
+    ] {
+        refuses(name, &[""], right);
+    }
+}
+
+#[test]
+fn a_lease_has_a_length() {
+    let right = time(500, 900_000);
+    refuses("LOCKS_LEASE_DURATION_MS", &NO_NUMBERS, &right);
+    refuses(
+        "LOCKS_LEASE_DURATION_MS",
+        &["0", "499", "900001", "Deadline"],
+        &right,
+    );
+    for value in ["500", "900000", "deadline"] {
+        takes(&[("LOCKS_LEASE_DURATION_MS", value)]);
+    }
+}
+
+#[test]
+fn beats_have_a_period() {
+    refuses("LOCKS_HEARTBEAT_PERIOD_MS", &NO_NUMBERS, &time(0, 900_000));
+    takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "0")]);
+}
+
+#[test]
+fn one_beat_may_be_lost() {
+    let right =
+        "at most half of LOCKS_LEASE_DURATION_MS, so that one beat may be lost; or 0 for none";
+    refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["5001", "900000"], right);
+    takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "5000")]);
+    takes(&[
+        ("LOCKS_HEARTBEAT_PERIOD_MS", "5001"),
+        ("LOCKS_LEASE_DURATION_MS", "10002"),
+    ]);
+}
+
+#[test]
+fn a_wait_has_a_bound() {
+    refuses("LOCKS_MAX_WAIT_MS", &NO_NUMBERS, &time(0, 900_000));
+    refuses("LOCKS_MAX_WAIT_MS", &["900001"], &time(0, 900_000));
+    takes(&[("LOCKS_MAX_WAIT_MS", "0")]);
+}
+
+#[test]
+fn looks_have_pauses_between_them() {
+    refuses("LOCKS_RETRY_DELAY_MS", &NO_NUMBERS, &time(10, 60_000));
+    refuses(
+        "LOCKS_RETRY_DELAY_MS",
+        &["0", "9", "60001"],
+        &time(10, 60_000),
+    );
+}
+
+#[test]
+fn a_queue_has_a_cap() {
+    let right = "a whole number from 1 to 1000";
+    refuses("LOCKS_QUEUE_CAP", &NO_NUMBERS, right);
+    refuses("LOCKS_QUEUE_CAP", &["0", "1001"], right);
+    takes(&[("LOCKS_QUEUE_CAP", "1000")]);
+}
+
+#[test]
+fn a_skew_is_a_time() {
+    refuses("LOCKS_CLOCK_SKEW_MS", &NO_NUMBERS, &time(0, 900_000));
+}
+
+#[test]
+fn a_row_lives_for_at_least_a_day() {
+    let right = time(86_400_000, 315_360_000_000);
+    refuses("LOCKS_TTL_MS", &NO_NUMBERS, &right);
+    refuses("LOCKS_TTL_MS", &["86399999", "315360000001"], &right);
+}
+
+#[test]
+fn a_mode_is_one_of_the_words() {
+    let unknown = ["", "Clock", "verify", " clock"];
+    refuses(
+        "LOCKS_EXPIRY",
+        &unknown,
+        "`verified` or `clock` or `observe`",
+    );
+    for mode in ["verified", "clock", "observe"] {
+        takes(&[("LOCKS_EXPIRY", mode)]);
+    }
+    refuses("LOCKS_FAIL", &["", "Open", "shut"], "`open` or `closed`");
+}
+
+#[test]
+fn a_value_cannot_forge_a_log_line() {
+    let error = wrong("LOCKS_EXPIRY", "clock\nFATAL everything is lost");
+    assert!(!error.to_string().contains('\n'), "{error}");
+}
+
+#[test]
+fn no_two_columns_share_a_name() {
+    let right = "a name that no other column has: none of `q`, `f`, `p`, `closed`, `held`";
+    for name in ["LOCKS_PARTITION_KEY", "LOCKS_SORT_KEY", "LOCKS_TTL_KEY"] {
+        for own in ["q", "f", "p", "closed", "held"] {
+            let error = wrong(name, own).to_string();
+            assert!(
+                error.starts_with(&format!("{name} is `{own}`; right is {right}")),
+                "{error}"
+            );
+        }
+    }
+    let right = format!("{right}, `id`");
+    refuses("LOCKS_SORT_KEY", &["id"], &right);
+    refuses(
+        "LOCKS_TTL_KEY",
+        &["id", "group"],
+        &format!("{right}, `group`"),
+    );
+    takes(&[("LOCKS_SORT_KEY", ""), ("LOCKS_TTL_KEY", "group")]);
+}
+
+#[test]
+fn a_table_may_have_no_sort_key_and_no_ttl() {
+    takes(&[("LOCKS_SORT_KEY", ""), ("LOCKS_TTL_KEY", "")]);
+}
+
+#[test]
+fn variables_of_others_are_not_looked_at() {
+    takes(&[("EXPIRY", "never"), ("AWS_REGION", ""), ("PATH", "")]);
+}
+
+#[test]
+fn a_journals_folder_that_cannot_be_used_is_an_error_that_says_so() {
+    for dir in ["/proc/no/such/folder", "/dev/null"] {
+        let error = Locks::new(settings(&[("LOCKS_JOURNAL_DIR", dir)]).unwrap()).unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        let message = format!("the journal's folder `{dir}` cannot be used: ");
+        assert!(error.to_string().starts_with(&message), "{error}");
+        let help =
+            "; set LOCKS_JOURNAL_DIR to a folder that this process may write and nobody else";
+        assert!(error.to_string().ends_with(help), "{error}");
+    }
+}
+
+fn layer(vars: &[(&str, &str)]) -> Result<LockLayer, Error> {
+    let locks = Locks::new(Settings::new()).unwrap();
+    let vars: Vars = vars.iter().copied().collect();
+    LockLayer::over(locks, &vars)
+}
+
+#[test]
+fn the_layer_needs_to_know_where_the_key_stands() {
+    let error = layer(&[]).unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    let message = "LOCKS_KEY is not set; right is one JSON pointer into the event, or several with \
+                   commas, for instance `/orderId`";
+    assert_eq!(error.to_string(), message);
+    let empty = layer(&[("LOCKS_KEY", "")]).unwrap_err().to_string();
+    assert_eq!(
+        empty,
+        "LOCKS_KEY is ``; right is some text, or not set at all"
+    );
+}
+
+#[test]
+fn a_key_that_is_no_pointer_is_explained() {
+    for (value, why) in [
+        (
+            "orderId",
+            "`orderId` is not a JSON pointer: it must start with `/`, as in `/orderId`",
+        ),
+        (
+            "/a~b",
+            "`/a~b` is not a JSON pointer: in a name, `~` is written `~0` and `/` is written `~1`",
+        ),
+        (
+            "/a,",
+            "an empty JSON pointer names the whole event; name a field, as in `/orderId`",
+        ),
+    ] {
+        let error = layer(&[("LOCKS_KEY", value)]).unwrap_err().to_string();
+        let right = "one JSON pointer into the event, or several with commas";
+        assert_eq!(
+            error,
+            format!("LOCKS_KEY is `{value}`; right is {right} ({why})")
+        );
+    }
+}
+
+#[test]
+fn a_reserve_is_a_time() {
+    for value in NO_NUMBERS {
+        let error = layer(&[("LOCKS_KEY", "/a"), ("LOCKS_RESERVE_MS", value)]).unwrap_err();
+        let message = format!(
+            "LOCKS_RESERVE_MS is `{value}`; right is {}",
+            time(0, 900_000)
+        );
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[tokio::test]
+async fn the_layer_reads_the_settings_of_the_locks_as_well() {
+    let vars = [("LOCKS_KEY", "/a"), ("LOCKS_MAX_WAIT_MS", "soon")];
+    let vars: Vars = vars.into_iter().collect();
+    let error = LockLayer::from_vars(&vars).unwrap_err().to_string();
+    assert!(
+        error.starts_with("LOCKS_MAX_WAIT_MS is `soon`; right is "),
+        "{error}"
+    );
+}
