@@ -1,5 +1,7 @@
 //! The README tells the truth: its programs are compiled, its settings are those of the code.
 
+use std::path::Path;
+
 use dynamodb_locks::{Settings, Vars};
 
 const README: &str = include_str!("../../README.md");
@@ -72,6 +74,39 @@ fn the_defaults_in_the_readme_are_those_of_the_code() {
             assert_eq!(read(&[(name, default)]), read(&[]), "{name}");
         }
     }
+}
+
+#[test]
+fn every_test_that_the_readme_names_is_there() {
+    let table = README
+        .split("| shown by |")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next());
+    let rows = table
+        .expect("there is a table of what happens when")
+        .lines()
+        .skip(2);
+    let tests: Vec<_> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    assert!(tests.len() >= 9);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let sources = sources(&folder);
+    for test in tests {
+        let declared = format!("fn {test}(");
+        assert!(sources.contains(&declared), "{test}");
+    }
+}
+
+/// Every test target, as one text.
+fn sources(folder: &Path) -> String {
+    let found = std::fs::read_dir(folder).expect("the tests are where they were built");
+    let text = |file: std::io::Result<std::fs::DirEntry>| {
+        let path = file.expect("the folder can be listed").path();
+        match path.is_dir() {
+            true => sources(&path),
+            false => std::fs::read_to_string(path).unwrap_or_default(),
+        }
+    };
+    found.map(text).collect()
 }
 
 #[test]
