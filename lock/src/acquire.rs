@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::terms::{Ending, Event};
-use crate::time::Tick;
+use crate::time::{FAR, Tick};
 use crate::trail::Trail;
 
 /// How far one acquisition may go.
@@ -54,7 +54,7 @@ impl Limits {
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self {
-            deadline: Some(deadline),
+            deadline: Some(deadline.min(FAR)),
             ..self
         }
     }

@@ -10,6 +10,9 @@
 //!            lease (ms) ┘     └ deadline (s after the own time)
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -129,8 +132,8 @@ impl fmt::Display for Fields {
         write!(f, "{:016} {own} {lease} ", self.stamp.0)?;
         match self.deadline {
             Some(deadline) => {
-                let left = deadline.since(self.own).as_millis();
-                write!(f, "{} ", left.div_ceil(1000))?;
+                let left = deadline.since(self.own).as_micros();
+                write!(f, "{} ", left.div_ceil(1_000_000))?;
             }
             None => f.write_str("- ")?,
         }
@@ -155,12 +158,10 @@ impl FromStr for Fields {
             .checked_mul(1000)
             .ok_or(())?;
         let own = Micros(stamp.0.checked_add_signed(own).ok_or(())?);
-        let lease = Duration::from_millis(word()?.parse::<u32>().map_err(drop)?.into());
+        let lease = Duration::from_millis(word()?.parse().map_err(drop)?);
         let deadline = match word()? {
             "-" => None,
-            seconds => {
-                Some(own + Duration::from_secs(seconds.parse::<u32>().map_err(drop)?.into()))
-            }
+            seconds => Some(own + Duration::from_secs(seconds.parse().map_err(drop)?)),
         };
         let expiry = word().and_then(expiry)?;
         let nonce = word()?.parse()?;

@@ -3,6 +3,9 @@
 //! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that
 //! no honest clock can have written is not believed; then the lease is counted by watching.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::entry::{Entry, Fields};

@@ -17,6 +17,9 @@ mod decide;
 mod leave;
 mod moves;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::entry::{Entry, Fields, Owner, Stamp};
 pub use crate::nonce::Nonce;
 pub use crate::row::Row;

@@ -2,6 +2,9 @@
 //!
 //! A row is the queue of one key, and the queue is the lock: the smallest entry holds it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

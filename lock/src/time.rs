@@ -12,6 +12,9 @@
 
 mod server;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
@@ -164,7 +167,7 @@ fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
 }
 
 /// Nothing of ours lasts longer, and every clock can still express it.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);

@@ -43,7 +43,7 @@ use std::fmt::Write as _;
 pub use tally::{Sort, Tally};
 
 /// What became of one seed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,

@@ -7,6 +7,7 @@
 //! ```
 
 use std::ops::Range;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -37,6 +38,11 @@ fn on_all<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
     })
 }
 
+fn panicked(seed: u64) -> Outcome {
+    let wrong = vec!["the simulation itself panicked".into()];
+    Outcome { seed, wrong, ..Outcome::default() }
+}
+
 fn broken(outcome: &Outcome) -> String {
     let Outcome { seed, wrong, .. } = outcome;
     let replay = format!("SIM_SEED={seed} cargo test -p world --test simulation -- replay --nocapture");
@@ -46,7 +52,8 @@ fn broken(outcome: &Outcome) -> String {
 #[test]
 fn no_seed_breaks_a_law() {
     let (many, _) = seeds();
-    let mut all = on_all(0..many, |seed| Outcome { trace: String::new(), ..simulate(seed) });
+    let run = |seed| catch_unwind(|| simulate(seed)).unwrap_or_else(|_| panicked(seed));
+    let mut all = on_all(0..many, |seed| Outcome { trace: String::new(), ..run(seed) });
     all.sort_by_key(|outcome| outcome.seed);
     let mut tally = Tally::default();
     all.iter().for_each(|outcome| tally += outcome.tally.clone());

@@ -8,7 +8,7 @@ use crate::entry::Owner;
 use crate::nonce::Nonces;
 use crate::table::KeyKind;
 use crate::terms::Fail;
-use crate::time::{Expiry, Wall};
+use crate::time::{Expiry, FAR, Wall};
 
 impl Settings {
     /// The table. Default: `locks-dev`.
@@ -53,7 +53,8 @@ impl Settings {
 
     /// How long a row outlives its last use; at least a day. Default: a day.
     pub fn ttl(mut self, time: Duration) -> Self {
-        self.grace = time.max(Duration::from_millis(super::SHORTEST_GRACE));
+        let shortest = Duration::from_millis(super::SHORTEST_GRACE);
+        self.grace = time.clamp(shortest, FAR);
         self
     }
 
@@ -65,7 +66,8 @@ impl Settings {
 
     /// How long a holder counts as alive without a sign of life. Default: 10 s.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = LeaseLength::Fixed(lease.max(Duration::from_millis(super::SHORTEST_LEASE)));
+        let shortest = Duration::from_millis(super::SHORTEST_LEASE);
+        self.lease = LeaseLength::Fixed(lease.clamp(shortest, FAR));
         self
     }
 
@@ -126,7 +128,7 @@ impl Settings {
 
     /// How far honest wall clocks may be off. Default: 2.5 s.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
-        self.clock_skew = skew;
+        self.clock_skew = skew.min(FAR);
         self
     }
 

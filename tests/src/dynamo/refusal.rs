@@ -11,6 +11,8 @@ pub enum Refusal {
     Denied,
     /// HTTP 500: applied or not, the client cannot know.
     Internal,
+    /// The request was signed more than five minutes ago: it has waited in a frozen process.
+    OldSignature,
     /// Too many requests.
     Throttled,
 }
@@ -25,6 +27,12 @@ impl Refusal {
                 "User: nobody is not authorized to perform this on the table",
             ),
             Refusal::Internal => (500, INTERNAL, "Internal server error"),
+            Refusal::OldSignature => (
+                400,
+                SIGNATURE,
+                "Signature expired: 20251120T120000Z is now earlier than 20251120T120001Z \
+                 (20251120T120501Z - 5 min.)",
+            ),
             Refusal::Throttled => (
                 400,
                 THROTTLED,
@@ -38,4 +46,5 @@ impl Refusal {
 const CONFLICT: &str = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
 const DENIED: &str = "com.amazon.coral.service#AccessDeniedException";
 const INTERNAL: &str = "com.amazonaws.dynamodb.v20120810#InternalServerError";
+const SIGNATURE: &str = "com.amazon.coral.service#InvalidSignatureException";
 const THROTTLED: &str = "com.amazonaws.dynamodb.v20120810#ThrottlingException";

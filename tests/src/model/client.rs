@@ -10,16 +10,20 @@ pub(super) struct Client {
     pub(super) stage: Stage,
     /// Until when it acts.
     pub(super) acts: Option<Tick>,
-    /// Whether it has acted, or may have.
+    /// Whether it has acted.
     pub(super) begun: bool,
+    /// Whether it died; then nobody knows how far it had come.
+    pub(super) died: bool,
     /// Whether it is on its way out.
     pub(super) leaving: bool,
+    /// Whether it has released.
+    pub(super) lets_go: bool,
     /// Whether its clock has seen an answer.
     pub(super) heard: bool,
     /// Whether a copy of the write that it waits for was applied already.
     pub(super) spent: bool,
-    /// Whether a release of its own was applied.
-    pub(super) released: bool,
+    /// Whether its work ended while it held the lock, or a release of its own was applied.
+    pub(super) covered: bool,
     /// Whether it sweeps up after the one who sat here, or after its own dropped future.
     pub(super) heir: bool,
     /// How many signs of life it may yet give.
@@ -56,10 +60,12 @@ impl Client {
             stage: Stage::Idle,
             acts: None,
             begun: false,
+            died: false,
             leaving: false,
+            lets_go: false,
             heard: false,
             spent: false,
-            released: false,
+            covered: false,
             heir: false,
             beats,
             rounds,

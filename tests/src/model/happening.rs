@@ -165,14 +165,15 @@ impl World {
     /// What has happened, and what has become of it, in a line.
     pub(super) fn tell(&self, happening: Happening) -> String {
         let row = self.row();
-        let queue: Vec<_> = row.queue.iter().map(ToString::to_string).collect();
+        let queue: Vec<_> = row.queue.iter().map(|e| e.as_str()[7..].to_owned()).collect();
         let anchor = row.anchor.map(|anchor| anchor.0 % 1_000_000_000);
         let does = |client: usize| {
             let it = &self.clients[client];
             match &it.stage {
-                Stage::Asked { write, .. } => format!("sends {write:?}"),
+                Stage::Asked { write, .. } => format!("sends {}", write.name()),
                 Stage::Told { write, answer } => format!("{} {}", write.name(), answer.name()),
-                Stage::Holding => format!("acts until {:?}", it.acts),
+                Stage::Holding => format!("acts until {:?}", it.acts.map(|t| t.0)),
+                Stage::Left(_) => "leaves".to_owned(),
                 stage => format!("{stage:?}"),
             }
         };

@@ -1,6 +1,6 @@
 //! Holding what happens against the laws.
 
-use dynamodb_locks::protocol::{Acquisition, Ending, Entry, GivenBack, Row, Tick, Write};
+use dynamodb_locks::protocol::{Acquisition, Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
 use std::time::Duration;
 
 use super::clock::{self, truth};
@@ -31,7 +31,7 @@ impl World {
             let waited = after
                 .holder()
                 .is_some_and(|holder| before.queue.contains(holder));
-            self.turn = waited.then_some(self.time);
+            self.turn = waited.then(|| given(write).unwrap_or(truth(scope.elapsed(self.time))));
         }
     }
 
@@ -48,7 +48,7 @@ impl World {
             return;
         };
         let it = &self.clients[owner];
-        let releases = from == owner && it.wants() && matches!(write, Write::Release { .. });
+        let releases = from == owner && it.lets_go && matches!(write, Write::Release { .. });
         let held = row.held.is_some() && row.held == entry.stamp();
         if held && it.begun && !releases {
             self.breaks(Law::BegunStays);
@@ -70,8 +70,7 @@ impl World {
         if row.holder() != Some(entry) {
             return true;
         }
-        let turn = self.turn.map(|turn| truth(scope.elapsed(turn)));
-        let alive = row.alive_at(fields).max(turn.unwrap_or_default());
+        let alive = row.alive_at(fields).max(self.turn.unwrap_or_default());
         scope.is_sound() && now <= alive + fields.lease
     }
 
@@ -96,8 +95,8 @@ impl World {
 
     /// Judges a client that is over, or has taken another stamp.
     pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
-        let truly = self.clients[client].released;
-        if matches!(ending, Some(Ending::Released)) && !truly && !self.clients[client].heir {
+        let it = &self.clients[client];
+        if matches!(ending, Some(Ending::Released)) && !it.covered && !it.heir {
             self.breaks(Law::AnswersAreTrue);
         }
         let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
@@ -123,5 +122,17 @@ impl World {
         } else if !first {
             self.breaks(Law::QueueOrder);
         }
+    }
+}
+
+/// When a write gives its turn to the next in line; none if it does not say.
+fn given(write: &Write) -> Option<Micros> {
+    match write {
+        Write::Release { now, .. } | Write::Steal { now, .. } => Some(*now),
+        Write::Abandon { anchor, .. } => match anchor {
+            Departure::Raise(now) | Departure::Under(now) => Some(*now),
+            Departure::Quiet => None,
+        },
+        _ => None,
     }
 }

@@ -13,7 +13,7 @@ pub enum Law {
     QueueOrder,
     /// 4: a second copy of a write has an effect.
     CopiesAreNoOps,
-    /// 5: the answer is a yes, and it is not so.
+    /// 5: a release is reported as done, and the lock had been lost before.
     AnswersAreTrue,
     /// 7: one acts beyond its deadline.
     DeadlineEnds,

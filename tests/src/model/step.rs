@@ -65,7 +65,9 @@ impl World {
         if !asked.iter().filter(left_out).all(|asked| asked.holds(&before)) {
             return None;
         }
-        if spent {
+        // A void that finds no row makes one that says the same: that is harmless.
+        let anew = self.row.is_none() && matches!(write, Write::Void { .. });
+        if spent && !anew {
             self.breaks(Law::CopiesAreNoOps);
         }
         let mut after = table::changed(&before, write);
@@ -84,7 +86,7 @@ impl World {
             it.spent = true;
         }
         if let Write::Release { me, .. } = write {
-            it.released |= it.wants() && it.entry() == Some(me);
+            it.covered |= it.wants() && it.entry() == Some(me);
         }
         Some(after)
     }
@@ -105,8 +107,7 @@ impl World {
         };
         it.stage = Stage::Left(acquisition.entry().clone());
         it.acts = it.acts.filter(|_| lives_on);
-        // Nobody knows how far the dead had come.
-        it.begun |= dies;
+        it.died = dies;
         it.rounds = if dies { 1 } else { it.rounds };
         (it.leaving, it.heard, it.spent) = (false, false, false);
         if !scope.seats[client].sweeps {
@@ -164,7 +165,7 @@ impl World {
                 let terms = scope.terms(client, it.rounds, at.tick);
                 if let Stage::Left(entry) = it.stage.clone() {
                     it.heir = true;
-                    it.acquisition = Some(heir(terms, entry, it.begun, at));
+                    it.acquisition = Some(heir(terms, entry, it.begun || it.died, at));
                     return Event::GiveUp;
                 }
                 it.acquisition = Some(Acquisition::new(terms));
@@ -184,11 +185,13 @@ impl World {
                 it.beats -= 1;
                 Event::Beat
             }
-            Cue::Release | Cue::GiveUp => {
+            Cue::Release => {
+                it.covered = it.acts_at(at.tick);
+                (it.leaving, it.lets_go, it.acts) = (true, true, None);
+                Event::Release
+            }
+            Cue::GiveUp => {
                 (it.leaving, it.acts) = (true, None);
-                if cue == Cue::Release {
-                    return Event::Release;
-                }
                 self.budget.give_ups = self.budget.give_ups.saturating_sub(1);
                 Event::GiveUp
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynamodb_locks::protocol::{Entry, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
 
 use super::client::Client;
 use super::copies::{Copies, is_futile};
@@ -24,8 +24,8 @@ pub struct World {
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
     pub(super) fence: Stamp,
-    /// When the holder became it; none if it was first at once.
-    pub(super) turn: Option<u8>,
+    /// When it became the holder's turn; none if it was first at once.
+    pub(super) turn: Option<Micros>,
     /// Entries that are over, and of which a copy is still on its way.
     pub(super) gone: Vec<Entry>,
     pub(super) broken: Option<Law>,

@@ -76,7 +76,12 @@ impl Cast {
         &self.actors[who].name
     }
 
-    /// How far the furthest has come.
+    /// So far time has come.
+    pub(super) fn comes_to(&mut self, at: Duration) {
+        self.latest = self.latest.max(at);
+    }
+
+    /// How far time has come, and the furthest of them.
     pub(super) fn latest(&self) -> Duration {
         self.latest
     }
@@ -125,7 +130,6 @@ impl Cast {
     }
 
     pub(super) fn begin(&mut self, at: Duration, role: Role) {
-        self.latest = self.latest.max(at);
         let (diary, scenario) = (self.diary.clone(), self.scenario.clone());
         let right = Pace { born: at, ppm: 0 };
         let (name, being, process) = match role {

@@ -212,6 +212,7 @@ fn being(number: u64, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dic
         skew,
         lease,
         beats: match dice.up_to(5) {
+            _ if fair => None,
             0 => Some(Duration::ZERO),
             1 => Some(lease / 2),
             _ => None,

@@ -136,6 +136,7 @@ impl Stage {
     }
 
     fn happen(&mut self, at: Duration, event: Event) {
+        self.cast.comes_to(at);
         match event {
             Event::Arrives(copy) => self.arrive(at, copy),
             Event::Answered { to, number, answer, reply } => {
@@ -157,7 +158,8 @@ impl Stage {
         let Copy { request, arrival, hears, again, awaited } = copy;
         let reply = self.dynamo.settle(&request, arrival, hears);
         self.look(at, By::Request(&request));
-        if let Some(again) = again {
+        // What was refused is not carried out later by anybody.
+        if let Some(again) = again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200)) {
             let request = request.clone();
             self.agenda.add(at + again, Event::Arrives(Copy::second(request)));
         }

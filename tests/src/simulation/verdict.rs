@@ -1,6 +1,6 @@
 //! The judgement on a whole history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::cast::Cast;
@@ -99,8 +99,9 @@ fn pieces(grant: &Grant, stops: &[(Duration, Duration)]) -> Vec<Work> {
         pieces.push(work(grant, begin, end));
     }
     let within = |at: Duration| pieces.iter().any(|piece| piece.begin <= at && at <= piece.end);
-    let apart = grant.acts.iter().filter(|at| !within(**at));
-    let apart: Vec<_> = apart.map(|at| work(grant, *at, *at + MOMENT)).collect();
+    let acts: BTreeSet<_> = grant.acts.iter().copied().collect();
+    let apart = acts.into_iter().filter(|at| !within(*at));
+    let apart: Vec<_> = apart.map(|at| work(grant, at, at + MOMENT)).collect();
     pieces.extend(apart);
     pieces
 }

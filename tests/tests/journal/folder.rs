@@ -67,6 +67,27 @@ impl Folder {
         std::os::unix::fs::symlink(to, self.path().join(name)).unwrap();
     }
 
+    /// Somebody has got at the folder.
+    pub(crate) fn opened_to(&self, mode: u32) {
+        fs::create_dir_all(self.path()).unwrap();
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Somebody has put a link, or a file, where the folder is to be.
+    pub(crate) fn replaced_by_a_link(&self) {
+        let elsewhere = self.0.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(elsewhere, self.path()).unwrap();
+    }
+
+    pub(crate) fn replaced_by_a_file(&self) {
+        fs::write(self.path(), "").unwrap();
+    }
+
+    pub(crate) fn subfolder(&self, name: &str) {
+        fs::create_dir(self.path().join(name)).unwrap();
+    }
+
     /// The folder is gone, as if somebody had emptied `/tmp`.
     pub(crate) fn remove(&self) {
         fs::remove_dir_all(self.path()).unwrap();

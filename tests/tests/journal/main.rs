@@ -3,6 +3,7 @@
 mod folder;
 mod give_back;
 mod notes;
+mod open;
 
 use std::time::Duration;
 

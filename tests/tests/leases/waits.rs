@@ -216,3 +216,28 @@ async fn a_lease_until_the_deadline_needs_one() {
         "such a lease needs no beats"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_are_as_long_as_can_be_do_no_harm() {
+    let table = LockTable::new();
+    let most = Duration::MAX;
+    let endless = |s: Settings| {
+        let s = s.lease(most).heartbeat_period(most).max_wait(most);
+        s.retry_delay(most).clock_skew(most).ttl(most)
+    };
+    let locks = table.a_client("a").with(endless).ready();
+    let limits = Limits::wait(most).deadline(most);
+    let held = locks.acquire_within(KEY, limits).await.unwrap();
+    assert!(!held.lease().is_over());
+    assert!(table.row().holder().unwrap().fields().is_some());
+    tokio::time::sleep(LEASE).await;
+    assert!(
+        table
+            .client("b")
+            .try_acquire(KEY)
+            .await
+            .unwrap_err()
+            .is_busy()
+    );
+    held.release().await.unwrap();
+}

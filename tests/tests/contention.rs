@@ -1,15 +1,16 @@
+//! Many for one key, each a client of its own, over HTTP.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use dynamodb_locks::protocol::Entry;
 use dynamodb_locks::{Locks, Settings};
 use tokio::task::JoinSet;
 use world::Clock;
-use world::dynamo::{Dynamo, Schema, Wire};
-use world::history::Work;
+use world::dynamo::{Dynamo, Logged, Schema, Wire};
+use world::history::{Work, inversions, violations};
 use world::locks::KEY;
-
-use super::{judge, queue};
 
 const CONTENDERS: usize = 32;
 const ROUNDS: usize = 2;
@@ -75,9 +76,9 @@ async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
     let works = contenders.join_all().await.concat();
 
     assert_eq!(works.len(), CONTENDERS * ROUNDS);
-    judge(&works, &dynamo.log(), "32 contenders over HTTP");
+    judge(&works, &dynamo.log());
     let row = dynamo.row("locks", KEY, "default").unwrap();
-    assert_eq!(queue(&row), 0, "nobody is left in the queue");
+    assert_eq!(row.get("q"), None, "nobody is left in the queue");
     for (op, count) in dynamo.counts().iter() {
         let each = count.requests as f64 / works.len() as f64;
         println!(
@@ -85,4 +86,25 @@ async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
             count.requests, count.units
         );
     }
+}
+
+/// The fences in the order in which their entries came into the queue.
+fn enqueued(log: &[Logged]) -> Vec<u64> {
+    let entered = log
+        .iter()
+        .filter(|logged| matches!(logged.applied, Some((200, _))));
+    let entry = entered.filter_map(|logged| {
+        let values = &logged.request.body["ExpressionAttributeValues"];
+        values[":in"]["SS"][0].as_str()
+    });
+    let stamps = entry.filter_map(|text| Entry::read(text).stamp());
+    stamps.map(|stamp| stamp.0).collect()
+}
+
+/// Laws 1 to 3.
+fn judge(history: &[Work], log: &[Logged]) {
+    let mut broken = violations(history);
+    broken.extend(inversions(KEY, &enqueued(log), history));
+    let broken: Vec<_> = broken.iter().map(ToString::to_string).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
 }

@@ -1,0 +1,159 @@
+use super::*;
+
+const SECOND: u64 = 1_000_000;
+
+fn fields() -> Fields {
+    Fields {
+        stamp: Stamp(1_763_640_123_456_789),
+        own: Micros(1_763_640_124_456_789),
+        lease: Duration::from_secs(10),
+        deadline: None,
+        expiry: Expiry::Verified,
+        nonce: Nonce::new(0x5_1234_5678),
+        owner: Owner::new("orders"),
+    }
+}
+
+fn read(text: &str) -> Option<Fields> {
+    Entry::read(text).fields().cloned()
+}
+
+#[test]
+fn an_entry_is_a_line_that_a_person_can_read() {
+    let deadline = Some(Micros(fields().own.0 + 31 * SECOND));
+    let entry = Entry::from(Fields {
+        deadline,
+        ..fields()
+    });
+    assert_eq!(
+        entry.as_str(),
+        "1763640123456789 1000 10000 31 v 0m938nkr orders"
+    );
+}
+
+#[test]
+fn an_entry_is_read_back_as_it_was_written() {
+    let own = fields().own;
+    for deadline in [None, Some(own), Some(Micros(own.0 + 900 * SECOND))] {
+        for expiry in [Expiry::Verified, Expiry::Clock, Expiry::Observe] {
+            for owner in ["", "orders", "a b%c"] {
+                let written = Fields {
+                    deadline,
+                    expiry,
+                    owner: Owner::new(owner),
+                    ..fields()
+                };
+                assert_eq!(read(&written.to_string()), Some(written));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_time_is_written_too_late_rather_than_too_early() {
+    for own in [
+        -1_500_001,
+        -1000,
+        -999,
+        -1,
+        0,
+        1,
+        999,
+        1000,
+        1001,
+        3_600_000_001_i64,
+    ] {
+        let own = Micros(fields().stamp.0.checked_add_signed(own).unwrap());
+        let deadline = Micros(own.0 + 1);
+        let written = Fields {
+            own,
+            deadline: Some(deadline),
+            ..fields()
+        };
+        let found = read(&written.to_string()).unwrap();
+        let late = found.own.0.checked_sub(own.0).expect("never too early");
+        assert!(late < 1000, "{late} microseconds too late");
+        let deadline = found.deadline.unwrap().0.checked_sub(deadline.0);
+        assert!(deadline.expect("never too early") < SECOND + 1000);
+    }
+}
+
+#[test]
+fn the_order_of_the_text_is_the_order_of_the_stamps() {
+    let stamps = [0, 9, 10, 999_999, 1_763_640_123_456_789, Stamp::MAX.0];
+    let entry = |stamp: u64, nonce| {
+        Entry::from(Fields {
+            stamp: Stamp(stamp),
+            own: Micros(stamp + 7 * SECOND),
+            nonce: Nonce::new(nonce),
+            ..fields()
+        })
+    };
+    for pair in stamps.windows(2) {
+        assert!(entry(pair[0], u64::MAX) < entry(pair[1], 0), "{pair:?}");
+    }
+    assert_ne!(entry(7, 1), entry(7, 2), "the nonce tells them apart");
+}
+
+#[test]
+fn what_is_no_entry_is_kept_as_it_is_and_says_nothing() {
+    for text in [
+        "",
+        " ",
+        "something",
+        "1763640123456789",
+        "1763640123456789 1000 10000 - v",
+        "1763640123456789 1000 10000 - v 0m938nkr orders and more",
+        "1763640123456789  1000 10000 - v 0m938nkr",
+        "176364012345678 1000 10000 - v 0m938nkr",
+        "+763640123456789 1000 10000 - v 0m938nkr",
+        "1763640123456789 1e3 10000 - v 0m938nkr",
+        "1763640123456789 1000 -1 - v 0m938nkr",
+        "1763640123456789 1000 10000 -1 v 0m938nkr",
+        "1763640123456789 1000 10000 - x 0m938nkr",
+        "1763640123456789 1000 10000 - v 0m938nk",
+        "1763640123456789 1000 10000 - v 0m938nkI",
+        "1763640123456789 -9223372036854775808 10000 - v 0m938nkr",
+        "1763640123456789 -1763640123457 10000 - v 0m938nkr",
+        "1763640123456789 9223372036854775807 10000 - v 0m938nkr",
+    ] {
+        let entry = Entry::read(text);
+        assert_eq!(entry.as_str(), text);
+        assert_eq!(entry.fields(), None, "{text:?}");
+    }
+}
+
+#[test]
+fn a_stamp_of_17_digits_is_none() {
+    assert_eq!(Stamp::MAX.0.to_string().len(), 16);
+    let entry = Entry::from(Fields {
+        stamp: Stamp(Stamp::MAX.0 + 1),
+        ..fields()
+    });
+    assert_eq!(entry.stamp(), None);
+}
+
+#[test]
+fn the_longest_times_can_still_be_read() {
+    let written = Fields {
+        lease: Duration::from_millis(u32::MAX.into()),
+        deadline: Some(Micros(u64::MAX)),
+        ..fields()
+    };
+    let found = read(&written.to_string()).unwrap();
+    assert_eq!(found.lease, written.lease);
+    assert_eq!(found.deadline, written.deadline);
+}
+
+#[test]
+fn a_label_cannot_break_the_line() {
+    assert_eq!(Owner::new("a b\n100%").as_str(), "a%20b%0A100%25");
+    assert_eq!(Owner::new("größe").as_str(), "gr%C3%B6%C3%9Fe");
+}
+
+#[test]
+fn a_label_is_bounded_and_no_escape_is_cut() {
+    assert_eq!(Owner::new(&"x".repeat(100)).as_str(), "x".repeat(32));
+    let escapes = Owner::new(&" ".repeat(100));
+    assert_eq!(escapes.as_str(), "%20".repeat(10));
+}

@@ -1,0 +1,242 @@
+use super::*;
+use crate::entry::{Owner, Stamp};
+use crate::nonce::Nonce;
+use crate::terms::{Fail, Patience};
+use crate::time::Now;
+
+const NOW: u64 = 1_763_640_000_000_000;
+const LEASE: Duration = Duration::from_secs(10);
+
+fn ms(ms: i64) -> Micros {
+    Micros(NOW.checked_add_signed(ms * 1000).unwrap())
+}
+
+/// So many milliseconds after the beginning, on both clocks; the server's is known within a second.
+fn moment(millis: u64) -> Moment {
+    let likely = ms(millis as i64);
+    Moment {
+        now: Now {
+            earliest: likely - Duration::from_millis(500),
+            likely,
+            latest: likely + Duration::from_millis(500),
+        },
+        tick: tick(millis),
+    }
+}
+
+fn tick(millis: u64) -> Tick {
+    Tick(Duration::from_secs(1000) + Duration::from_millis(millis))
+}
+
+fn terms() -> Terms {
+    Terms {
+        lease: LEASE,
+        deadline: None,
+        expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
+        fail: Fail::Open,
+        patience: Patience::Wait,
+        cap: 40,
+        grace: Duration::from_secs(24 * 60 * 60),
+        nonce: Nonce::new(1),
+        owner: Owner::default(),
+    }
+}
+
+/// Somebody who came at the beginning.
+fn holder(deadline: Option<Micros>) -> Row {
+    let entry = Entry::from(Fields {
+        stamp: Stamp(NOW),
+        own: ms(0),
+        lease: LEASE,
+        deadline,
+        expiry: Expiry::Verified,
+        nonce: Nonce::new(2),
+        owner: Owner::default(),
+    });
+    Row {
+        queue: [entry].into(),
+        ..Row::default()
+    }
+}
+
+/// When the holder can be found dead, in ms from the beginning.
+fn death(terms: &Terms, row: &Row, rank: usize) -> Option<u64> {
+    let mut watch = Watch::default();
+    watch.see(row, tick(0));
+    (0..200_000).find(|&at| {
+        let left = dead_in(terms, row, &watch, rank, moment(at));
+        left.is_some_and(|left| left.is_zero())
+    })
+}
+
+#[test]
+fn a_holder_dies_when_its_lease_is_over_for_certain() {
+    assert_eq!(death(&terms(), &holder(None), 1), Some(10_501));
+}
+
+#[test]
+fn a_sign_of_life_moves_its_death() {
+    let row = Row {
+        anchor: Some(ms(3_000)),
+        ..holder(None)
+    };
+    assert_eq!(death(&terms(), &row, 1), Some(13_501));
+}
+
+#[test]
+fn a_deadline_comes_before_the_end_of_the_lease() {
+    let row = holder(Some(ms(1_000)));
+    assert_eq!(
+        death(&terms(), &row, 1),
+        Some(3_501),
+        "two seconds of margin"
+    );
+}
+
+#[test]
+fn a_later_waiter_comes_later() {
+    assert_eq!(death(&terms(), &holder(None), 3), Some(10_901));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_never_dies() {
+    let row = Row {
+        queue: [Entry::read("?")].into(),
+        ..Row::default()
+    };
+    assert_eq!(death(&terms(), &row, 1), None);
+    assert_eq!(death(&terms(), &Row::default(), 1), None);
+}
+
+#[test]
+fn a_time_that_no_honest_clock_wrote_is_not_believed_and_the_lease_is_watched() {
+    // Twice the skew beyond the latest possible now is the most that two honest clocks can differ.
+    let honest = Row {
+        anchor: Some(ms(5_500)),
+        ..holder(None)
+    };
+    let fields = honest.holder().and_then(Entry::fields).unwrap();
+    assert!(believes(&terms(), &honest, fields, moment(0)));
+    let fast = Row {
+        anchor: Some(ms(3_600_000)),
+        ..holder(None)
+    };
+    assert!(!believes(&terms(), &fast, fields, moment(0)));
+    assert_eq!(death(&terms(), &fast, 1), Some(10_001));
+}
+
+#[test]
+fn an_observer_believes_no_clock() {
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let long_ago = Row {
+        anchor: Some(ms(-3_600_000)),
+        ..holder(None)
+    };
+    assert_eq!(death(&observer, &long_ago, 1), Some(10_001));
+}
+
+#[test]
+fn watching_begins_anew_with_every_sign_of_life() {
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let mut watch = Watch::default();
+    let mut row = holder(None);
+    watch.see(&row, tick(0));
+    row.anchor = Some(ms(0));
+    watch.see(&row, tick(9_000));
+    watch.see(&row, tick(12_000));
+    let left = |at| dead_in(&observer, &row, &watch, 1, moment(at)).unwrap();
+    assert_eq!(left(9_000), LEASE + Duration::from_micros(1));
+    assert!(left(19_000) > Duration::ZERO && left(19_001).is_zero());
+}
+
+#[test]
+fn the_age_of_a_hold_goes_on_across_signs_of_life() {
+    let mut watch = Watch::default();
+    let mut row = holder(None);
+    watch.see(&row, tick(0));
+    row.anchor = Some(ms(9_000));
+    watch.see(&row, tick(9_100));
+    assert_eq!(
+        age(&row, &watch, moment(9_200)),
+        Duration::from_millis(9_200)
+    );
+    let next = Row {
+        anchor: Some(ms(9_300)),
+        ..Row {
+            queue: [Entry::read("1")].into(),
+            ..Row::default()
+        }
+    };
+    watch.see(&next, tick(9_300));
+    assert!(age(&next, &watch, moment(9_400)) <= Duration::from_millis(100));
+}
+
+#[test]
+fn with_a_dead_holder_those_behind_it_are_dead_who_are_past_their_deadline() {
+    let waiter = |stamp, deadline| {
+        Entry::from(Fields {
+            stamp: Stamp(stamp),
+            deadline,
+            ..holder(None)
+                .holder()
+                .and_then(Entry::fields)
+                .cloned()
+                .unwrap()
+        })
+    };
+    let (late, alive) = (waiter(NOW + 1, Some(ms(0))), waiter(NOW + 2, None));
+    let mut row = holder(None);
+    row.queue.extend([late.clone(), alive]);
+    let mut watch = Watch::default();
+    watch.see(&row, tick(0));
+    assert_eq!(dead(&terms(), &row, &watch, 3, moment(10_000)), None);
+    let (head, behind) = dead(&terms(), &row, &watch, 1, moment(10_501)).unwrap();
+    assert_eq!(Some(&head), row.holder());
+    assert_eq!(behind, [late]);
+}
+
+#[test]
+fn a_little_of_a_lease_is_kept_back() {
+    assert_eq!(usable(LEASE), Duration::from_millis(9_750));
+    assert_eq!(
+        usable(Duration::from_millis(500)),
+        Duration::from_millis(475)
+    );
+}
+
+#[test]
+fn what_was_written_too_early_comes_off_the_own_lease() {
+    let sent = tick(0);
+    // The latest possible now of then, and one that was two seconds too early.
+    let honest = proven_by(&terms(), ms(500), sent, moment(100));
+    assert_eq!(honest, tick(9_750));
+    let early = proven_by(&terms(), ms(-1_500), sent, moment(100));
+    assert_eq!(early, tick(7_750));
+    let an_hour = proven_by(&terms(), ms(-3_600_000), sent, moment(100));
+    assert_eq!(an_hour, sent, "it proves nothing");
+}
+
+#[test]
+fn the_anchor_that_a_predecessor_left_proves_its_successor_alive() {
+    let row = Row {
+        anchor: Some(ms(5_000)),
+        ..holder(None)
+    };
+    let me = row.holder().and_then(Entry::fields).unwrap();
+    let proven = |row, at| proven_by_anchor(&terms(), row, me, moment(at));
+    // By the latest possible now, which is half a second ahead.
+    assert_eq!(proven(&row, 6_000), Some(tick(14_250)));
+    assert_eq!(proven(&row, 60_000), Some(tick(60_000)), "it is over");
+    let fast = Row {
+        anchor: Some(ms(3_600_000)),
+        ..row.clone()
+    };
+    assert_eq!(proven(&fast, 6_000), None);
+}

@@ -1,0 +1,183 @@
+//! The protocol, driven by hand.
+
+mod entering;
+mod leaving;
+mod turns;
+
+use super::*;
+use crate::time::Expiry;
+
+const NOON: u64 = 1_763_640_000_000_000;
+const LEASE: Duration = Duration::from_secs(10);
+
+/// One acquisition, the clock it lives by, and what it has asked for last.
+struct Hand {
+    acquisition: Acquisition,
+    millis: u64,
+    asked: Action,
+}
+
+fn terms() -> Terms {
+    Terms {
+        lease: LEASE,
+        deadline: None,
+        expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
+        fail: Fail::Open,
+        patience: Patience::Wait,
+        cap: 3,
+        grace: Duration::from_secs(24 * 60 * 60),
+        nonce: Nonce::new(1),
+        owner: Owner::new("me"),
+    }
+}
+
+fn trial() -> Terms {
+    Terms {
+        patience: Patience::Try,
+        ..terms()
+    }
+}
+
+impl Hand {
+    /// Asks for the lock, at noon.
+    fn new(terms: Terms) -> Self {
+        let mut hand = Self {
+            acquisition: Acquisition::new(terms),
+            millis: 0,
+            asked: Action::Look,
+        };
+        hand.happens(Event::Begin);
+        hand
+    }
+
+    /// Gives back what somebody left.
+    fn for_another(entry: &Entry) -> Self {
+        let stamp = entry.stamp().unwrap();
+        let mut hand = Self {
+            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, false),
+            millis: 0,
+            asked: Action::Look,
+        };
+        hand.happens(Event::GiveUp);
+        hand
+    }
+
+    fn happens(&mut self, event: Event) -> &mut Self {
+        self.asked = self.acquisition.step(event, moment(self.millis));
+        self
+    }
+
+    fn applied(&mut self, row: Row) -> &mut Self {
+        self.happens(Event::Answered(Answer::Applied(row)))
+    }
+
+    fn refused(&mut self, row: Row) -> &mut Self {
+        self.happens(Event::Answered(Answer::Refused(Some(row))))
+    }
+
+    fn lost(&mut self) -> &mut Self {
+        self.happens(Event::Answered(Answer::Lost))
+    }
+
+    /// The pause is over, and this is what a look shows.
+    fn sees(&mut self, row: Row) -> &mut Self {
+        self.happens(Event::Woken);
+        assert_eq!(self.asked, Action::Look);
+        self.happens(Event::Looked(Some(row)))
+    }
+
+    fn later(&mut self, millis: u64) {
+        self.millis += millis;
+    }
+
+    fn me(&self) -> Entry {
+        self.acquisition.entry().clone()
+    }
+
+    /// The row with these in it, and the own entry.
+    fn with_me(&self, others: impl IntoIterator<Item = Entry>) -> Row {
+        row(others.into_iter().chain([self.me()]))
+    }
+
+    fn write(&self) -> &Write {
+        match &self.asked {
+            Action::Write(write) => write,
+            other => panic!("no write: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn asks_for(&self, name: &str) {
+        assert_eq!(self.write().name(), name);
+    }
+
+    #[track_caller]
+    fn ends(&self, ending: &Ending) {
+        assert_eq!(self.asked, Action::Over(ending.clone()));
+    }
+
+    #[track_caller]
+    fn is_refused(&self, why: Why) {
+        match &self.asked {
+            Action::Over(Ending::Refused(refusal)) => assert_eq!(refusal.why, why),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn acts_for(&self, millis: u64) {
+        assert_eq!(self.asked, Action::Act(tick(self.millis + millis)));
+    }
+}
+
+fn at(millis: i64) -> Micros {
+    Micros(NOON.checked_add_signed(millis * 1000).unwrap())
+}
+
+fn tick(millis: u64) -> Tick {
+    Tick(Duration::from_secs(100_000) + Duration::from_millis(millis))
+}
+
+/// So long after noon; the server's clock is known exactly.
+fn moment(millis: u64) -> Moment {
+    let now = at(i64::try_from(millis).unwrap());
+    let now = Now {
+        earliest: now,
+        likely: now,
+        latest: now,
+    };
+    Moment {
+        now,
+        tick: tick(millis),
+    }
+}
+
+/// Somebody who came so long before noon, or after it.
+fn other(millis: i64) -> Entry {
+    Entry::from(Fields {
+        stamp: Stamp(at(millis).0),
+        own: at(millis),
+        lease: LEASE,
+        deadline: None,
+        expiry: Expiry::Verified,
+        nonce: Nonce::new(2),
+        owner: Owner::new("other"),
+    })
+}
+
+fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
+    let queue: std::collections::BTreeSet<_> = queue.into_iter().collect();
+    Row {
+        last: queue.last().and_then(Entry::stamp),
+        queue,
+        ..Row::default()
+    }
+}
+
+fn anchored(row: Row, millis: i64) -> Row {
+    Row {
+        anchor: Some(at(millis)),
+        ..row
+    }
+}

@@ -1,0 +1,200 @@
+use super::*;
+
+fn waiting_behind(others: impl IntoIterator<Item = Entry>) -> Hand {
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me(others));
+    hand
+}
+
+fn holding() -> Hand {
+    waiting_behind([])
+}
+
+fn departure(hand: &Hand) -> Departure {
+    match hand.write() {
+        Write::Abandon { anchor, .. } => *anchor,
+        other => panic!("no abandoning: {other:?}"),
+    }
+}
+
+fn told(how: GivenBack) -> Ending {
+    Ending::GivenBack(how)
+}
+
+#[test]
+fn a_release_hands_the_lock_on() {
+    let mut hand = holding();
+    hand.later(1_000);
+    hand.happens(Event::Release);
+    let Write::Release { me, dead, now, .. } = hand.write() else {
+        panic!("{:?}", hand.asked);
+    };
+    assert_eq!((me, dead.len(), *now), (&hand.me(), 0, at(1_000)));
+    hand.applied(row([])).ends(&Ending::Released);
+    assert!(!hand.acquisition.leaves_a_trace());
+}
+
+#[test]
+fn a_release_takes_the_dead_along_who_stand_behind() {
+    let over = Entry::from(Fields {
+        own: at(-10_000),
+        deadline: Some(at(-3_000)),
+        ..other(1).fields().cloned().unwrap()
+    });
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([over.clone(), other(2)]));
+    hand.happens(Event::Release);
+    assert!(matches!(hand.write(), Write::Release { dead, .. } if *dead == [over]));
+}
+
+#[test]
+fn a_release_whose_answer_was_lost_while_the_lease_held_is_a_release() {
+    let mut hand = holding();
+    hand.happens(Event::Release).lost().asks_for("release");
+    hand.refused(row([other(100)])).ends(&Ending::Released);
+}
+
+#[test]
+fn a_release_that_finds_the_entry_gone_at_first_sight_was_lost() {
+    let mut hand = holding();
+    hand.happens(Event::Release)
+        .refused(row([other(100)]))
+        .ends(&Ending::Lost);
+}
+
+#[test]
+fn a_release_after_the_lease_is_never_sure_to_have_been_one() {
+    let mut hand = holding();
+    hand.later(9_750);
+    hand.happens(Event::Release).lost();
+    hand.refused(row([other(100)])).ends(&Ending::Lost);
+}
+
+#[test]
+fn whoever_is_third_leaves_quietly() {
+    let mut hand = waiting_behind([other(-2_000), other(-1_000)]);
+    hand.happens(Event::GiveUp);
+    assert_eq!(departure(&hand), Departure::Quiet);
+    hand.applied(row([other(-2_000), other(-1_000)]))
+        .is_refused(Why::TimedOut);
+}
+
+#[test]
+fn whoever_may_be_first_raises_the_anchor_or_leaves_it_where_it_is_later() {
+    let mut hand = waiting_behind([other(-1_000)]);
+    hand.later(500);
+    hand.happens(Event::GiveUp);
+    assert_eq!(departure(&hand), Departure::Raise(at(500)));
+    let ahead = anchored(hand.with_me([other(-1_000)]), 2_000);
+    hand.refused(ahead);
+    assert_eq!(departure(&hand), Departure::Under(at(500)));
+    let again = hand.with_me([other(-1_000)]);
+    hand.later(10);
+    hand.refused(again);
+    assert_eq!(departure(&hand), Departure::Raise(at(510)));
+    hand.applied(row([other(-1_000)])).is_refused(Why::TimedOut);
+}
+
+#[test]
+fn a_refusal_says_who_holds_and_until_when() {
+    let mut hand = waiting_behind([other(-1_000)]);
+    hand.happens(Event::GiveUp).applied(row([other(-1_000)]));
+    hand.ends(&Ending::Refused(Refusal {
+        why: Why::TimedOut,
+        holder: Some(other(-1_000)),
+        until: Some(at(9_000)),
+    }));
+}
+
+#[test]
+fn a_holder_that_gives_up_tells_what_became_of_its_entry() {
+    let mut hand = holding();
+    hand.happens(Event::GiveUp);
+    assert_eq!(departure(&hand), Departure::Raise(at(0)));
+    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+}
+
+#[test]
+fn an_entry_that_may_be_on_its_way_is_voided() {
+    let mut hand = Hand::new(terms());
+    hand.happens(Event::GiveUp).asks_for("void");
+    assert!(hand.acquisition.leaves_a_trace());
+    hand.applied(row([])).is_refused(Why::TimedOut);
+    assert!(!hand.acquisition.leaves_a_trace());
+}
+
+#[test]
+fn between_two_stamps_nothing_is_on_its_way() {
+    let mut hand = Hand::new(terms());
+    hand.refused(row([other(100)]));
+    assert!(!hand.acquisition.leaves_a_trace());
+    hand.happens(Event::GiveUp).is_refused(Why::TimedOut);
+}
+
+#[test]
+fn giving_up_twice_is_giving_up_once() {
+    let mut hand = waiting_behind([other(-1_000)]);
+    hand.happens(Event::GiveUp);
+    let first = hand.write().clone();
+    hand.happens(Event::GiveUp);
+    assert_eq!(*hand.write(), first);
+    hand.applied(row([]));
+    hand.happens(Event::GiveUp).ends(&told(GivenBack::Gone));
+}
+
+#[test]
+fn a_thief_that_gives_up_leaves_or_voids() {
+    let mut hand = waiting_behind([other(-1_000)]);
+    hand.later(9_501);
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
+    hand.happens(Event::GiveUp).asks_for("abandon");
+
+    let mut hand = Hand::new(trial());
+    hand.refused(row([other(-20_000), other(-100)]))
+        .asks_for("steal");
+    hand.happens(Event::GiveUp).asks_for("void");
+}
+
+#[test]
+fn what_somebody_left_in_the_queue_is_abandoned_never_released() {
+    let mut hand = Hand::for_another(&other(-1_000));
+    assert_eq!(departure(&hand), Departure::Raise(at(0)));
+    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+}
+
+#[test]
+fn what_somebody_left_on_its_way_is_voided() {
+    let mut hand = Hand::for_another(&other(-1_000));
+    let before = row([other(-5_000)]);
+    hand.refused(before).asks_for("void");
+    assert!(
+        matches!(hand.write(), Write::Void { stamp, .. } if Some(*stamp) == other(-1_000).stamp())
+    );
+    hand.applied(row([])).ends(&told(GivenBack::Voided));
+}
+
+#[test]
+fn what_has_left_already_is_gone() {
+    let mut hand = Hand::for_another(&other(-1_000));
+    hand.refused(row([other(-500)]))
+        .ends(&told(GivenBack::Gone));
+}
+
+#[test]
+fn what_arrives_while_it_is_voided_is_abandoned() {
+    let mut hand = Hand::for_another(&other(-1_000));
+    hand.refused(row([])).asks_for("void");
+    hand.refused(row([other(-1_000)]));
+    assert_eq!(departure(&hand), Departure::Raise(at(0)));
+    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+}
+
+#[test]
+fn a_lost_answer_on_the_way_out_is_settled_by_the_same_write() {
+    let mut hand = Hand::for_another(&other(-1_000));
+    let first = hand.write().clone();
+    hand.lost();
+    assert_eq!(*hand.write(), first);
+    hand.refused(row([other(-500)]))
+        .ends(&told(GivenBack::Gone));
+}

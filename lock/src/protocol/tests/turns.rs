@@ -1,0 +1,204 @@
+use super::*;
+
+/// A client that stands behind somebody.
+fn waiting() -> Hand {
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([other(-1_000)]));
+    hand
+}
+
+/// A client that has its turn.
+fn holding() -> Hand {
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([])).acts_for(9_750);
+    hand
+}
+
+fn pause(hand: &Hand) -> (usize, Option<Duration>) {
+    match hand.asked {
+        Action::Pause(Pause::Turn { rank, dead_in, .. }) => (rank, dead_in),
+        ref other => panic!("no pause: {other:?}"),
+    }
+}
+
+#[test]
+fn a_waiter_knows_its_rank_and_when_the_holder_can_be_dead() {
+    let death = Duration::from_millis(9_000) + Duration::from_micros(1);
+    assert_eq!(pause(&waiting()), (1, Some(death)));
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([other(-1_000), other(-500)]));
+    assert_eq!(pause(&hand).0, 2);
+}
+
+#[test]
+fn a_waiter_acts_once_nobody_is_before_it() {
+    let mut hand = waiting();
+    hand.later(4_000);
+    hand.sees(anchored(hand.with_me([]), 3_000));
+    hand.acts_for(8_750);
+}
+
+#[test]
+fn a_turn_that_is_half_over_when_it_is_seen_is_claimed() {
+    let mut hand = waiting();
+    hand.later(20_000);
+    hand.sees(anchored(hand.with_me([]), 12_000))
+        .asks_for("beat");
+    let claimed = anchored(hand.with_me([]), 20_000);
+    hand.applied(claimed).acts_for(9_750);
+}
+
+#[test]
+fn a_turn_that_somebody_took_away_is_waited_for_again() {
+    let mut hand = waiting();
+    hand.later(20_000);
+    hand.sees(anchored(hand.with_me([]), 12_000))
+        .asks_for("beat");
+    let stolen = Row {
+        last: Some(hand.acquisition.stamp()),
+        ..row([other(15_000)])
+    };
+    hand.refused(stolen);
+    assert!(
+        matches!(hand.asked, Action::Pause(Pause::Herd(_))),
+        "{:?}",
+        hand.asked
+    );
+}
+
+#[test]
+fn an_observer_claims_before_it_acts() {
+    let observe = |entry: Entry| {
+        Entry::from(Fields {
+            expiry: Expiry::Observe,
+            ..entry.fields().cloned().unwrap()
+        })
+    };
+    let mut hand = Hand::new(Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    });
+    hand.applied(hand.with_me([observe(other(-1_000))]));
+    hand.later(100);
+    hand.sees(anchored(hand.with_me([]), 50)).asks_for("beat");
+    let claimed = anchored(hand.with_me([]), 100);
+    hand.applied(claimed).acts_for(9_750);
+}
+
+#[test]
+fn a_stale_look_is_waited_out_and_eight_of_them_are_no_longer_stale() {
+    let mut hand = waiting();
+    for _ in 0..7 {
+        hand.later(100);
+        hand.sees(Row::default());
+        assert_eq!(pause(&hand).0, 1);
+    }
+    hand.sees(Row::default()).asks_for("abandon");
+    hand.happens(Event::Answered(Answer::Refused(None)))
+        .asks_for("void");
+    hand.applied(Row::default()).asks_for("enqueue");
+}
+
+#[test]
+fn a_look_that_shows_the_stamp_but_not_the_entry_tells_that_it_was_taken_out() {
+    let mut hand = waiting();
+    let stamp = hand.acquisition.stamp();
+    hand.sees(Row {
+        last: Some(stamp),
+        ..row([other(-1_000)])
+    });
+    hand.later(50);
+    hand.happens(Event::Woken).asks_for("enqueue");
+    assert!(hand.acquisition.stamp() > stamp);
+}
+
+#[test]
+fn a_dead_holder_is_stolen_from_with_the_anchor_as_it_was_seen() {
+    for anchor in [None, Some(at(-500))] {
+        let mut hand = waiting();
+        let dead = Row {
+            anchor,
+            ..hand.with_me([other(-1_000)])
+        };
+        hand.later(9_501);
+        hand.sees(dead);
+        let Write::Steal {
+            head, seen, now, ..
+        } = hand.write()
+        else {
+            panic!("{:?}", hand.asked);
+        };
+        assert_eq!((head, *seen, *now), (&other(-1_000), anchor, at(9_501)));
+        let free = anchored(hand.with_me([]), 9_501);
+        hand.applied(free).acts_for(9_750);
+    }
+}
+
+#[test]
+fn a_theft_that_was_refused_proves_nothing() {
+    let mut hand = waiting();
+    hand.later(9_501);
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
+    let alive = anchored(hand.with_me([other(-1_000)]), 9_400);
+    hand.refused(alive);
+    let left = Duration::from_millis(9_899) + Duration::from_micros(1);
+    assert_eq!(pause(&hand), (1, Some(left)));
+}
+
+#[test]
+fn a_theft_that_comes_too_late_finds_the_own_turn() {
+    let mut hand = waiting();
+    hand.later(9_501);
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
+    let released = anchored(hand.with_me([]), 9_500);
+    hand.refused(released).acts_for(9_749);
+}
+
+#[test]
+fn a_beat_is_above_every_sign_of_life_that_was_seen() {
+    let mut hand = holding();
+    hand.later(3_000);
+    hand.happens(Event::Beat).asks_for("beat");
+    let ahead = anchored(hand.with_me([]), 8_000);
+    hand.refused(ahead);
+    assert!(matches!(hand.write(), Write::Beat { now, .. } if now.0 == at(8_000).0 + 1));
+    let row = Row {
+        anchor: Some(Micros(at(8_000).0 + 1)),
+        ..hand.with_me([])
+    };
+    hand.applied(row).acts_for(9_750);
+}
+
+#[test]
+fn a_beat_counts_from_before_it_left() {
+    let mut hand = holding();
+    hand.later(3_000);
+    hand.happens(Event::Beat);
+    let row = anchored(hand.with_me([]), 3_000);
+    hand.later(700);
+    hand.applied(row).acts_for(9_050);
+}
+
+#[test]
+fn a_beat_that_finds_the_entry_gone_ends_the_lease() {
+    let mut hand = holding();
+    hand.later(3_000);
+    hand.happens(Event::Beat);
+    hand.refused(row([other(1_000)])).ends(&Ending::Lost);
+    assert!(!hand.acquisition.leaves_a_trace());
+    hand.happens(Event::Release).ends(&Ending::Lost);
+}
+
+#[test]
+fn a_holder_that_grew_old_dates_the_row_anew() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let mut hand = holding();
+    hand.later(11 * HOUR);
+    hand.happens(Event::Beat);
+    assert!(matches!(hand.write(), Write::Beat { ttl: None, .. }));
+    hand.later(2 * HOUR);
+    hand.happens(Event::Beat);
+    let day = u64::try_from(terms().grace.as_secs()).unwrap();
+    let ttl = at(0).0 / 1_000_000 + 13 * 60 * 60 + day;
+    assert!(matches!(hand.write(), Write::Beat { ttl: Some(date), .. } if *date == ttl));
+}

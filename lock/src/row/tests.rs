@@ -1,0 +1,105 @@
+use super::*;
+use crate::entry::Owner;
+use crate::nonce::Nonce;
+
+const NOW: u64 = 1_763_640_000_000_000;
+const SECOND: u64 = 1_000_000;
+
+fn at(second: i64) -> Micros {
+    Micros(NOW.checked_add_signed(second * SECOND as i64).unwrap())
+}
+
+/// Who came this many seconds from now, and ends that many from now.
+fn entry(second: i64, deadline: Option<i64>) -> Entry {
+    Entry::from(Fields {
+        stamp: Stamp(at(second).0),
+        own: at(second),
+        lease: Duration::from_secs(10),
+        deadline: deadline.map(at),
+        expiry: Expiry::Verified,
+        nonce: Nonce::new(0),
+        owner: Owner::default(),
+    })
+}
+
+fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
+    Row {
+        queue: queue.into_iter().collect(),
+        ..Row::default()
+    }
+}
+
+fn now() -> Now {
+    let (earliest, likely, latest) = (at(0), at(1), at(2));
+    Now {
+        earliest,
+        likely,
+        latest,
+    }
+}
+
+#[test]
+fn the_smallest_entry_holds_and_the_others_wait_in_order() {
+    let row = row([entry(-1, None), entry(-3, None), entry(-2, None)]);
+    assert_eq!(row.holder(), Some(&entry(-3, None)));
+    assert_eq!(row.rank(&entry(-3, None)), Some(0));
+    assert_eq!(row.rank(&entry(-1, None)), Some(2));
+    assert_eq!(row.rank(&entry(-4, None)), None);
+}
+
+#[test]
+fn a_stamp_has_passed_once_it_is_not_above_the_last() {
+    let row = Row {
+        last: Some(Stamp(7)),
+        ..Row::default()
+    };
+    assert!(row.has_passed(Stamp(6)) && row.has_passed(Stamp(7)));
+    assert!(!row.has_passed(Stamp(8)));
+    assert!(!Row::default().has_passed(Stamp(0)));
+}
+
+#[test]
+fn a_lease_counts_from_the_later_of_own_time_and_anchor() {
+    let row = |anchor| Row {
+        anchor,
+        ..row([entry(-5, None)])
+    };
+    assert_eq!(row(None).lease_ends(), Some(at(5)));
+    assert_eq!(row(Some(at(-9))).lease_ends(), Some(at(5)));
+    assert_eq!(row(Some(at(-1))).lease_ends(), Some(at(9)));
+    assert_eq!(Row::default().lease_ends(), None);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_holds_for_ever() {
+    let row = row([Entry::read("0 what is this"), entry(-1, None)]);
+    assert_eq!(row.holder().unwrap().as_str(), "0 what is this");
+    assert_eq!(row.lease_ends(), None);
+}
+
+#[test]
+fn a_waiter_is_dead_past_its_deadline_and_the_margin_for_certain() {
+    // Two seconds of margin, and then by the earliest possible now.
+    let waiters = [entry(-30, Some(-3)), entry(-20, Some(-2)), entry(-10, None)];
+    let holder = entry(-40, Some(-30));
+    let row = row([holder].into_iter().chain(waiters.clone()));
+    let dead: Vec<_> = row.dead_waiters(now()).cloned().collect();
+    assert_eq!(
+        dead,
+        waiters[..1],
+        "neither the holder nor those who may still live"
+    );
+}
+
+#[test]
+fn observers_and_others_are_told_apart() {
+    let row = row([entry(-1, None)]);
+    assert_eq!(row.mixes(Expiry::Verified), None);
+    assert_eq!(row.mixes(Expiry::Clock), None);
+    assert_eq!(row.mixes(Expiry::Observe), Some(&entry(-1, None)));
+    let unreadable = Row {
+        queue: [Entry::read("?")].into(),
+        ..Row::default()
+    };
+    assert_eq!(unreadable.mixes(Expiry::Observe), None);
+}

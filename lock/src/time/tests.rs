@@ -1,0 +1,145 @@
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const SKEW: Duration = Duration::from_millis(2500);
+
+/// Noon, or so.
+const NOON: u64 = 1_763_640_000_000_000;
+
+fn tick(millis: u64) -> Tick {
+    Tick(Duration::from_millis(millis))
+}
+
+fn ms(millis: i64) -> Micros {
+    Micros(NOON.checked_add_signed(millis * 1000).unwrap())
+}
+
+/// An answer with this `Date`, in whole seconds from noon.
+fn shown(sent: u64, received: u64, second: i64) -> Server {
+    Server::shown(tick(sent), tick(received), ms(second * 1000))
+}
+
+#[test]
+fn an_answer_bounds_the_servers_clock_to_its_second_and_the_round_trip() {
+    let (earliest, latest) = shown(0, 20, 0).now(tick(20));
+    // 50 ms either way are what front ends may differ.
+    assert_eq!((earliest, latest), (ms(-50), ms(1000 + 20 + 50)));
+}
+
+#[test]
+fn a_slow_answer_proves_less() {
+    let width = |received| {
+        let (earliest, latest) = shown(0, received, 0).now(tick(received));
+        latest.since(earliest).as_millis()
+    };
+    assert_eq!((width(10), width(2000)), (1110, 3100));
+}
+
+#[test]
+fn two_answers_prove_more_than_one() {
+    // One near the end of a second, and one at the beginning of the next.
+    let both = shown(0, 10, 0).narrowed(shown(100, 110, 1));
+    let (earliest, latest) = both.now(tick(110));
+    assert!(latest.since(earliest) <= Duration::from_millis(220));
+    assert!(earliest <= ms(1000) && latest >= ms(1000));
+}
+
+#[test]
+fn what_is_known_widens_with_age() {
+    let width = |at| {
+        let (earliest, latest) = shown(0, 0, 0).now(tick(at));
+        latest.since(earliest)
+    };
+    assert_eq!(width(0), Duration::from_millis(1100));
+    // 200 millionths, either way.
+    assert_eq!(width(1_000_000), Duration::from_millis(1100 + 400));
+}
+
+#[test]
+fn of_two_answers_that_contradict_each_other_the_newer_counts() {
+    for second in [-3600, 3600] {
+        let newer = shown(100, 110, second);
+        let both = shown(0, 10, 0).narrowed(newer);
+        assert_eq!(both.now(tick(110)), newer.now(tick(110)));
+    }
+}
+
+fn clock(expiry: Expiry) -> Clock {
+    let noon = ms(0).to_system_time();
+    Clock::new(expiry, SKEW, Wall::new(move || noon))
+}
+
+/// The clock, after an answer whose `Date` is this far from noon.
+fn told(expiry: Expiry, ahead: Duration, behind: Duration) -> Clock {
+    let mut clock = clock(expiry);
+    let date = ms(0).to_system_time() + ahead - behind;
+    let now = clock.tick();
+    clock.witness(now, now, date);
+    clock
+}
+
+#[test]
+fn before_the_first_answer_the_wall_clock_is_taken_within_bounds() {
+    for (expiry, late) in [
+        (Expiry::Verified, Duration::from_secs(1)),
+        (Expiry::Clock, SKEW),
+        (Expiry::Observe, Duration::from_secs(1)),
+    ] {
+        let now = clock(expiry).moment().now;
+        assert_eq!(
+            (now.earliest, now.likely),
+            (ms(0) - SKEW, ms(0)),
+            "{expiry:?}"
+        );
+        assert_eq!(now.latest, ms(0) + late, "{expiry:?}");
+    }
+}
+
+#[test]
+fn after_an_answer_the_server_is_believed_and_not_the_wall_clock() {
+    for (ahead, behind) in [(HOUR, Duration::ZERO), (Duration::ZERO, HOUR)] {
+        for expiry in [Expiry::Verified, Expiry::Clock, Expiry::Observe] {
+            let now = told(expiry, ahead, behind).moment().now;
+            let server = ms(0) + ahead - behind;
+            assert!(now.earliest <= server && server <= now.latest, "{expiry:?}");
+            assert!(
+                now.latest.since(now.earliest) < Duration::from_secs(2),
+                "{expiry:?}"
+            );
+            assert!(
+                now.earliest <= now.likely && now.likely <= now.latest,
+                "{expiry:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_local_clock_that_the_server_does_not_contradict_is_trusted_within_its_skew() {
+    let now = told(Expiry::Clock, Duration::from_secs(1), Duration::ZERO)
+        .moment()
+        .now;
+    assert_eq!((now.earliest, now.latest), (ms(0) - SKEW, ms(0) + SKEW));
+}
+
+#[test]
+fn nothing_that_was_learnt_outlives_its_acquisition() {
+    let afresh = told(Expiry::Verified, HOUR, Duration::ZERO).afresh();
+    assert_eq!(afresh.moment().now.likely, ms(0));
+}
+
+#[test]
+fn a_tick_is_a_point_on_the_runtimes_clock_and_back() {
+    let clock = clock(Expiry::Verified);
+    let now = clock.tick();
+    assert!(!clock.is_past(clock.instant(now + HOUR)));
+    assert!(clock.is_past(clock.instant(now)));
+    assert!(
+        clock.is_past(clock.instant(now - HOUR)),
+        "before the clock was made is long past"
+    );
+    assert!(
+        !clock.is_past(clock.after(Duration::MAX)),
+        "nothing is too far away to be expressed"
+    );
+}
