@@ -19,8 +19,12 @@ use crate::shared::Shared;
 use crate::terms::{Ending, Event, GivenBack, Terms};
 use crate::trail::Trail;
 
+/// How long whoever asks for a lock waits for the orphans of others to be given back.
+const ORPHANS: Duration = Duration::from_millis(500);
+
 /// Gives back what dropped futures and guards of this client have left.
 pub(crate) async fn orphans(shared: &Shared, bound: Bound) {
+    let bound = Bound::until(bound.send.min(shared.clock.after(ORPHANS)));
     for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
         tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
     }

@@ -107,6 +107,7 @@ impl Held {
             // `release_all` has it.
             return Ok(());
         }
+        self.trail.release();
         let bound = Bound::until(until);
         match drive
             .run(Event::Release, bound, Some(&mut self.trail))

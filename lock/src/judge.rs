@@ -40,6 +40,9 @@ impl Watch {
 /// once.
 const STAGGER: Duration = Duration::from_millis(200);
 
+/// How long a silent holder of another expiry mode is left in the queue, beyond its lease.
+const FOREIGN: Duration = Duration::from_secs(60 * 60);
+
 /// Whether the time that the holder's lease is counted from can have been written by an honest
 /// clock.
 pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
@@ -72,6 +75,9 @@ pub(crate) fn dead_in(
         let ends = holder
             .deadline
             .map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
+        // Whoever judges in another way cannot be told to beat for us: it gets much longer.
+        let foreign = row.mixes(terms.expiry) == row.holder();
+        let ends = if foreign { ends + FOREIGN } else { ends };
         (
             Duration::from_micros(ends.0),
             Duration::from_micros(at.now.earliest.0),
@@ -106,9 +112,21 @@ pub(crate) fn usable(lease: Duration) -> Duration {
 /// Until when a sign of life proves its holder alive, if it was written with this time at this
 /// tick. What the server has since shown us to have written too early is taken off.
 pub(crate) fn proven_by(terms: &Terms, written: Micros, since: Tick, at: Moment) -> Tick {
+    since + usable(terms.lease).saturating_sub(too_early(written, since, at))
+}
+
+/// When our own deadline comes as the table shows it: it stands there by the time that we wrote, and
+/// what was too early of that is taken off.
+pub(crate) fn deadline(terms: &Terms, own: Micros, stamped: Tick, at: Moment) -> Option<Tick> {
+    // Whoever finds us past it allows a margin. Half of it is left to a platform that is late.
+    let early = too_early(own, stamped, at).saturating_sub(DEADLINE_MARGIN / 2);
+    terms.deadline.map(|deadline| deadline - early)
+}
+
+/// How much too early a time was written at a tick, as far as the server has shown it since.
+fn too_early(written: Micros, since: Tick, at: Moment) -> Duration {
     let latest_then = at.now.latest - at.tick.since(since);
-    let too_early = latest_then.since(written);
-    since + usable(terms.lease).saturating_sub(too_early)
+    latest_then.since(written)
 }
 
 /// Until when the anchor that a predecessor left proves us alive; none if it is not believed.

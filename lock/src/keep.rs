@@ -186,8 +186,8 @@ async fn pending_until(end: Instant) -> Option<Tick> {
 
 /// When the next beat is due; never if the lease lasts as long as the caller.
 fn due(drive: &Drive, ends: Tick, period: Option<Duration>) -> Option<Tick> {
-    let terms = drive.acquisition.terms();
-    let outlasts = terms.deadline.is_some_and(|deadline| deadline <= ends);
-    let begun = ends - judge::usable(terms.lease);
-    period.filter(|_| !outlasts).map(|period| begun + period)
+    let begun = ends - judge::usable(drive.acquisition.terms().lease);
+    period
+        .filter(|_| !drive.acquisition.lasts())
+        .map(|period| begun + period)
 }

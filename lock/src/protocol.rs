@@ -57,6 +57,12 @@ pub struct Acquisition {
     stands: bool,
     /// Whether the caller was told to act.
     acted: bool,
+    /// Whether the lease lasts as long as the caller.
+    lasts: bool,
+    /// When the row was last seen.
+    seen: Tick,
+    /// How often in a row the holder's place was not as it had just been seen.
+    rebuffs: u32,
     /// The row as last seen.
     row: Row,
     watch: Watch,
@@ -109,6 +115,7 @@ impl Acquisition {
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
         let (stands, acted) = (false, phase == Phase::Holding);
+        let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
         Self {
             terms,
             phase,
@@ -121,6 +128,9 @@ impl Acquisition {
             blind,
             stands,
             acted,
+            lasts,
+            seen,
+            rebuffs,
             row,
             watch,
             ends,
@@ -137,6 +147,12 @@ impl Acquisition {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// Whether the lease lasts as long as the caller, so that no beat is needed.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.lasts
     }
 
     /// The entry, as it is written.
@@ -186,6 +202,7 @@ impl Acquisition {
     }
 
     fn applied(&mut self, row: Row, at: Moment) -> Action {
+        self.rebuffs = 0;
         match self.phase.clone() {
             Phase::Entering | Phase::Stealing { .. } => self.judge(row, at),
             Phase::Beating { since, .. } => {
@@ -207,11 +224,17 @@ impl Acquisition {
             Phase::Stealing { .. } => {
                 // Somebody else was first: what our write would have proved is not so.
                 self.phase = Phase::Waiting;
-                self.judge(row, at)
+                match self.is_rebuffed() {
+                    true => self.pause_before_turn(row, at),
+                    false => self.judge(row, at),
+                }
             }
             Phase::Beating { acting, .. } if queued => {
                 self.see(row, at);
-                self.beat(acting, at)
+                match self.is_rebuffed() {
+                    true => Action::Pause(Pause::Herd(self.rebuffs)),
+                    false => self.beat(acting, at),
+                }
             }
             Phase::Beating { acting: false, .. } => self.judge(row, at),
             Phase::Beating { .. } => self.over(Ending::Lost),
@@ -247,6 +270,7 @@ impl Acquisition {
         match self.phase {
             Phase::Restamping => self.enqueue(at),
             Phase::Waiting => Action::Look,
+            Phase::Beating { acting, .. } => self.beat(acting, at),
             _ => self.resend(at),
         }
     }

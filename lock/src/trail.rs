@@ -75,6 +75,11 @@ impl Trail {
         self.current = Some((entry.clone(), id));
     }
 
+    /// The holder has done its work: whatever becomes of this release, the next one is one as well.
+    pub(crate) fn release(&mut self) {
+        self.holds = false;
+    }
+
     /// The work under the lock stops when the lease is over, and then releases it.
     pub(crate) fn stops(&self) {
         if let Some((_, id)) = self.current {

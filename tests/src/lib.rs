@@ -20,6 +20,8 @@ pub mod locks;
 pub mod model;
 pub mod programs;
 
+pub mod simulation;
+
 pub mod emulator;
 
 pub use clock::Clock;

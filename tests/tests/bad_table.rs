@@ -9,18 +9,18 @@ use world::locks::{KEY, LockTable, Step};
 
 fn locks(dynamo: &Dynamo, change: impl FnOnce(Settings) -> Settings) -> Locks {
     let settings = change(Settings::new().table("locks"));
-    Locks::with_client(&dynamo.client("a"), settings).unwrap()
+    Locks::with_client(&dynamo.client("a"), settings).expect("no journal, no trouble")
 }
 
 /// A database with one table.
 fn with(schema: &Schema) -> Dynamo {
     let dynamo = Dynamo::new();
-    dynamo.create_table(schema).unwrap();
+    dynamo.create_table(schema).expect("there is no table yet");
     dynamo
 }
 
 async fn refusal(locks: &Locks) -> Error {
-    let error = locks.acquire(KEY).await.unwrap_err();
+    let error = locks.acquire(KEY).await.expect_err("a bad table");
     assert!(locks.try_acquire(KEY).await.is_err(), "{error}");
     error
 }
@@ -196,7 +196,7 @@ async fn a_holder_that_may_not_beat_any_more_stops_with_its_lease() {
         .plan(|_: &Request| Fate::refused(Refusal::Denied));
     let begun = table.clock().now();
     held.lease().over().await;
-    let lasted = table.clock().now().duration_since(begun).unwrap();
+    let lasted = table.since(begun);
     assert!(
         lasted > Duration::from_secs(9) && lasted < Duration::from_secs(11),
         "{lasted:?}"

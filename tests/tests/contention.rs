@@ -45,7 +45,7 @@ impl Shop {
 fn contender(wire: &Wire, owner: &str) -> Locks {
     let settings = Settings::new().table("locks").owner(owner);
     let settings = settings.max_wait(Duration::from_secs(90));
-    Locks::with_client(&wire.client(), settings).unwrap()
+    Locks::with_client(&wire.client(), settings).expect("no journal, no trouble")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -137,7 +137,7 @@ async fn all_are_served(of: &str, seed: u64, spread: Duration) {
     let table = far_table(seed);
     let herd = herd(&table, |s| s.queue_cap(200));
     let works: Result<Vec<_>, _> = stampede(&table, herd, spread).await.into_iter().collect();
-    let works = works.unwrap();
+    let works = works.expect("there is room for all, and time");
     assert_eq!(works.len(), HERD);
     judge(&table, &works, of);
 }

@@ -27,7 +27,7 @@ fn settings(vars: &[(&str, &str)]) -> Result<Settings, Error> {
 
 #[track_caller]
 fn takes(vars: &[(&str, &str)]) {
-    drop(settings(vars).unwrap());
+    drop(settings(vars).expect("it is right"));
 }
 
 /// What is no whole number, whatever the range.
@@ -199,7 +199,7 @@ fn a_journals_folder_that_cannot_be_used_is_an_error_that_says_so() {
 }
 
 fn layer(vars: &[(&str, &str)]) -> Result<LockLayer, Error> {
-    let locks = Locks::new(Settings::new()).unwrap();
+    let locks = Locks::new(Settings::new()).expect("no journal, no trouble");
     let vars: Vars = vars.iter().copied().collect();
     LockLayer::over(locks, &vars)
 }

@@ -6,7 +6,7 @@ use super::{Acquisition, Phase, Then};
 use crate::judge;
 use crate::row::Row;
 use crate::terms::{Action, Fail, Patience, Why};
-use crate::time::{Moment, Tick};
+use crate::time::{Micros, Moment, Tick};
 
 /// The end of a lease that does not end.
 const FOR_EVER: Tick = Tick(Duration::from_secs(100 * 365 * 24 * 60 * 60));
@@ -21,7 +21,7 @@ impl Acquisition {
             // No copy can enter any more.
             self.loose = 0;
         }
-        if self.mismatches() {
+        if self.is_of_another_kind() || self.is_mixed() && !self.is_held_by_the_dead(at) {
             return self.refuse(Why::Mismatch, at);
         }
         if passed {
@@ -63,9 +63,8 @@ impl Acquisition {
                 return self.beat(false, at);
             }
         }
-        let deadline = self
-            .terms
-            .deadline
+        let own = self.me.fields().map_or(Micros(0), |me| me.own);
+        let deadline = judge::deadline(&self.terms, own, self.stamped, at)
             .filter(|&deadline| deadline <= self.ends);
         if deadline.is_none() && self.ends <= at.tick + need {
             return self.beat(false, at);
@@ -73,6 +72,7 @@ impl Acquisition {
         self.phase = Phase::Holding;
         self.acted = true;
         self.ends = deadline.unwrap_or(self.ends);
+        self.lasts = deadline.is_some();
         Action::Act(self.ends)
     }
 

@@ -17,14 +17,25 @@ impl Acquisition {
             Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
             Phase::Beating { acting: false, .. } => self.leave(then, at),
             Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
+            Phase::Leaving(Then::Restamp) => {
+                self.phase = Phase::Leaving(then);
+                self.resend(at)
+            }
+            Phase::Voiding(Then::Restamp) => {
+                self.phase = Phase::Voiding(then);
+                self.resend(at)
+            }
             Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Voiding(_) => self.resend(at),
             Phase::Over => self.over(Ending::GivenBack(GivenBack::Gone)),
         }
     }
 
     pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
-        // Whoever was at most second may be first by now, and then somebody's lease starts here.
-        let quiet = self.row.rank(&self.me).is_some_and(|rank| rank >= 2);
+        // Whoever may have been first for long leaves an old anchor behind, and raises it. Whoever saw
+        // somebody before it a moment ago does not: that would give a dead holder another lease.
+        let recent = at.tick.since(self.seen) < self.terms.lease / 2;
+        let rank = self.row.rank(&self.me).unwrap_or(0);
+        let quiet = rank >= 2 || rank == 1 && recent;
         let anchor = if quiet {
             Departure::Quiet
         } else {

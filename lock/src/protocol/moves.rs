@@ -17,6 +17,9 @@ const STAMP_AGE: Duration = Duration::from_secs(60);
 /// How often a refused stamp is raised at once, while the lock is free.
 const HASTY_STAMPS: u32 = 2;
 
+/// How many refusals in a row of a beat or a steal are met with another at once.
+const PATIENT_REBUFFS: u32 = 3;
+
 impl Acquisition {
     /// Takes a new stamp, above the last one seen, and asks to enter with it.
     pub(super) fn enqueue(&mut self, at: Moment) -> Action {
@@ -98,6 +101,23 @@ impl Acquisition {
         let age = judge::age(&self.row, &self.watch, at);
         let dead_in = judge::dead_in(&self.terms, &self.row, &self.watch, rank, at);
         Action::Pause(Pause::Turn { rank, age, dead_in })
+    }
+
+    /// Whether the table keeps refusing what should be accepted: others are at work on the row, or it
+    /// is damaged. Then it is time for a pause.
+    pub(super) fn is_rebuffed(&mut self) -> bool {
+        self.rebuffs += 1;
+        self.rebuffs > PATIENT_REBUFFS
+    }
+
+    pub(super) fn pause_before_turn(&mut self, row: Row, at: Moment) -> Action {
+        self.see(row, at);
+        self.phase = if self.is_queued() {
+            Phase::Waiting
+        } else {
+            Phase::Restamping
+        };
+        Action::Pause(Pause::Herd(self.rebuffs))
     }
 
     pub(super) fn steal(&mut self, head: Entry, behind: Vec<Entry>, at: Moment) -> Action {
@@ -207,10 +227,11 @@ impl Acquisition {
 
     pub(super) fn see(&mut self, row: Row, at: Moment) {
         self.watch.see(&row, at.tick);
+        self.seen = at.tick;
         self.row = row;
     }
 
-    fn is_held_by_the_dead(&self, at: Moment) -> bool {
+    pub(super) fn is_held_by_the_dead(&self, at: Moment) -> bool {
         judge::dead(&self.terms, &self.row, &self.watch, 1, at).is_some()
     }
 
@@ -235,14 +256,17 @@ impl Acquisition {
         }
     }
 
-    /// Whether the key is used in a way that does not go together with ours.
-    pub(super) fn mismatches(&self) -> bool {
-        let kind = match self.terms.fail {
+    /// Whether the key's locks fail in the other way.
+    pub(super) fn is_of_another_kind(&self) -> bool {
+        match self.terms.fail {
             Fail::Open => self.row.closed,
-            // A key that was never used is of either kind.
-            Fail::Closed => self.row.last.is_some() && !self.row.closed,
-        };
-        kind || self.row.mixes(self.terms.expiry).is_some()
+            Fail::Closed => !self.row.closed && self.row.last.is_some(),
+        }
+    }
+
+    /// Whether somebody in the queue judges others in a way that does not go together with ours.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.row.mixes(self.terms.expiry).is_some()
     }
 
     pub(super) fn life(&self, at: Moment) -> Life {

@@ -116,6 +116,7 @@ async fn an_error_can_be_answered_with_or_without_the_write() {
         Refusal::Conflict,
         Refusal::Denied,
         Refusal::Internal,
+        Refusal::OldSignature,
         Refusal::Throttled,
     ] {
         let dynamo = dynamo();

@@ -140,6 +140,11 @@ impl LockTable {
         Micros(self.now().0 - ago.as_micros() as u64)
     }
 
+    /// How long it has been since, by the server's clock.
+    pub fn since(&self, begun: SystemTime) -> Duration {
+        self.clock.now().duration_since(begun).unwrap_or_default()
+    }
+
     /// Now, by the server's clock.
     pub fn now(&self) -> Micros {
         Micros(self.clock.since_epoch().as_micros() as u64)

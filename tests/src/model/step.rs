@@ -234,9 +234,21 @@ impl World {
         }
     }
 
+    /// Whether a holder's lease is over, and it has not let go yet.
+    fn is_over_time(&self, scope: &Scope, client: usize) -> bool {
+        let it = &self.clients[client];
+        let tick = clock::tick(scope.elapsed(self.time), client);
+        it.begun && it.wants() && !it.leaving && !it.acts_at(tick)
+    }
+
     fn performs(&mut self, scope: &Scope, client: usize, action: Action) {
         let sent = scope.life.map_or(0, |_| self.time);
         match action {
+            Action::Write(_) if self.is_over_time(scope, client) => {
+                // The driver sends nothing for a holder whose lease is over, but its release.
+                let it = self.client(client);
+                (it.stage, it.beats, it.spent) = (Stage::Holding, 0, false);
+            }
             Action::Write(write) => {
                 let it = self.client(client);
                 it.spent &= it.asks() == Some(&write);

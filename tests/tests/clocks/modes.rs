@@ -1,5 +1,7 @@
 //! The mode `observe`, which looks at no clock, and what does not go together with it.
 
+use std::time::Duration;
+
 use dynamodb_locks::{Expiry, Limits, Locks, Settings};
 use world::locks::{KEY, LockTable, Step};
 
@@ -78,7 +80,7 @@ async fn observers_and_others_do_not_go_together() {
     let held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(100)).await;
     let before = table.row().queue;
-    for attempt in [LEASE, LEASE * 0] {
+    for attempt in [LEASE, Duration::ZERO] {
         let limits = Limits::wait(attempt);
         tokio::time::sleep(millis(1)).await;
         let observer = observer(&table, "b");

@@ -60,34 +60,16 @@ async fn the_living_are_never_stolen_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_silent_have_stopped_before_they_are_stolen_from() {
+async fn the_dead_are_stolen_from_within_two_leases_and_not_while_they_may_still_act() {
     each(async |table, [a, b], case| {
+        let held = a.acquire(KEY).await.expect(case);
         silence(&table, "a");
-        let Ok(held) = a.acquire_within(KEY, Limits::wait(LEASE)).await else {
-            // A clock that is late enough needs a sign of life before it may act, and has none.
-            return;
-        };
+        tokio::time::sleep(LEASE / 2).await;
         let (stolen, waited) = outlive(&table, &b).await;
         assert!(held.lease().is_over(), "{case}");
         assert!(stolen.fence() > held.fence(), "{case}");
-        assert!(waited <= LEASE * 2 + millis(500), "{case}: {waited:?}");
-        stolen.release().await.expect(case);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_dead_are_stolen_from_within_two_leases() {
-    each(async |table, [a, b], case| {
-        // It holds, gives a sign of life, and dies with the process it lived in.
-        let held = a.acquire(KEY).await.expect(case);
-        tokio::time::sleep(LEASE / 2).await;
-        let fence = held.fence();
-        drop((held, a));
-        let (stolen, waited) = outlive(&table, &b).await;
         assert!(waited >= LEASE / 3, "{case}: {waited:?}");
         assert!(waited <= LEASE * 2, "{case}: {waited:?}");
-        assert!(stolen.fence() > fence, "{case}");
         stolen.release().await.expect(case);
     })
     .await;
@@ -104,7 +86,7 @@ async fn a_hand_off_needs_no_clock() {
         held.release().await.expect(case);
         let begun = table.clock().now();
         let next = waiting.await.unwrap().expect(case);
-        let took = table.clock().now().duration_since(begun).unwrap();
+        let took = table.since(begun);
         assert!(took <= millis(1500), "{case}: {took:?}");
         assert!(next.fence() > first, "{case}");
         assert!(!next.lease().is_over(), "{case}");

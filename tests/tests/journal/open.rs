@@ -3,7 +3,7 @@ use dynamodb_locks::{Error, Journal};
 use super::folder::Folder;
 
 fn refusal(folder: &Folder) -> Error {
-    let error = Journal::open(folder.path()).unwrap_err();
+    let error = Journal::open(folder.path()).expect_err("it is refused");
     assert!(error.is_configuration(), "{error}");
     let message = format!(
         "the journal's folder `{}` cannot be used: ",

@@ -1,6 +1,5 @@
+use std::cell::Cell;
 use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,30 +11,41 @@ use super::{LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported
 
 type Event = lambda_runtime::LambdaEvent<Value>;
 
-/// Tells that it was dropped.
-struct Flag(Arc<AtomicBool>);
+/// Does something when it is dropped.
+struct Dropped<F: Fn()>(F);
 
-impl Drop for Flag {
+impl<F: Fn()> Drop for Dropped<F> {
     fn drop(&mut self) {
-        self.0.store(true, SeqCst);
+        (self.0)();
     }
 }
 
-/// Invokes a handler that never ends; tells the failure, how long it took and whether the handler's
-/// future was dropped.
+/// Invokes a handler that never ends; tells the failure, and how long it took.
 async fn hanging(table: &LockTable, left: Duration) -> ((String, String), Duration) {
-    let dropped = Arc::new(AtomicBool::new(false));
+    hanging_until(table, left, || {}).await
+}
+
+/// The same, and does something when the handler's future is dropped.
+async fn hanging_until(
+    table: &LockTable,
+    left: Duration,
+    stopped: impl Fn(),
+) -> ((String, String), Duration) {
+    let stops = Cell::new(0);
+    let stop = || {
+        stops.set(stops.get() + 1);
+        stopped();
+    };
     let handler = service_fn(async |_: Event| {
-        let _flag = Flag(Arc::clone(&dropped));
+        let _dropped = Dropped(&stop);
         pending::<Result<(), String>>().await
     });
     let mut locked = layer(table.client("a"), &[]).layer(handler);
     let begun = table.clock().now();
-    let failure = invoke(&mut locked, event(json!({ "orderId": KEY }), left))
-        .await
-        .unwrap_err();
-    assert!(dropped.load(SeqCst), "the handler was stopped");
-    let took = table.clock().now().duration_since(begun).unwrap();
+    let event = event(json!({ "orderId": KEY }), left);
+    let failure = invoke(&mut locked, event).await.expect_err("it never ends");
+    assert_eq!(stops.get(), 1, "the handler was stopped");
+    let took = table.since(begun);
     (reported(failure), took)
 }
 
@@ -96,17 +106,13 @@ async fn a_handler_is_stopped_before_anybody_can_steal_its_lock() {
         tokio::time::sleep(LEASE / 10).await;
         locks.acquire(KEY).await.unwrap()
     });
-    let ((name, _), took) = hanging(&table, MINUTE).await;
+    let nobody_has = || {
+        let stolen = table.story("b").contains(&"steal".to_owned());
+        assert!(!stolen, "the handler has not been stopped yet");
+    };
+    let ((name, _), took) = hanging_until(&table, MINUTE, nobody_has).await;
     assert_eq!(name, "Lock.Lost");
-    assert!(took <= LEASE + millis(1100), "{took:?}");
-    assert_eq!(
-        table
-            .story("b")
-            .iter()
-            .filter(|told| *told == "steal")
-            .count(),
-        0
-    );
+    assert!(took <= LEASE + millis(2100), "{took:?}");
     thief.await.unwrap().release().await.unwrap();
 }
 

@@ -40,8 +40,8 @@ where
 {
     let mut locked = layer(table.client("a"), &[]).layer(handler);
     let invoked = tokio::spawn(async move { invoke(&mut locked, order()).await });
-    let panic = invoked.await.unwrap_err().into_panic();
-    (*panic.downcast::<&str>().unwrap()).to_owned()
+    let panic = invoked.await.expect_err("it panics").into_panic();
+    (*panic.downcast::<&str>().expect("a text")).to_owned()
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,8 +79,8 @@ async fn invocations_of_one_key_work_one_after_the_other() {
         inside.set(inside.get() - 1);
         Ok::<_, String>(current().unwrap().fence())
     });
-    let mut one = layer(table.client("a"), &[]).layer(handler.clone());
-    let mut other = layer(table.client("b"), &[]).layer(handler.clone());
+    let mut one = layer(table.client("a"), &[]).layer(handler);
+    let mut other = layer(table.client("b"), &[]).layer(handler);
     let (first, second) = tokio::join!(invoke(&mut one, order()), invoke(&mut other, order()));
     assert_ne!(first.unwrap(), second.unwrap());
 }

@@ -11,7 +11,8 @@ async fn locked_under(pointers: &str, payload: impl Serialize) -> String {
     let layer = layer(table.client("a"), &[("LOCKS_KEY", pointers)]);
     let handler = service_fn(async |_| Ok::<_, String>(lambda_locks::current()));
     let held = invoke(&mut layer.layer(handler), event(payload, MINUTE)).await;
-    let key = held.unwrap().unwrap().key().to_string();
+    let held = held.expect("the lock is free");
+    let key = held.expect("the handler has a lock").key().to_string();
     assert!(table.dynamo().row("locks", &key, "default").is_some());
     key
 }
@@ -22,7 +23,7 @@ async fn bad_key(pointers: &str, payload: Value) -> String {
     let layer = layer(table.client("a"), &[("LOCKS_KEY", pointers)]);
     let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
     let failure = invoke(&mut layer.layer(handler), event(payload, MINUTE)).await;
-    let (name, message) = reported(failure.unwrap_err());
+    let (name, message) = reported(failure.expect_err("there is no key"));
     assert_eq!(name, "Lock.BadKey", "{message}");
     assert_eq!(table.dynamo().counts().total().requests, 0, "{message}");
     message

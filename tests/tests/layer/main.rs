@@ -32,7 +32,7 @@ fn layer(locks: Locks, vars: &[(&str, &str)]) -> LockLayer {
         .chain(vars)
         .copied()
         .collect();
-    LockLayer::over(locks, &vars).unwrap()
+    LockLayer::over(locks, &vars).expect("the variables are right")
 }
 
 fn order() -> LambdaEvent<Value> {

@@ -16,7 +16,7 @@ async fn refused_within(locks: Locks, vars: &[(&str, &str)], left: Duration) -> 
     let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
     let mut locked = layer(locks, vars).layer(handler);
     let failure = invoke(&mut locked, event(order().payload, left)).await;
-    reported(failure.unwrap_err())
+    reported(failure.expect_err("there is no lock"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +60,7 @@ async fn a_wait_leaves_a_tenth_of_the_time_for_the_work() {
         let begun = table.clock().now();
         let (name, message) = refused_within(table.client("a"), vars, left).await;
         assert_eq!(name, "Lock.TimedOut", "{message}");
-        let waited = table.clock().now().duration_since(begun).unwrap();
+        let waited = table.since(begun);
         // The time that is left is told in whole milliseconds, on a clock that does not stand still.
         assert!(
             waited <= waits + millis(10) && waited + millis(1200) >= waits,

@@ -26,7 +26,7 @@ async fn a_lease_without_beats_ends() {
     let held = unbeaten(&table).acquire(KEY).await.unwrap();
     let begun = table.clock().now();
     held.lease().over().await;
-    let lasted = table.clock().now().duration_since(begun).unwrap();
+    let lasted = table.since(begun);
     // The entry says the latest possible now, which is up to a second from now.
     assert!(lasted > LEASE - JUST_NOW / 2, "{lasted:?}");
     assert!(lasted < LEASE + JUST_NOW, "{lasted:?}");
@@ -52,7 +52,8 @@ async fn beats_come_as_often_as_the_settings_say() {
         .iter()
         .filter(|told| *told == "beat")
         .count();
-    assert!((10..=11).contains(&beats), "{beats}");
+    // The first lease is up to a second longer than it need be.
+    assert!((9..=11).contains(&beats), "{beats}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,3 +20,12 @@ fn millis(time: u64) -> Duration {
 fn queued(table: &LockTable) -> usize {
     table.row().queue.len()
 }
+
+#[test]
+fn a_lock_can_be_sent_and_shared() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<dynamodb_locks::Locks>();
+    shared::<dynamodb_locks::Held>();
+    shared::<dynamodb_locks::Lease>();
+    shared::<dynamodb_locks::Error>();
+}

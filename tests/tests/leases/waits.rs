@@ -10,8 +10,11 @@ use super::{JUST_NOW, LEASE, millis, queued};
 /// Is refused; tells how long that took as well.
 async fn refused(table: &LockTable, locks: &Locks, limits: Limits) -> (Error, Duration) {
     let begun = table.clock().now();
-    let refusal = locks.acquire_within(KEY, limits).await.unwrap_err();
-    (refusal, table.clock().now().duration_since(begun).unwrap())
+    let refusal = locks
+        .acquire_within(KEY, limits)
+        .await
+        .expect_err("it is held");
+    (refusal, table.since(begun))
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,7 +60,7 @@ async fn no_fence_comes_again_after_the_row_was_deleted() {
 }
 
 async fn released(held: Held) {
-    held.release().await.unwrap();
+    held.release().await.expect("it was held");
     // A day, and what the grace is rounded up by.
     tokio::time::sleep(SECOND * 24 * 3600 + LEASE).await;
 }

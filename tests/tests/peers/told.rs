@@ -72,19 +72,19 @@ async fn a_refusal_says_who_holds_the_lock_and_when_to_come_back() {
 #[tokio::test(start_paused = true)]
 async fn an_option_goes_before_the_environment_and_a_childs_before_both() {
     let table = LockTable::new();
-    let folder = std::env::temp_dir();
-    let folder = folder.to_str().unwrap();
-    let vars: Vars = [("LOCKS_TABLE", "nowhere"), ("LOCKS_JOURNAL_DIR", folder)]
-        .into_iter()
-        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let vars = [("LOCKS_TABLE", "nowhere"), ("LOCKS_JOURNAL_DIR", folder)];
+    let vars: Vars = vars.into_iter().collect();
     let settings = Settings::from_vars(&vars).unwrap().table("locks");
     let locks = table.a_client("a").with(|_| settings).ready();
     let child = locks.child(|s| s.table("elsewhere")).unwrap();
-    let asked = |nth: usize| table.log_of("a")[nth].request.body["TableName"].clone();
-    let _ = locks.try_acquire(KEY).await;
-    assert_eq!(asked(0), "locks");
+    let held = locks.try_acquire(KEY).await.unwrap();
+    assert_eq!(table.row().last.unwrap().0, held.fence());
+    held.release().await.unwrap();
     let error = child.try_acquire(KEY).await.unwrap_err();
-    assert_eq!(asked(1), "elsewhere");
+    let asked = table.log_of("a").pop().unwrap();
+    assert_eq!(asked.request.body["TableName"], "elsewhere");
     assert!(error.is_bad_table(), "{error}");
 }
 

@@ -1,8 +1,9 @@
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Fail, Limits, Settings};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use world::dynamo::{Fate, Gate, Refusal};
 use world::locks::{KEY, LockTable, Step};
 
@@ -106,7 +107,7 @@ async fn losing_the_race_for_a_new_key_is_no_error() {
 
 /// B11: aws-sdk-js-v3 7605
 #[tokio::test(start_paused = true)]
-async fn the_first_request_after_a_freeze_is_signed_anew_and_sent_again() {
+async fn a_request_whose_signature_is_too_old_is_sent_again() {
     for step in [Step::Enqueue, Step::Look, Step::Release] {
         let table = LockTable::new();
         let holder = table.client("holder").acquire(KEY).await.unwrap();
@@ -127,6 +128,25 @@ async fn the_first_request_after_a_freeze_is_signed_anew_and_sent_again() {
         };
         assert_eq!(story, expected);
     }
+}
+
+/// B11: aws-sdk-js-v3 7605, from the freeze to the thaw
+#[tokio::test(start_paused = true)]
+async fn whoever_was_frozen_with_a_request_on_its_way_signs_another() {
+    let table = LockTable::new();
+    let old = Fate::refused(Refusal::OldSignature).before(SECOND * 301);
+    table.fate("a", Step::Enqueue, 1, old);
+    let a = table.client("a");
+    let mut waiting = pin!(a.acquire_within(KEY, Limits::wait(SECOND * 600)));
+    assert!(timeout(millis(10), waiting.as_mut()).await.is_err());
+    // Nobody polls it: so is a frozen process.
+    sleep(SECOND * 310).await;
+    let (held, took) = timed(&table, waiting).await;
+    assert!(took < millis(100), "{took:?}");
+    // The stamp has grown old as well.
+    let story = ["enqueue never arrived", "void", "enqueue"];
+    assert_eq!(table.story("a"), story);
+    held.unwrap().release().await.unwrap();
 }
 
 /// tristanls, deliveryhero, dynamolock, python_dynamodb_lock, FSharp.DynamoDbLock, which wait for

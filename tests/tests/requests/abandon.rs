@@ -9,7 +9,10 @@ use super::{JUST_NOW, millis, owners};
 /// Waits, and gives up before its turn can have come.
 async fn wait_in_vain(locks: Locks) -> Error {
     let limits = Limits::wait(millis(300));
-    let refusal = locks.acquire_within(KEY, limits).await.unwrap_err();
+    let refusal = locks
+        .acquire_within(KEY, limits)
+        .await
+        .expect_err("it is held");
     assert!(refusal.is_timed_out(), "{refusal}");
     refusal
 }

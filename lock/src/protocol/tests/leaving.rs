@@ -80,18 +80,26 @@ fn whoever_is_third_leaves_quietly() {
 }
 
 #[test]
+fn whoever_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
+    let mut hand = waiting_behind([other(-1_000)]);
+    hand.later(4_999);
+    hand.happens(Event::GiveUp);
+    assert_eq!(departure(&hand), Departure::Quiet);
+}
+
+#[test]
 fn whoever_may_be_first_raises_the_anchor_or_leaves_it_where_it_is_later() {
     let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(500);
+    hand.later(5_000);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), Departure::Raise(at(500)));
-    let ahead = anchored(hand.with_me([other(-1_000)]), 2_000);
+    assert_eq!(departure(&hand), Departure::Raise(at(5_000)));
+    let ahead = anchored(hand.with_me([other(-1_000)]), 7_000);
     hand.refused(ahead);
-    assert_eq!(departure(&hand), Departure::Under(at(500)));
+    assert_eq!(departure(&hand), Departure::Under(at(5_000)));
     let again = hand.with_me([other(-1_000)]);
     hand.later(10);
     hand.refused(again);
-    assert_eq!(departure(&hand), Departure::Raise(at(510)));
+    assert_eq!(departure(&hand), Departure::Raise(at(5_010)));
     hand.applied(row([other(-1_000)])).is_refused(Why::TimedOut);
 }
 

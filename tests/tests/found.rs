@@ -1,0 +1,99 @@
+//! What a hostile reader found: schedules that once broke a law.
+
+use std::time::Duration;
+
+use dynamodb_locks::{Expiry, Fail, Limits};
+use tokio::time::Instant;
+use world::dynamo::{Fate, Request};
+use world::locks::{KEY, LockTable};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Its entry shows the deadline by the clock that wrote it.
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_clock_is_slow_ends_before_others_find_it_past_its_deadline() {
+    let table = LockTable::new();
+    let a = table.a_client("a").slow(10 * SECOND).ready();
+    let b = table.client("b");
+    let limits = Limits::wait(5 * SECOND).deadline(30 * SECOND);
+    let held = a.acquire_within(KEY, limits).await.unwrap();
+    let next = b
+        .acquire_within(KEY, Limits::wait(60 * SECOND))
+        .await
+        .unwrap();
+    assert!(held.lease().is_over());
+    next.release().await.unwrap();
+}
+
+/// Each of them was next in line when it gave up.
+#[tokio::test(start_paused = true)]
+async fn impatient_waiters_do_not_keep_the_dead_alive() {
+    let table = LockTable::new();
+    drop(table.client("dead").acquire(KEY).await.unwrap());
+    let (b, died) = (table.client("b"), Instant::now());
+    let limits = Limits::wait(2 * SECOND).deadline(3 * SECOND);
+    let held = loop {
+        match b.acquire_within(KEY, limits).await {
+            Ok(held) => break held,
+            Err(refused) => assert!(refused.is_timed_out(), "{refused}"),
+        }
+        tokio::time::sleep(SECOND / 2).await;
+    };
+    assert!(died.elapsed() < 20 * SECOND, "{:?}", died.elapsed());
+    held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_that_cannot_be_given_back_does_not_stop_the_work_on_other_keys() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    drop(a.acquire("hot").await.unwrap());
+    table.dynamo().plan(
+        |request: &Request| match request.body["Key"]["id"]["S"] == "hot" {
+            true => Fate::dropped(),
+            false => Fate::delivered(),
+        },
+    );
+    for _ in 0..3 {
+        a.acquire("cold").await.unwrap().release().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fail_closed_release_that_nobody_answered_is_finished_by_the_next_call() {
+    let table = LockTable::new();
+    let closed = table
+        .a_client("a")
+        .with(|settings| settings.fail(Fail::Closed));
+    let a = closed.ready();
+    let held = a.acquire(KEY).await.unwrap();
+    table.dynamo().plan(|_: &Request| Fate::dropped());
+    assert!(held.release().await.unwrap_err().is_unknown());
+    table.dynamo().plan(|_: &Request| Fate::delivered());
+    a.acquire("another").await.unwrap().release().await.unwrap();
+    assert!(table.row().queue.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_client_of_another_expiry_mode_does_not_block_a_key_for_ever() {
+    let table = LockTable::new();
+    let observer = table
+        .a_client("dead")
+        .with(|settings| settings.expiry(Expiry::Observe));
+    drop(observer.ready().acquire(KEY).await.unwrap());
+    let b = table.client("b");
+    assert!(b.acquire(KEY).await.unwrap_err().is_configuration());
+    tokio::time::advance(2 * 3600 * SECOND).await;
+    b.acquire(KEY).await.unwrap().release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_anchor_costs_a_request_now_and_then_and_no_storm() {
+    let table = LockTable::new();
+    let mut row = table.row_of([table.entry("dead", 60 * SECOND)]);
+    row.anchor = Some(dynamodb_locks::protocol::Micros(u64::MAX));
+    table.put(&row);
+    let _ = table.client("b").acquire(KEY).await;
+    let requests = table.dynamo().counts().total().requests;
+    assert!(requests < 400, "{requests}");
+}
