@@ -63,6 +63,9 @@ impl Limits {
 /// However short the wait is, a request gets this long.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
 
+/// What is left before the deadline for whoever has got no lock.
+const LAST_WORD: Duration = Duration::from_millis(300);
+
 /// How long getting out of the queue may take.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -74,7 +77,11 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
     tokio::select! {
         biased;
         () = ended => Err(Error::given_up(&key)),
-        taken = take(shared, key.clone(), limits) => taken,
+        // It may have ended before the lock's own task began to listen.
+        taken = take(shared, key.clone(), limits) => match taken {
+            Ok(held) if !held.is_ours() => Err(Error::given_up(&key)),
+            taken => taken,
+        },
     }
 }
 
@@ -82,11 +89,11 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
-    let at = |tick: Tick| {
-        shared
-            .clock
-            .instant(deadline.map_or(tick, |deadline| deadline.min(tick)))
-    };
+    // What ends with the deadline itself has no time left to say so.
+    let end = limits
+        .deadline
+        .map(|left| started + left - (left / 10).min(LAST_WORD));
+    let at = |tick: Tick| shared.clock.instant(end.map_or(tick, |end| end.min(tick)));
     let bound = Bound {
         wait: at(started + limits.wait),
         send: at(started + limits.wait.max(FIRST_ANSWER)),

@@ -82,6 +82,8 @@ pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error
     };
     let (mut failed, working) = tokio::join!(all(shared, taken, bound), stopped);
     failed.extend(working);
+    // Whoever was about to enter, or was dropped meanwhile, has left its entry here.
+    failed.extend(all(shared, shared.live.take_orphans(), bound).await);
     failed
 }
 

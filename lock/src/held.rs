@@ -78,8 +78,12 @@ impl Held {
 
     /// The work under the lock stops when the lease is over, and then releases it: until it has, nobody
     /// else is to give the lock back.
-    pub(crate) fn stops_with_its_lease(&self) {
+    pub fn stops_with_its_lease(&self) {
         self.trail.stops();
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.trail.is_ours()
     }
 
     /// Gives the lock up. Once this has returned without an error the next one may hold it.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::process::Process;
 use crate::entry::Entry;
 use crate::error::{Error, Kind};
+use crate::nonce::Nonces;
 use crate::table::Place;
 use crate::terms::Fail;
 
@@ -171,7 +172,7 @@ fn prepare(dir: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(dir)?;
     let found = std::fs::symlink_metadata(dir)?;
-    let probe = dir.join(format!("{}.{UNFINISHED}", std::process::id()));
+    let probe = dir.join(format!("{}.{UNFINISHED}", Nonces::system().next()));
     drop(remove(&probe));
     write_new(&probe, b"")?;
     let ours = std::fs::symlink_metadata(&probe)?.uid();

@@ -132,5 +132,7 @@ fn too_early(written: Micros, since: Tick, at: Moment) -> Duration {
 /// Until when the anchor that a predecessor left proves us alive; none if it is not believed.
 pub(crate) fn proven_by_anchor(terms: &Terms, row: &Row, me: &Fields, at: Moment) -> Option<Tick> {
     let ends = row.alive_at(me) + usable(terms.lease);
-    believes(terms, row, me, at).then(|| at.tick + ends.since(at.now.latest))
+    // Others may know the time better: only what they are certain to believe counts for us.
+    let strict = row.alive_at(me) <= at.now.earliest + 2 * terms.skew;
+    (strict && believes(terms, row, me, at)).then(|| at.tick + ends.since(at.now.latest))
 }

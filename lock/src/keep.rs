@@ -170,6 +170,7 @@ async fn beat(drive: &mut Drive, state: State) -> Option<Tick> {
         drive.run(Event::Beat, Bound::until(end), None).await
     };
     tokio::select! {
+        biased;
         beaten = beaten => match beaten {
             Ok(Stop::Act(ends)) => Some(ends),
             Ok(Stop::Over(Ending::Lost)) => None,

@@ -89,6 +89,11 @@ impl Live {
         self.lock().entries.contains_key(&id)
     }
 
+    fn is_looked_after(&self, id: SlotId) -> bool {
+        let slots = self.lock();
+        slots.entries.get(&id).is_some_and(|slot| !slot.orphaned)
+    }
+
     /// This entry is the holder's now.
     pub(crate) fn hold(&self, id: SlotId) {
         self.with(id, |slot| slot.left.stage = Stage::Holding);
@@ -110,6 +115,7 @@ impl Live {
             slot.orphaned = true;
             slot.stops = false;
         });
+        self.settled.send_modify(|settled| *settled += 1);
     }
 
     /// Takes over what nobody looks after.
@@ -151,10 +157,10 @@ impl Live {
         }
     }
 
-    /// Waits until an entry is settled.
+    /// Waits until an entry is settled, or an orphan.
     pub(crate) async fn settled(&self, id: SlotId) {
         let mut settled = self.settled.subscribe();
-        while self.has(id) {
+        while self.is_looked_after(id) {
             let _ = settled.changed().await;
         }
     }

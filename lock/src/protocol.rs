@@ -220,6 +220,12 @@ impl Acquisition {
     fn refused(&mut self, row: Row, at: Moment) -> Action {
         let queued = row.queue.contains(&self.me);
         match self.phase.clone() {
+            Phase::Entering if matches!(self.in_flight, Some(Write::Take { .. })) => {
+                match self.is_rebuffed() && !queued {
+                    true => self.pause_before_turn(row, at),
+                    false => self.judge(row, at),
+                }
+            }
             Phase::Entering => self.judge(row, at),
             Phase::Stealing { .. } => {
                 // Somebody else was first: what our write would have proved is not so.
@@ -257,6 +263,7 @@ impl Acquisition {
     fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
         if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
+            self.blind = 0;
             return self.judge(row, at);
         }
         self.blind += 1;

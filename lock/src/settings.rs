@@ -53,6 +53,9 @@ pub(crate) enum LeaseLength {
 /// Shorter leases leave no room for a slow answer.
 const SHORTEST_LEASE: u64 = 500;
 
+/// Who looks more often only waits for DynamoDB.
+const SHORTEST_PAUSE: u64 = 10;
+
 /// As long as a Lambda function may run, in ms.
 const LONGEST: u64 = 15 * 60 * 1000;
 
@@ -167,7 +170,11 @@ impl Settings {
                 .map(|time| time.into_iter().for_each(|time| *value = time))
         };
         own("LOCKS_MAX_WAIT_MS", 0..=LONGEST, &mut self.max_wait)?;
-        own("LOCKS_RETRY_DELAY_MS", 10..=60_000, &mut self.retry_delay)?;
+        own(
+            "LOCKS_RETRY_DELAY_MS",
+            SHORTEST_PAUSE..=60_000,
+            &mut self.retry_delay,
+        )?;
         own("LOCKS_CLOCK_SKEW_MS", 0..=LONGEST, &mut self.clock_skew)?;
         own(
             "LOCKS_TTL_MS",

@@ -198,6 +198,7 @@ async fn acquire(
         None => limits,
     };
     let held = rules.locks.acquire_within(key, limits).await?;
+    held.stops_with_its_lease();
     let (holding, lease) = (held.holding(), held.lease());
     let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
     Ok(Hold {

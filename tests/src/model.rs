@@ -33,11 +33,13 @@ mod step;
 mod explore;
 
 mod checked;
+mod liveness;
 
-pub use checked::{Checked, check};
+pub use checked::{Checked, Wrong, check};
 pub use explore::Model;
 pub use happening::{Cue, Happening};
 pub use law::Law;
+pub use liveness::{Lived, live};
 pub use reached::Reached;
 pub use sabotage::Mutant;
 pub use scope::{Scope, Seat, Size};

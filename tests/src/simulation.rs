@@ -70,5 +70,10 @@ pub fn simulate(seed: u64) -> Outcome {
         let _ = writeln!(trace, "{:14.6} {line}", at.as_secs_f64());
     }
     let tally = std::mem::take(&mut pages.tally);
-    Outcome { seed, wrong, tally, trace }
+    Outcome {
+        seed,
+        wrong,
+        tally,
+        trace,
+    }
 }

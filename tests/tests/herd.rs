@@ -171,7 +171,7 @@ async fn whom_the_queue_has_no_room_for_are_told_so_and_leave_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn of_those_who_race_for_one_short_job_each_second_exactly_one_wins() {
-    const ROUNDS: usize = 10;
+    const ROUNDS: usize = 5;
     let table = far_table(4);
     let herd = herd(&table, |s| s);
     let mut last = 0;

@@ -14,7 +14,10 @@ use std::thread;
 use world::simulation::{Outcome, Tally, simulate};
 
 /// So many seeds are run, and so many of them twice.
-#[expect(clippy::disallowed_methods, reason = "the one variable that says how much is proven")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one variable that says how much is proven"
+)]
 fn seeds() -> (u64, u64) {
     match std::env::var("PROOF").as_deref() {
         Ok("full") => (10_000, 200),
@@ -33,19 +36,26 @@ fn on_all<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let done = workers.into_iter().flat_map(|worker| worker.join().expect("no panic"));
+        let done = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("no panic"));
         done.collect()
     })
 }
 
 fn panicked(seed: u64) -> Outcome {
     let wrong = vec!["the simulation itself panicked".into()];
-    Outcome { seed, wrong, ..Outcome::default() }
+    Outcome {
+        seed,
+        wrong,
+        ..Outcome::default()
+    }
 }
 
 fn broken(outcome: &Outcome) -> String {
     let Outcome { seed, wrong, .. } = outcome;
-    let replay = format!("SIM_SEED={seed} cargo test -p world --test simulation -- replay --nocapture");
+    let replay =
+        format!("SIM_SEED={seed} cargo test -p world --test simulation -- replay --nocapture");
     format!("seed {seed}: {}\n  {replay}", wrong.join("\n  "))
 }
 
@@ -53,13 +63,26 @@ fn broken(outcome: &Outcome) -> String {
 fn no_seed_breaks_a_law() {
     let (many, _) = seeds();
     let run = |seed| catch_unwind(|| simulate(seed)).unwrap_or_else(|_| panicked(seed));
-    let mut all = on_all(0..many, |seed| Outcome { trace: String::new(), ..run(seed) });
+    let mut all = on_all(0..many, |seed| Outcome {
+        trace: String::new(),
+        ..run(seed)
+    });
     all.sort_by_key(|outcome| outcome.seed);
     let mut tally = Tally::default();
-    all.iter().for_each(|outcome| tally += outcome.tally.clone());
+    all.iter()
+        .for_each(|outcome| tally += outcome.tally.clone());
     println!("{many} seeds\n{tally}");
-    let broken: Vec<_> = all.iter().filter(|outcome| !outcome.wrong.is_empty()).map(broken).collect();
-    assert!(broken.is_empty(), "{} of {many} seeds\n{}", broken.len(), broken.join("\n"));
+    let broken: Vec<_> = all
+        .iter()
+        .filter(|outcome| !outcome.wrong.is_empty())
+        .map(broken)
+        .collect();
+    assert!(
+        broken.is_empty(),
+        "{} of {many} seeds\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }
 
 #[test]
@@ -77,9 +100,15 @@ fn the_same_seed_runs_the_same_way_twice() {
 
 /// Tells the story of one seed, where a seed is named.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the one variable that names a seed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one variable that names a seed"
+)]
 fn replay() {
-    let Some(seed) = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()) else {
+    let Some(seed) = std::env::var("SIM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    else {
         return;
     };
     let outcome = simulate(seed);

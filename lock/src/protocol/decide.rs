@@ -69,6 +69,10 @@ impl Acquisition {
         if deadline.is_none() && self.ends <= at.tick + need {
             return self.beat(false, at);
         }
+        if !self.acted && deadline.is_some_and(|deadline| deadline <= at.tick) {
+            // The answer came too late to be of any use, and others may have found us dead.
+            return self.refuse(Why::TimedOut, at);
+        }
         self.phase = Phase::Holding;
         self.acted = true;
         self.ends = deadline.unwrap_or(self.ends);

@@ -16,6 +16,8 @@ impl Acquisition {
             Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
             Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
             Phase::Beating { acting: false, .. } => self.leave(then, at),
+            // Nobody knows where it stands; the refusal of the void shows the row.
+            Phase::Holding if !self.acted => self.void(Then::Tell, at),
             Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
             Phase::Leaving(Then::Restamp) => {
                 self.phase = Phase::Leaving(then);
@@ -55,7 +57,8 @@ impl Acquisition {
                 anchor: Departure::Raise(now),
                 ..
             }) => Departure::Under(now),
-            _ => Departure::Raise(at.now.latest),
+            Some(Write::Abandon { .. }) => Departure::Raise(at.now.latest),
+            _ => return self.leave(then, at),
         };
         self.abandon(anchor, then)
     }

@@ -112,6 +112,9 @@ impl Acquisition {
 
     pub(super) fn pause_before_turn(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
+        if !self.is_queued() && self.loose > 0 {
+            return self.void(Then::Restamp, at);
+        }
         self.phase = if self.is_queued() {
             Phase::Waiting
         } else {
@@ -277,7 +280,11 @@ impl Acquisition {
     }
 
     fn ttl(&self, at: Moment) -> u64 {
-        let last_use = at.now.latest.max(Micros(self.stamp.0));
+        let last = self
+            .row
+            .last
+            .map_or(self.stamp, |last| last.max(self.stamp));
+        let last_use = at.now.latest.max(Micros(last.0));
         (last_use + self.terms.grace).0.div_ceil(1_000_000)
     }
 }

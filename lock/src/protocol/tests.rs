@@ -55,7 +55,7 @@ impl Hand {
     fn for_another(entry: &Entry) -> Self {
         let stamp = entry.stamp().unwrap();
         let mut hand = Self {
-            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, false),
+            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, true),
             millis: 0,
             asked: Action::Look,
         };

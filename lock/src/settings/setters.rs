@@ -104,7 +104,7 @@ impl Settings {
 
     /// The longest pause between two looks. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
-        self.retry_delay = delay;
+        self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self
     }
 

@@ -1,5 +1,7 @@
 //! What people ask for: a close look, a list, the forced release. No function needs the rights for it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::request::{self, FORCED};
@@ -22,7 +24,7 @@ impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
     pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Row>, Failure> {
         let request = request::get(&self.client, &self.place, key).consistent_read(true);
-        let output = request.send().await.map_err(failure::of)?;
+        let output = within(request.send()).await?.map_err(failure::of)?;
         Ok(output.item.map(row))
     }
 
@@ -34,11 +36,8 @@ impl Table {
             Page::End => return Ok((Vec::new(), Page::End)),
         };
         let request = self.client.scan().table_name(&self.place.table);
-        let output = request
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(failure::of)?;
+        let request = request.set_exclusive_start_key(start);
+        let output = within(request.send()).await?.map_err(failure::of)?;
         let rows = output.items.unwrap_or_default().into_iter();
         let rows = rows
             .filter_map(|item| Some((self.place.key_of(&item)?, row(item))))
@@ -67,11 +66,19 @@ impl Table {
         let request = request::force(&self.client, &self.place, key, entry, now)
             .expression_attribute_names("#mark", FORCED)
             .expression_attribute_values(":mark", AttributeValue::M(mark));
-        match request.send().await {
+        match within(request.send()).await? {
             Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
             Err(error) => failure::of_write(error),
         }
     }
+}
+
+/// How long a person waits for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn within<T>(request: impl Future<Output = T>) -> Result<T, Failure> {
+    let answered = tokio::time::timeout(PATIENCE, request).await;
+    answered.map_err(|_| Failure::too_slow(PATIENCE))
 }
 
 impl super::Place {

@@ -50,19 +50,9 @@ pub(super) fn force(
     entry: &Entry,
     now: Micros,
 ) -> UpdateItemFluentBuilder {
-    let out = leave(entry, &[])
-        .anchors(now)
-        .when(LATER)
-        .set("#mark = :mark");
-    send(
-        client,
-        place,
-        key,
-        Step {
-            remove: "REMOVE #held",
-            ..out
-        },
-    )
+    let out = leave(entry, &[]).anchors(now).when(LATER);
+    // What `held` says of an entry that is gone means nothing; of another holder it must stay.
+    send(client, place, key, out.set("#mark = :mark"))
 }
 
 fn send(client: &Client, place: &Place, key: &Key, mut step: Step) -> UpdateItemFluentBuilder {

@@ -47,7 +47,9 @@ impl InProcess {
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
-        let reply = self.way.exchange(self.from.clone(), operation(target), body);
+        let reply = self
+            .way
+            .exchange(self.from.clone(), operation(target), body);
         let reply = reply.await;
         let reply = reply.ok_or_else(|| ConnectorError::io("the connection was reset".into()))?;
         response(reply).map_err(|e| ConnectorError::other(e.into(), None))

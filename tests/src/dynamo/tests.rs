@@ -155,6 +155,29 @@ async fn a_client_that_gives_up_does_not_take_back_what_it_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_can_be_behind_and_a_write_never_is() {
+    let dynamo = dynamo();
+    dynamo.keep_versions();
+    dynamo.plan(|_: &Request| Fate::behind(LATER));
+    let client = once(&dynamo);
+    let read = || async {
+        let text = |text: &str| AttributeValue::S(text.into());
+        let read = client.get_item().table_name(TABLE);
+        let read = read.key("id", text("42")).key("group", text("default"));
+        read.send().await.expect("an answer").item.is_some()
+    };
+    count(&client).await.expect("it counts");
+    assert!(!read().await, "nothing was known then");
+    count(&client).await.expect_err("it is there already");
+    tokio::time::sleep(LATER).await;
+    assert!(read().await);
+    dynamo.delete_row(TABLE, "42", "default").expect("a row");
+    assert!(read().await, "it is known no better");
+    tokio::time::sleep(LATER).await;
+    assert!(!read().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_can_be_held_until_told() {
     let dynamo = dynamo();
     let gate = Gate::closed();

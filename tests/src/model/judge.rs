@@ -1,6 +1,6 @@
 //! Holding what happens against the laws.
 
-use dynamodb_locks::protocol::{Acquisition, Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
+use dynamodb_locks::protocol::{Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
 use std::time::Duration;
 
 use super::clock::{self, truth};
@@ -110,14 +110,11 @@ impl World {
         let elapsed = scope.elapsed(self.time);
         let acts = |it: &usize| self.clients[*it].acts_at(clock::tick(elapsed, *it));
         let actors: Vec<_> = (0..self.clients.len()).filter(acts).collect();
-        let row = self.row.as_ref();
-        let holder = row.and_then(|row| row.holder());
-        let entry = |it: &usize| {
-            let acquisition = self.clients[*it].acquisition.as_ref();
-            acquisition.map(Acquisition::entry)
-        };
-        let first = actors.iter().all(|actor| entry(actor) == holder);
-        if actors.len() > 1 {
+        let row = self.row();
+        let entry = |it: &usize| self.clients[*it].entry();
+        let first = actors.iter().all(|it| entry(it) == row.holder());
+        let inside = actors.iter().filter_map(entry).all(|it| row.queue.contains(it));
+        if actors.len() > 1 || !inside {
             self.breaks(Law::OneActs);
         } else if !first {
             self.breaks(Law::QueueOrder);

@@ -5,7 +5,7 @@ use std::fmt;
 /// A law, by what breaks it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Law {
-    /// 1: two act at a time.
+    /// 1: two act at a time, or one whose entry was taken away, and another may at any moment.
     OneActs,
     /// 2: a fence is not above the one before it.
     FencesRise,

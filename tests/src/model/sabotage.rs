@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Departure, Ending, Event, GivenBack, Micros, Moment, Row, Stamp,
+    Acquisition, Action, Answer, Departure, Ending, Event, GivenBack, Micros, Moment, Pause, Row,
     Tick, Write,
 };
 
@@ -56,7 +56,7 @@ pub enum Mutant {
     RefusedVoidIsDone,
     /// An abandon that is refused counts as done.
     RefusedAbandonIsDone,
-    /// A new stamp is not raised above the last.
+    /// A stamp that was too low is sent again.
     RestampForgetsTheFloor,
     /// Fail-closed: a thief ignores that the holder has begun.
     IgnoresHeld,
@@ -80,6 +80,8 @@ pub enum Mutant {
     StaysInQueue,
     /// The sweep gives back what had begun, fail-closed.
     AbandonsTheBegun,
+    /// A dead holder is left where it is.
+    NeverSteals,
     /// The sweep does not wait for the death.
     SweepsTheLiving,
 }
@@ -175,11 +177,10 @@ impl Mutant {
                 Some(Write::Abandon { .. }),
                 Event::Answered(Refused(row)),
             ) => Event::Answered(Refused(row.map(|row| without(row, it)))),
-            (Self::RestampForgetsTheFloor, _, Event::Answered(Refused(Some(row)))) => {
-                let passed = row.has_passed(it.stamp()) && !row.queue.contains(it.entry());
-                let last = row.last.filter(|_| !passed).or(Some(it.stamp()));
-                let floor = last.map(|last| Stamp(last.0.saturating_sub(1)).max(it.stamp()));
-                Event::Answered(Refused(Some(Row { last: floor, ..row })))
+            (Self::RestampForgetsTheFloor, Some(write), Event::Answered(Refused(Some(row))))
+                if write.enters().is_some() =>
+            {
+                Event::Answered(Refused(Some(Row { last: None, ..row })))
             }
             (Self::IgnoresHeld, _, Event::Answered(Refused(Some(row)))) => {
                 Event::Answered(Refused(Some(unheld(row, it))))
@@ -235,6 +236,11 @@ impl Mutant {
                 me,
                 anchor: Departure::Quiet,
                 unless,
+            }),
+            (Self::NeverSteals, Action::Write(Write::Steal { .. })) => Action::Pause(Pause::Turn {
+                rank: 1,
+                age: Duration::ZERO,
+                dead_in: None,
             }),
             (Self::StaysInQueue, Action::Write(Write::Abandon { .. })) => {
                 Action::Over(Ending::GivenBack(GivenBack::Gone))

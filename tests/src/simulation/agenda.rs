@@ -23,7 +23,12 @@ pub(super) enum Event {
     /// A copy of a request comes to the table.
     Arrives(Copy),
     /// An answer comes back; none is a connection that breaks.
-    Answered { to: usize, number: u64, answer: Answer, reply: Option<Reply> },
+    Answered {
+        to: usize,
+        number: u64,
+        answer: Answer,
+        reply: Option<Reply>,
+    },
     /// Somebody begins.
     Begins(Role),
     /// A process that stood still goes on.
@@ -57,13 +62,23 @@ impl Copy {
     /// One that comes after the client was answered.
     pub(super) fn second(request: Arc<Request>) -> Self {
         let (arrival, hears) = (Arrival::Applied, Hears::Nothing);
-        Self { request, arrival, hears, again: None, awaited: None }
+        Self {
+            request,
+            arrival,
+            hears,
+            again: None,
+            awaited: None,
+        }
     }
 }
 
 impl Agenda {
     pub(super) fn new(dice: Dice) -> Self {
-        Self { events: BTreeMap::new(), added: 0, dice }
+        Self {
+            events: BTreeMap::new(),
+            added: 0,
+            dice,
+        }
     }
 
     pub(super) fn add(&mut self, at: Duration, event: Event) {
@@ -79,7 +94,10 @@ impl Agenda {
 
     /// When something may happen next that one process will notice.
     pub(super) fn next_for(&self, who: usize) -> Option<Duration> {
-        let noticed = self.events.iter().find(|(_, event)| event.is_noticed_by(who));
+        let noticed = self
+            .events
+            .iter()
+            .find(|(_, event)| event.is_noticed_by(who));
         noticed.map(|((at, ..), _)| *at)
     }
 

@@ -91,7 +91,8 @@ impl Cast {
         let processes = self.processes.iter().enumerate();
         let behind = processes.filter_map(|(who, process)| {
             let process = process.as_ref().filter(|process| !process.stopped)?;
-            next.is_none_or(|next| process.now < next).then_some((process.now, who))
+            next.is_none_or(|next| process.now < next)
+                .then_some((process.now, who))
         });
         behind.min().map(|(_, who)| who)
     }
@@ -134,7 +135,10 @@ impl Cast {
         let right = Pace { born: at, ppm: 0 };
         let (name, being, process) = match role {
             Role::Being(being) => {
-                let pace = Pace { born: at, ..being.pace };
+                let pace = Pace {
+                    born: at,
+                    ..being.pace
+                };
                 let (outfit, cloned) = (self.outfit(&being), being.clone());
                 let process = Process::begin(&being.name, pace, |line, truth| {
                     life::live(cloned, scenario, outfit, line, truth)
@@ -143,7 +147,13 @@ impl Cast {
             }
             Role::Sweep(dead) => {
                 let name = format!("sweep-{}", dead.name);
-                let (pace, outfit) = (Pace { born: at, ..dead.pace }, self.outfit(&dead));
+                let (pace, outfit) = (
+                    Pace {
+                        born: at,
+                        ..dead.pace
+                    },
+                    self.outfit(&dead),
+                );
                 let process = Process::begin(&name, pace, |line, truth| {
                     others::sweep(dead, outfit, line, truth)
                 });
@@ -164,11 +174,21 @@ impl Cast {
             }
         };
         self.diary.tell(at, format!("{name} begins: {being:?}"));
-        match self.scenario.beings.iter().position(|being| being.name == name) {
+        match self
+            .scenario
+            .beings
+            .iter()
+            .position(|being| being.name == name)
+        {
             Some(expected) => self.processes[expected] = Some(process),
             None => {
                 self.processes.push(Some(process));
-                self.actors.push(Actor { name, being, requests: 0, stopped_until: at });
+                self.actors.push(Actor {
+                    name,
+                    being,
+                    requests: 0,
+                    stopped_until: at,
+                });
             }
         }
     }
@@ -180,9 +200,12 @@ impl Cast {
     }
 
     fn folder(&mut self, being: &Being) -> PathBuf {
-        let folder = self.folders.entry(being.environment().to_owned()).or_insert_with(|| {
-            tempfile::tempdir().expect("a folder can be made where temporary ones go")
-        });
+        let folder = self
+            .folders
+            .entry(being.environment().to_owned())
+            .or_insert_with(|| {
+                tempfile::tempdir().expect("a folder can be made where temporary ones go")
+            });
         folder.path().to_owned()
     }
 

@@ -2,6 +2,8 @@
 //!
 //! True time is DynamoDB's, counted from the beginning of the simulation.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Clock;
@@ -32,6 +34,8 @@ pub(super) struct Wall {
 pub(super) struct Truth {
     pace: Pace,
     shown: Clock,
+    /// For how many nanoseconds the clock has stood still in all.
+    frozen: Arc<AtomicU64>,
 }
 
 const MILLION: u128 = 1_000_000;
@@ -77,20 +81,36 @@ impl Truth {
     /// Asked inside a process that was just born.
     pub(super) fn of(pace: Pace) -> Self {
         let shown = Clock::tokio_from(UNIX_EPOCH);
-        Self { pace, shown }
+        Self {
+            pace,
+            shown,
+            frozen: Arc::default(),
+        }
     }
 
     /// What the monotonic clock shows, asked inside the process.
-    pub(super) fn shown(&self) -> Duration {
+    fn shown(&self) -> Duration {
         self.shown.since_epoch()
     }
 
     /// The true time, asked inside the process.
     pub(super) fn now(&self) -> Duration {
-        self.pace.when(self.shown())
+        self.pace.when(self.shown()) + self.frozen()
     }
 
-    pub(super) fn pace(&self) -> Pace {
-        self.pace
+    /// How long it takes by the monotonic clock until a true time, at least.
+    pub(super) fn left(&self, until: Duration) -> Duration {
+        let shown = self.pace.shows(until.saturating_sub(self.frozen()));
+        shown.saturating_sub(self.shown())
+    }
+
+    /// The process is frozen for this long, and its monotonic clock with it.
+    pub(super) fn freeze(&self, time: Duration) {
+        self.frozen
+            .fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    fn frozen(&self) -> Duration {
+        Duration::from_nanos(self.frozen.load(Ordering::Relaxed))
     }
 }

@@ -96,7 +96,10 @@ impl Diary {
     /// Nothing that this process was doing goes on after its death.
     pub(super) fn died(&self, process: &str, at: Duration) {
         let mut pages = self.open();
-        let open = pages.grants.iter_mut().filter(|grant| grant.process == process);
+        let open = pages
+            .grants
+            .iter_mut()
+            .filter(|grant| grant.process == process);
         open.for_each(|grant| grant.end = grant.end.or(Some(at)));
     }
 }

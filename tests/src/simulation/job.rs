@@ -24,6 +24,8 @@ pub(super) struct Worker {
     pub(super) locks: Locks,
     pub(super) nonces: NonceLog,
     pub(super) lease: Duration,
+    /// Nothing else is done in its process.
+    pub(super) alone: bool,
     /// The process is leaving: nothing new is begun.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) truth: Truth,
@@ -42,6 +44,9 @@ impl Worker {
         for _ in 0..rounds {
             sleep(self.dice.about(1, 2000)).await;
             sleep_at_night(night, &self.truth).await;
+            if self.alone && self.dice.one_in(8) {
+                self.freeze();
+            }
             if self.leaving.load(Ordering::Relaxed) {
                 return;
             }
@@ -50,6 +55,17 @@ impl Worker {
                 _ => self.guarded().await,
             }
         }
+    }
+
+    /// Between two invocations Lambda may stop everything, clocks included.
+    fn freeze(&mut self) {
+        let time = self.dice.about(100, 1_000_000);
+        self.truth.freeze(time);
+        self.diary.fault("process frozen");
+        self.diary.tell(
+            self.truth.now(),
+            format!("{} was frozen for {time:?}", self.process),
+        );
     }
 
     /// Takes the lock for the length of a closure.
@@ -62,7 +78,11 @@ impl Worker {
         let this = &*self;
         let done = locks.with(self.key.as_str(), |held| {
             taken.store(true, Ordering::Relaxed);
-            this.waited("acquiring", from, wait.max(Duration::from_secs(1)) + OVERHEAD);
+            this.waited(
+                "acquiring",
+                from,
+                wait.max(Duration::from_secs(1)) + OVERHEAD,
+            );
             let acting = this.begin(held.fence());
             async move { acting.until(sleep(hold)).await }
         });
@@ -88,7 +108,11 @@ impl Worker {
         };
         match taken {
             Ok(held) => {
-                self.waited("acquiring", from, wait.max(Duration::from_secs(1)) + OVERHEAD);
+                self.waited(
+                    "acquiring",
+                    from,
+                    wait.max(Duration::from_secs(1)) + OVERHEAD,
+                );
                 self.hold_on(held, nonce).await;
             }
             Err(error) => self.refused(nonce, from, wait, &error),
@@ -122,7 +146,10 @@ impl Worker {
     fn begin(&self, fence: u64) -> Acting {
         let now = self.truth.now();
         self.diary.done("acquisitions");
-        self.diary.tell(now, format!("{} acts on {} with {fence}", self.process, self.key));
+        self.diary.tell(
+            now,
+            format!("{} acts on {} with {fence}", self.process, self.key),
+        );
         let grant = Grant {
             process: self.process.clone(),
             key: self.key.clone(),
@@ -132,11 +159,19 @@ impl Worker {
             end: None,
         };
         let (diary, truth) = (self.diary.clone(), self.truth.clone());
-        Acting { id: diary.begin(grant), diary, truth }
+        Acting {
+            id: diary.begin(grant),
+            diary,
+            truth,
+        }
     }
 
     fn refused(&self, nonce: String, from: Duration, wait: Duration, error: &Error) {
-        self.waited("being refused", from, wait.max(Duration::from_secs(1)) + OVERHEAD);
+        self.waited(
+            "being refused",
+            from,
+            wait.max(Duration::from_secs(1)) + OVERHEAD,
+        );
         let kinds = [
             (error.is_busy(), "busy"),
             (error.is_timed_out(), "timed out"),
@@ -170,12 +205,21 @@ impl Worker {
     fn waited(&self, what: &str, from: Duration, most: Duration) {
         let (process, until) = (self.process.clone(), self.truth.now());
         let what = format!("{what} {}", self.key);
-        self.diary.open().waits.push(Wait { process, what, from, until, most });
+        self.diary.open().waits.push(Wait {
+            process,
+            what,
+            from,
+            until,
+            most,
+        });
     }
 
     fn tell(&self, what: &'static str, nonce: &str) {
         self.diary.done(what);
-        self.diary.tell(self.truth.now(), format!("{} {nonce}: {what}", self.process));
+        self.diary.tell(
+            self.truth.now(),
+            format!("{} {nonce}: {what}", self.process),
+        );
     }
 
     fn wrong(&self, what: String) {

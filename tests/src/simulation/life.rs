@@ -71,7 +71,11 @@ pub(super) async fn live(
         let nonces = nonces.another();
         let own = locks.child(|settings| {
             let settings = settings.expiry(job.expiry).nonces(nonces.source());
-            settings.fail(if lock.closed { Fail::Closed } else { Fail::Open })
+            settings.fail(if lock.closed {
+                Fail::Closed
+            } else {
+                Fail::Open
+            })
         });
         let worker = Worker {
             process: being.name.clone(),
@@ -79,6 +83,7 @@ pub(super) async fn live(
             locks: own.expect("the journal's folder can be used"),
             nonces,
             lease: being.lease,
+            alone: being.jobs.len() == 1 && being.leaves.is_none(),
             leaving: leaving.clone(),
             truth: truth.clone(),
             diary: outfit.diary.clone(),
@@ -109,7 +114,10 @@ async fn farewell(being: &Being, locks: &Locks, diary: &Diary, truth: &Truth) ->
     let from = truth.now();
     let left = locks.release_all(FAREWELL).await;
     let until = truth.now();
-    diary.tell(until, format!("{} gave everything up, but for {}", being.name, left.len()));
+    diary.tell(
+        until,
+        format!("{} gave everything up, but for {}", being.name, left.len()),
+    );
     diary.open().waits.push(Wait {
         process: being.name.clone(),
         what: "giving everything up".into(),

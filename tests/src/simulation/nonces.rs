@@ -24,21 +24,36 @@ struct Shared {
 
 impl NonceLog {
     pub(super) fn of(process: &str) -> Self {
-        let process = process.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte));
-        Self { process, shared: Arc::default(), task: 0, given: Arc::default() }
+        let process = process
+            .bytes()
+            .fold(0, |sum, byte| sum * 31 + u64::from(byte));
+        Self {
+            process,
+            shared: Arc::default(),
+            task: 0,
+            given: Arc::default(),
+        }
     }
 
     /// Those of another task of this process.
     pub(super) fn another(&self) -> Self {
         let task = 1 + self.shared.tasks.fetch_add(1, Ordering::Relaxed);
-        Self { task, given: Arc::default(), ..self.clone() }
+        Self {
+            task,
+            given: Arc::default(),
+            ..self.clone()
+        }
     }
 
     pub(super) fn source(&self) -> Nonces {
         let this = self.clone();
         Nonces::new(move || {
             let nonce = this.nonce(this.given.fetch_add(1, Ordering::Relaxed));
-            let mut all = this.shared.all.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = this
+                .shared
+                .all
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             all.push(nonce.to_string());
             nonce
         })
@@ -51,7 +66,11 @@ impl NonceLog {
 
     /// Every nonce that the process was given.
     pub(super) fn all(&self) -> Vec<String> {
-        self.shared.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn nonce(&self, number: u64) -> Nonce {

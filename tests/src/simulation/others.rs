@@ -31,7 +31,9 @@ pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth)
     let mut giving = tokio::task::JoinSet::new();
     for found in found {
         let (locks, truth, diary) = (locks.clone(), truth.clone(), outfit.diary.clone());
-        let note = found.note.expect("a note that was written whole can be read");
+        let note = found
+            .note
+            .expect("a note that was written whole can be read");
         giving.spawn(async move {
             let nonce = nonce_of(&found.path);
             let given = locks.give_back(&note, found.path, SWEEP).await;
@@ -52,13 +54,22 @@ pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth)
 /// Releases by force what the dead hold of a fail-closed lock.
 pub(super) async fn person(lock: Lock, dead: Vec<String>, diary: Diary, line: Line, truth: Truth) {
     let locks = plain("person", &lock, line, &truth);
-    let holder = locks.inspect(lock.key.as_str()).await.ok().and_then(|view| view.holder());
+    let holder = locks
+        .inspect(lock.key.as_str())
+        .await
+        .ok()
+        .and_then(|view| view.holder());
     let Some(holder) = holder.filter(|holder| dead.contains(&holder.owner)) else {
         return;
     };
     let fence = holder.fence.unwrap_or_default();
-    let forced = locks.force_release(lock.key.as_str(), fence, "a person").await;
-    diary.tell(truth.now(), format!("a person releases {fence} of {}: {forced:?}", lock.key));
+    let forced = locks
+        .force_release(lock.key.as_str(), fence, "a person")
+        .await;
+    diary.tell(
+        truth.now(),
+        format!("a person releases {fence} of {}: {forced:?}", lock.key),
+    );
     if matches!(forced, Ok(true)) {
         diary.done("released by force");
     }
@@ -68,11 +79,17 @@ pub(super) async fn person(lock: Lock, dead: Vec<String>, diary: Diary, line: Li
 pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Line, truth: Truth) {
     let locks = plain("last", &lock, line, &truth);
     let from = truth.now();
-    match locks.acquire_within(lock.key.as_str(), Limits::wait(patience)).await {
+    match locks
+        .acquire_within(lock.key.as_str(), Limits::wait(patience))
+        .await
+    {
         Ok(held) => {
             diary.tell(truth.now(), format!("the last one has {}", lock.key));
             if let Err(error) = held.release().await {
-                diary.open().wrong.push(format!("the last one cannot release: {error}"));
+                diary
+                    .open()
+                    .wrong
+                    .push(format!("the last one cannot release: {error}"));
             }
         }
         Err(error) => {
@@ -86,10 +103,19 @@ pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Lin
 /// A client whose clock is right.
 fn plain(name: &str, lock: &Lock, line: Line, truth: &Truth) -> Locks {
     let (right, shown) = (clocks::Wall::default(), truth.clone());
-    let settings = Settings::new().table(life::TABLE).prefix(life::GROUP).owner(name);
+    let settings = Settings::new()
+        .table(life::TABLE)
+        .prefix(life::GROUP)
+        .owner(name);
     let settings = settings.wall_clock(Wall::new(move || right.shows(shown.now())));
-    let settings = settings.expiry(lock.expiries[0]).nonces(NonceLog::of(name).source());
-    let settings = settings.fail(if lock.closed { Fail::Closed } else { Fail::Open });
+    let settings = settings
+        .expiry(lock.expiries[0])
+        .nonces(NonceLog::of(name).source());
+    let settings = settings.fail(if lock.closed {
+        Fail::Closed
+    } else {
+        Fail::Open
+    });
     let locks = Locks::with_client(&client_by(line, name), settings);
     locks.expect("there is no journal that could fail")
 }
@@ -102,7 +128,10 @@ pub(super) fn nonce_of(note: &Path) -> String {
 }
 
 /// The notes that are in a folder.
-#[expect(clippy::disallowed_methods, reason = "it looks at the folder past the journal")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it looks at the folder past the journal"
+)]
 pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let files = files.map(|file| file.path());
@@ -111,13 +140,19 @@ pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
 
 /// Makes the notes of a process that has died those of a process that is dead: all simulated ones
 /// are this one, and alive.
-#[expect(clippy::disallowed_methods, reason = "a journal has no way to forge a note")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a journal has no way to forge a note"
+)]
 pub(super) fn bury(dir: &Path, dead: &str) {
     for path in notes(dir) {
         let note = std::fs::read(&path).ok();
         let note = note.and_then(|note| serde_json::from_slice::<Value>(&note).ok());
         let mut note = note.expect("a note that was written whole can be read");
-        if note["entry"].as_str().is_some_and(|entry| entry.ends_with(&format!(" {dead}"))) {
+        if note["entry"]
+            .as_str()
+            .is_some_and(|entry| entry.ends_with(&format!(" {dead}")))
+        {
             note["writer"]["pid"] = u32::MAX.into();
             std::fs::write(&path, note.to_string()).expect("the folder is ours");
         }

@@ -59,7 +59,7 @@ impl Process {
         self.now = self.runtime.block_on(async {
             // Whoever was woken meanwhile comes first.
             yield_now().await;
-            let left = truth.pace().shows(until).saturating_sub(truth.shown());
+            let left = truth.left(until);
             tokio::select! {
                 biased;
                 () = line.rings() => {}
@@ -74,7 +74,7 @@ impl Process {
     pub(super) fn skip(&mut self, until: Duration) {
         let truth = &self.truth;
         self.now = self.runtime.block_on(async {
-            let left = truth.pace().shows(until).saturating_sub(truth.shown());
+            let left = truth.left(until);
             // tokio's timers know no parts of a millisecond.
             let left = Duration::from_millis(left.as_nanos().div_ceil(1_000_000) as u64);
             tokio::time::advance(left).await;

@@ -56,8 +56,13 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 impl Rows {
     pub(super) fn new(locks: &[Lock], diary: Diary) -> Self {
-        let rows = locks.iter().map(|lock| (lock.key.clone(), Watched::default()));
-        Self { rows: rows.collect(), diary }
+        let rows = locks
+            .iter()
+            .map(|lock| (lock.key.clone(), Watched::default()));
+        Self {
+            rows: rows.collect(),
+            diary,
+        }
     }
 
     /// Looks at a row that may have been changed.
@@ -66,21 +71,24 @@ impl Rows {
         let Some(watched) = self.rows.get_mut(key).filter(|watched| watched.row != row) else {
             return;
         };
-        self.diary.tell(at, format!("{key} by {}: {}", by.name(), told(&row)));
+        self.diary
+            .tell(at, format!("{key} by {}: {}", by.name(), told(&row)));
         let before = std::mem::replace(&mut watched.row, row);
         if before.holder() != watched.row.holder() || before.anchor != watched.row.anchor {
             let since = std::mem::replace(&mut watched.still_since, at);
             for (rank, entry) in before.queue.iter().enumerate() {
                 if !watched.row.queue.contains(entry) {
                     let wrong = watched.leaves(at, since, &before, entry, rank, by, &self.diary);
-                    self.diary.wrong(wrong.map(|wrong| format!("{key} at {at:?}: {wrong}")));
+                    self.diary
+                        .wrong(wrong.map(|wrong| format!("{key} at {at:?}: {wrong}")));
                 }
             }
         }
         watched.era += usize::from(matches!(by, By::Somebody));
         if item.is_some() {
             let wrong = watched.enters(at, &before, &self.diary);
-            self.diary.wrong(wrong.map(|wrong| format!("{key} at {at:?}: {wrong}")));
+            self.diary
+                .wrong(wrong.map(|wrong| format!("{key} at {at:?}: {wrong}")));
         }
     }
 
@@ -121,8 +129,15 @@ impl Watched {
         let (entry, others) = (new.next()?, new.count());
         let (stamp, fields) = (entry.stamp(), entry.fields()?);
         let fence = stamp?.0;
-        let again = self.entered.iter().any(|one| one.fence == fence && one.era == self.era);
-        self.entered.push(Entered { at, era: self.era, fence });
+        let again = self
+            .entered
+            .iter()
+            .any(|one| one.fence == fence && one.era == self.era);
+        self.entered.push(Entered {
+            at,
+            era: self.era,
+            fence,
+        });
         let settled = diary.open().settled.get(&fields.nonce.to_string()).copied();
         match () {
             () if others > 0 => Some("two come in at once".into()),
@@ -159,14 +174,22 @@ impl Watched {
         if itself || &*request.from == "person" {
             return None;
         }
-        diary.done(if rank == 0 { "stolen" } else { "dead waiter removed" });
+        diary.done(if rank == 0 {
+            "stolen"
+        } else {
+            "dead waiter removed"
+        });
         let now = Micros((BEGINNING + at).as_micros() as u64);
-        let ended = fields.deadline.is_some_and(|deadline| deadline + MARGIN <= now);
+        let ended = fields
+            .deadline
+            .is_some_and(|deadline| deadline + MARGIN <= now);
         let lease_over = before.alive_at(fields) + fields.lease <= now;
         let stood_still = at - since >= fields.lease.mul_f64(DRIFT);
         let who = &request.from;
         match rank {
-            0 if before.is_held_for_good() => Some(format!("{who} takes out `{entry}`, who has begun")),
+            0 if before.is_held_for_good() => {
+                Some(format!("{who} takes out `{entry}`, who has begun"))
+            }
             0 if lease_over || stood_still || ended => None,
             0 => Some(format!("{who} takes out `{entry}`, whose lease runs")),
             _ if ended => None,
@@ -187,7 +210,10 @@ impl By<'_> {
 
 fn told(row: &Row) -> String {
     let queue: BTreeSet<_> = row.queue.iter().map(Entry::as_str).collect();
-    let (last, anchor) = (row.last.map(|last| last.0), row.anchor.map(|anchor| anchor.0));
+    let (last, anchor) = (
+        row.last.map(|last| last.0),
+        row.anchor.map(|anchor| anchor.0),
+    );
     let held = row.held.map(|held| held.0);
     format!("q {queue:?} f {last:?} p {anchor:?} held {held:?}")
 }

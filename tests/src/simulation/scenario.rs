@@ -65,7 +65,12 @@ impl Being {
     /// Who is started in its place.
     pub(super) fn reborn(mut self) -> Self {
         let (name, dice) = (format!("{}2", self.name), self.dice.fork());
-        Self { name, dice, leaves: None, ..self }
+        Self {
+            name,
+            dice,
+            leaves: None,
+            ..self
+        }
     }
 }
 
@@ -83,7 +88,11 @@ pub(super) enum Mishap {
     Stop { who: usize, time: Duration },
     /// A process dies; whether somebody sweeps after it, and how much later; whether it is started
     /// again.
-    Die { who: usize, swept: Option<Duration>, again: bool },
+    Die {
+        who: usize,
+        swept: Option<Duration>,
+        again: bool,
+    },
     /// Somebody deletes a row.
     Delete { lock: usize },
     /// Rows that have expired are deleted.
@@ -112,7 +121,11 @@ impl Scenario {
         let mut scenario = Self {
             locks,
             beings,
-            climate: if fair { Climate::fair() } else { Climate::of(&mut dice) },
+            climate: if fair {
+                Climate::fair()
+            } else {
+                Climate::of(&mut dice)
+            },
             mishaps: Vec::new(),
             triggers: Vec::new(),
             night: None,
@@ -134,7 +147,9 @@ impl Scenario {
             while stops && dice.one_in(2) {
                 let time = match dice.up_to(3) {
                     0 => dice.about(1, 100),
-                    1 => self.beings[who].lease.mul_f64(dice.within(2000).as_secs_f64()),
+                    1 => self.beings[who]
+                        .lease
+                        .mul_f64(dice.within(2000).as_secs_f64()),
                     _ => dice.about(100, 60_000),
                 };
                 self.strike(who, Mishap::Stop { who, time }, dice);
@@ -147,13 +162,20 @@ impl Scenario {
         }
         if dice.one_in(16) {
             let lock = dice.up_to(self.locks.len() as u64 - 1) as usize;
-            self.mishaps.push((dice.within(20_000), Mishap::Delete { lock }));
+            self.mishaps
+                .push((dice.within(20_000), Mishap::Delete { lock }));
         }
         if dice.one_in(12) {
             let falls = dice.within(10_000) + Duration::from_secs(5);
             let ends = falls + HOUR * 25 + dice.within(8 * 3_600_000);
             self.night = Some(Night { falls, ends });
-            let brooms = [HOUR * 12, HOUR * 24, HOUR * 25, ends - falls, ends - falls + HOUR];
+            let brooms = [
+                HOUR * 12,
+                HOUR * 24,
+                HOUR * 25,
+                ends - falls,
+                ends - falls + HOUR,
+            ];
             let brooms = brooms.map(|after| (falls + after, Mishap::Broom));
             self.mishaps.extend(brooms);
         }
@@ -166,7 +188,12 @@ impl Scenario {
             return;
         }
         let (request, after) = (1 + dice.up_to(20).min(dice.up_to(20)), dice.about(1, 60));
-        self.triggers.push(Trigger { who, request, after, mishap });
+        self.triggers.push(Trigger {
+            who,
+            request,
+            after,
+            mishap,
+        });
     }
 }
 
@@ -191,7 +218,11 @@ fn being(number: u64, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dic
         .map(|_| {
             let lock = dice.up_to(locks.len() as u64 - 1) as usize;
             let (expiry, rounds) = (dice.pick(&locks[lock].expiries), 1 + dice.up_to(2));
-            Job { lock, expiry, rounds }
+            Job {
+                lock,
+                expiry,
+                rounds,
+            }
         })
         .collect();
     let trusts = jobs.iter().any(|job| job.expiry == Expiry::Clock);
@@ -201,7 +232,11 @@ fn being(number: u64, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dic
         () => wrong(trusts, dice),
     };
     let lease = dice.about(500, 10_000);
-    let late = if dice.one_in(3) { Duration::ZERO } else { dice.within(4000) };
+    let late = if dice.one_in(3) {
+        Duration::ZERO
+    } else {
+        dice.within(4000)
+    };
     Being {
         name: char::from(b'a' + number as u8).to_string(),
         pace: Pace {
@@ -219,7 +254,7 @@ fn being(number: u64, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dic
         },
         journal: dice.one_in(2),
         jobs,
-        leaves: dice.one_in(6).then(|| dice.within(15_000)),
+        leaves: (!fair && dice.one_in(6)).then(|| dice.within(15_000)),
         dice: dice.fork(),
     }
 }
@@ -252,5 +287,8 @@ fn wrong(trusted: bool, dice: &mut Dice) -> Wall {
     if !trusted {
         fast_ms.extend([set(Duration::from_secs(4)), set(Duration::from_secs(11))]);
     }
-    Wall { fast_ms, ppm: dice.around(200) }
+    Wall {
+        fast_ms,
+        ppm: dice.around(200),
+    }
 }

@@ -66,7 +66,16 @@ impl Stage {
         let scenario = Arc::new(scenario);
         let cast = Cast::new(scenario.clone(), diary.clone());
         let rows = Rows::new(&scenario.locks, diary.clone());
-        Self { scenario, dynamo, shown, agenda, cast, rows, diary, dice }
+        Self {
+            scenario,
+            dynamo,
+            shown,
+            agenda,
+            cast,
+            rows,
+            diary,
+            dice,
+        }
     }
 
     /// Everything that happens, and what is left of it in the end.
@@ -78,11 +87,15 @@ impl Stage {
         self.dynamo.plan(clear);
         for lock in self.scenario.locks.clone() {
             if lock.closed {
-                self.agenda.add(now, Event::Begins(Role::Person(lock.clone())));
+                self.agenda
+                    .add(now, Event::Begins(Role::Person(lock.clone())));
                 self.play_on();
             }
             let patience = self.rows.patience(&lock.key);
-            self.agenda.add(self.cast.latest(), Event::Begins(Role::Last(lock, patience)));
+            self.agenda.add(
+                self.cast.latest(),
+                Event::Begins(Role::Last(lock, patience)),
+            );
             self.play_on();
         }
         self.rows.are_empty_in_the_end();
@@ -118,13 +131,20 @@ impl Stage {
         let (request, fate) = self.dynamo.accept(sent.from, &sent.op, &sent.body);
         let (step, number) = (Step::of(&request), request.number);
         self.diary.open().tally.add(Sort::Sent, step.name());
-        let line = format!("{} sends #{number} {step}: {}; {fate:?}", request.from, request.body);
+        let line = format!(
+            "{} sends #{number} {step}: {}; {fate:?}",
+            request.from, request.body
+        );
         self.diary.tell(now, line);
         for trigger in self.cast.triggers(who) {
-            self.agenda.add(now + trigger.after, Event::Strikes(trigger.mishap));
+            self.agenda
+                .add(now + trigger.after, Event::Strikes(trigger.mishap));
         }
         let gates = "the weather knows no gates";
-        let (before, after) = (fate.before.time().expect(gates), fate.after.time().expect(gates));
+        let (before, after) = (
+            fate.before.time().expect(gates),
+            fate.after.time().expect(gates),
+        );
         let copy = Copy {
             request,
             arrival: fate.arrival,
@@ -139,9 +159,17 @@ impl Stage {
         self.cast.comes_to(at);
         match event {
             Event::Arrives(copy) => self.arrive(at, copy),
-            Event::Answered { to, number, answer, reply } => {
+            Event::Answered {
+                to,
+                number,
+                answer,
+                reply,
+            } => {
                 let told = reply.as_ref().map(|reply| reply.status);
-                self.diary.tell(at, format!("{} hears of #{number}: {told:?}", self.cast.name(to)));
+                self.diary.tell(
+                    at,
+                    format!("{} hears of #{number}: {told:?}", self.cast.name(to)),
+                );
                 // Nobody may be there any more to hear it.
                 let _ = answer.send(reply);
             }
@@ -153,18 +181,36 @@ impl Stage {
 
     fn arrive(&mut self, at: Duration, copy: Copy) {
         let off = Duration::from_micros(self.dice.up_to(FRONT_ENDS));
-        let shown = if self.dice.one_in(2) { at + off } else { at.saturating_sub(off) };
+        let shown = if self.dice.one_in(2) {
+            at + off
+        } else {
+            at.saturating_sub(off)
+        };
         self.shown.store(shown.as_nanos() as u64, Ordering::Relaxed);
-        let Copy { request, arrival, hears, again, awaited } = copy;
+        let Copy {
+            request,
+            arrival,
+            hears,
+            again,
+            awaited,
+        } = copy;
         let reply = self.dynamo.settle(&request, arrival, hears);
         self.look(at, By::Request(&request));
         // What was refused is not carried out later by anybody.
-        if let Some(again) = again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200)) {
+        if let Some(again) =
+            again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200))
+        {
             let request = request.clone();
-            self.agenda.add(at + again, Event::Arrives(Copy::second(request)));
+            self.agenda
+                .add(at + again, Event::Arrives(Copy::second(request)));
         }
         if let Some((to, answer, after)) = awaited {
-            let answered = Event::Answered { to, number: request.number, answer, reply };
+            let answered = Event::Answered {
+                to,
+                number: request.number,
+                answer,
+                reply,
+            };
             self.agenda.add(at + after, answered);
         }
     }
@@ -190,7 +236,8 @@ impl Stage {
                     return;
                 };
                 if let Some(later) = swept {
-                    self.agenda.add(at + later, Event::Begins(Role::Sweep(being.clone())));
+                    self.agenda
+                        .add(at + later, Event::Begins(Role::Sweep(being.clone())));
                 }
                 if again {
                     let later = at + self.dice.within(5000);
@@ -214,7 +261,10 @@ impl Stage {
             Mishap::Broom => {
                 self.shown.store(at.as_nanos() as u64, Ordering::Relaxed);
                 let swept = self.dynamo.sweep_ttl() as u64;
-                self.diary.open().tally.count(Sort::Fault, "row expired", swept);
+                self.diary
+                    .open()
+                    .tally
+                    .count(Sort::Fault, "row expired", swept);
                 self.look(at, By::Broom);
             }
         }

@@ -58,7 +58,11 @@ impl fmt::Display for Tally {
         for line in 0..columns.iter().map(Vec::len).max().unwrap_or_default() {
             let cell = |column: &Vec<String>| column.get(line).cloned().unwrap_or_default();
             let [done, sent, fault] = columns.each_ref().map(cell);
-            writeln!(f, "{}", format!("{done:<37}   {sent:<37}   {fault}").trim_end())?;
+            writeln!(
+                f,
+                "{}",
+                format!("{done:<37}   {sent:<37}   {fault}").trim_end()
+            )?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::diary::{Diary, Grant, Wait};
 use super::others;
 use super::rows::Rows;
 use super::scenario::{Lock, Scenario};
-use super::tally::Sort;
+use super::tally::{Sort, Tally};
 use crate::history::{Work, inversions, violations};
 
 /// When each process stood still.
@@ -26,16 +26,30 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
         wrong.extend(on_one_lock(lock, &pages.grants, rows, &stops));
     }
     wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
-    let notes = cast.folders().flat_map(|folder| others::notes(folder.path()));
+    let notes = cast
+        .folders()
+        .flat_map(|folder| others::notes(folder.path()));
     let leaked = notes.map(|note| others::nonce_of(&note));
     let leaked = leaked.filter(|nonce| pages.settled.contains_key(nonce));
     wrong.extend(leaked.map(|nonce| format!("the note of {nonce} is left, which is settled")));
     if scenario.is_fair() {
-        let never = ["lost", "not given back by the sweep", "release unknown", "stolen", "unavailable"];
-        let happened = never.iter().filter(|what| pages.tally.of(Sort::Done, what) > 0);
-        wrong.extend(happened.map(|what| format!("`{what}`, in fair weather")));
+        wrong.extend(in_fair_weather(&pages.tally));
     }
     wrong
+}
+
+/// Where nothing goes wrong nobody is taken for dead, but for those who dropped what they had.
+fn in_fair_weather(tally: &Tally) -> Vec<String> {
+    let done = |what| tally.of(Sort::Done, what);
+    let never = ["lost", "release unknown", "unavailable"];
+    let mut wrong: Vec<_> = never.into_iter().filter(|what| done(what) > 0).collect();
+    if done("stolen") > done("dropped the lock") + done("dropped the future") {
+        wrong.push("stolen");
+    }
+    wrong
+        .into_iter()
+        .map(|what| format!("`{what}`, in fair weather"))
+        .collect()
 }
 
 /// Laws 1 to 3, for each era on its own: nothing is promised to those whose row was deleted.
@@ -52,16 +66,32 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
         }
     }
     for (era, grants) in eras {
-        let begun: Vec<_> = grants.iter().map(|grant| work(grant, grant.begin, grant.begin)).collect();
-        let order: Vec<_> = entered.iter().filter(|one| one.era == era).map(|one| one.fence).collect();
+        let begun: Vec<_> = grants
+            .iter()
+            .map(|grant| work(grant, grant.begin, grant.begin))
+            .collect();
+        let order: Vec<_> = entered
+            .iter()
+            .filter(|one| one.era == era)
+            .map(|one| one.fence)
+            .collect();
         let done = grants.iter().flat_map(|grant| match lock.closed {
             true => vec![until_it_left(grant, rows)],
             false => pieces(grant, stops.get(&*grant.process).map_or(&[], Vec::as_slice)),
         });
-        let done: Vec<_> = done.map(|work| Work { fence: None, ..work }).collect();
+        let done: Vec<_> = done
+            .map(|work| Work {
+                fence: None,
+                ..work
+            })
+            .collect();
         wrong.extend(violations(&begun).iter().map(ToString::to_string));
         wrong.extend(violations(&done).iter().map(ToString::to_string));
-        wrong.extend(inversions(&lock.key, &order, &begun).iter().map(ToString::to_string));
+        wrong.extend(
+            inversions(&lock.key, &order, &begun)
+                .iter()
+                .map(ToString::to_string),
+        );
     }
     wrong
 }
@@ -78,7 +108,11 @@ fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
 
 /// Under a fail-closed lock nobody else acts before the entry is gone, whatever becomes of its owner.
 fn until_it_left(grant: &Grant, rows: &Rows) -> Work {
-    work(grant, grant.begin, rows.left(&grant.key, grant.fence).unwrap_or(Duration::MAX))
+    work(
+        grant,
+        grant.begin,
+        rows.left(&grant.key, grant.fence).unwrap_or(Duration::MAX),
+    )
 }
 
 /// The work without the times when its process stood still: it did nothing then. But it acted when it was
@@ -98,7 +132,11 @@ fn pieces(grant: &Grant, stops: &[(Duration, Duration)]) -> Vec<Work> {
     if begin < end {
         pieces.push(work(grant, begin, end));
     }
-    let within = |at: Duration| pieces.iter().any(|piece| piece.begin <= at && at <= piece.end);
+    let within = |at: Duration| {
+        pieces
+            .iter()
+            .any(|piece| piece.begin <= at && at <= piece.end)
+    };
     let acts: BTreeSet<_> = grant.acts.iter().copied().collect();
     let apart = acts.into_iter().filter(|at| !within(*at));
     let apart: Vec<_> = apart.map(|at| work(grant, at, at + MOMENT)).collect();
@@ -109,11 +147,24 @@ fn pieces(grant: &Grant, stops: &[(Duration, Duration)]) -> Vec<Work> {
 /// Law 10: everything that waits has a bound.
 fn too_long(wait: &Wait, stops: &Stops<'_>) -> Option<String> {
     const ROUNDING: Duration = Duration::from_millis(60);
-    let stood = stops.get(&*wait.process).map_or(&[][..], Vec::as_slice).iter();
+    let stood = stops
+        .get(&*wait.process)
+        .map_or(&[][..], Vec::as_slice)
+        .iter();
     let stood = stood.map(|(from, until)| {
-        (*until).min(wait.until).saturating_sub((*from).max(wait.from))
+        (*until)
+            .min(wait.until)
+            .saturating_sub((*from).max(wait.from))
     });
-    let (took, most) = (wait.until - wait.from, wait.most + ROUNDING + stood.sum::<Duration>());
-    let Wait { process, what, from, .. } = wait;
+    let (took, most) = (
+        wait.until - wait.from,
+        wait.most + ROUNDING + stood.sum::<Duration>(),
+    );
+    let Wait {
+        process,
+        what,
+        from,
+        ..
+    } = wait;
     (took > most).then(|| format!("{process}: {what} from {from:?} took {took:?}, not {most:?}"))
 }

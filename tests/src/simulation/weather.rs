@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clocks::BEGINNING;
-use super::dice::Dice;
 use super::diary::Diary;
+use super::dice::Dice;
 use crate::Clock;
 use crate::dynamo::{Fate, Plan, Refusal, Request, Wait};
 
@@ -61,7 +61,12 @@ const OLDEST: u64 = 290_000;
 impl Climate {
     pub(super) fn fair() -> Self {
         let (faults, outage) = (Vec::new(), None);
-        Self { faults, one_in: 1, way_ms: 5, outage }
+        Self {
+            faults,
+            one_in: 1,
+            way_ms: 5,
+            outage,
+        }
     }
 
     /// Some faults, and not all of them: what one of them hides another may need.
@@ -70,7 +75,9 @@ impl Climate {
         dice.shuffle(&mut faults);
         let many = 1 + dice.up_to(12) as usize;
         let from = dice.within(12_000);
-        let outage = dice.one_in(10).then(|| (from, from + dice.about(500, 20_000)));
+        let outage = dice
+            .one_in(10)
+            .then(|| (from, from + dice.about(500, 20_000)));
         Self {
             faults: faults[..many].to_vec(),
             one_in: dice.pick(&[3, 6, 12, 40]),
@@ -95,7 +102,12 @@ pub(super) struct Weather {
 impl Weather {
     /// By a clock that shows true time.
     pub(super) fn new(climate: Climate, clock: Clock, dice: Dice, diary: Diary) -> Self {
-        Self { climate, clock, dice: Mutex::new(dice), diary }
+        Self {
+            climate,
+            clock,
+            dice: Mutex::new(dice),
+            diary,
+        }
     }
 
     fn fault(&self, fault: Fault, dice: &mut Dice) -> (&'static str, Fate) {
@@ -103,7 +115,10 @@ impl Weather {
         match fault {
             Fault::Lost => ("request lost", Fate::dropped()),
             Fault::Unheard => ("answer lost", Fate::lost()),
-            Fault::Silence => ("silence", Fate::dropped().after(Duration::from_millis(OLDEST))),
+            Fault::Silence => (
+                "silence",
+                Fate::dropped().after(Duration::from_millis(OLDEST)),
+            ),
             Fault::Slow => ("request slow", Fate::delivered().before(slow)),
             Fault::SlowAnswer => ("answer slow", Fate::delivered().after(slow)),
             Fault::Late => ("request late", Fate::delivered().before(late)),
@@ -123,9 +138,16 @@ impl Plan for Weather {
         let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.since_epoch().saturating_sub(BEGINNING);
         let climate = &self.climate;
-        if climate.outage.is_some_and(|(from, until)| from <= now && now < until) {
+        if climate
+            .outage
+            .is_some_and(|(from, until)| from <= now && now < until)
+        {
             self.diary.fault("outage");
-            let fates = [Fate::dropped(), Fate::refused(Refusal::Internal), Fate::lost()];
+            let fates = [
+                Fate::dropped(),
+                Fate::refused(Refusal::Internal),
+                Fate::lost(),
+            ];
             return dice.pick(&fates).after(dice.within(300));
         }
         let mut fate = Fate::delivered();

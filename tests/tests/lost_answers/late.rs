@@ -151,12 +151,8 @@ async fn a_late_abandoning_leaves_the_next_acquisition_alone() {
     let holder = table.row_of([table.entry("holder", JUST_NOW)]);
     table.put(&holder);
     let gate = Gate::closed();
-    table.fate(
-        "a",
-        Step::AbandonRaising,
-        1,
-        Fate::delivered().before(&gate),
-    );
+    let late = Fate::delivered().before(&gate);
+    table.fate("a", Step::AbandonQuietly, 1, late);
     let a = table
         .a_client("a")
         .with(|s: Settings| s.max_wait(millis(300)))
@@ -170,6 +166,9 @@ async fn a_late_abandoning_leaves_the_next_acquisition_alone() {
     let before = table.row();
     gate.open();
     in_the_end(&table).await;
+    let story = table.story("a");
+    let late = story.iter().rfind(|told| told.starts_with("abandon"));
+    assert_eq!(late.unwrap(), "abandon quietly refused");
     assert_eq!(table.row().queue, before.queue);
     held.release().await.unwrap();
 }

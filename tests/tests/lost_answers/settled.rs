@@ -1,21 +1,34 @@
 //! Every kind of write, whatever becomes of its first copy, is settled by the second.
 
-use dynamodb_locks::protocol::{Micros, Row};
-use dynamodb_locks::{Limits, Settings};
+use dynamodb_locks::protocol::{Fields, Micros, Row};
+use dynamodb_locks::{Error, Limits, Settings};
+use world::dynamo::{Fate, Gate};
 use world::locks::{KEY, LockTable, Step};
 
-use super::{JUST_NOW, LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
+use super::{JUST_NOW, LATER, LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
 
-fn two(table: &LockTable) -> Row {
-    let (holder, waiter) = (
-        table.entry("holder", JUST_NOW),
-        table.entry("waiter", JUST_NOW / 2),
-    );
-    table.row_of([holder, waiter])
+/// A holder that came long ago, and has a long lease.
+fn one(table: &LockTable) -> Row {
+    table.row_of([Fields {
+        lease: LONG_AGO * 60,
+        ..table.entry("holder", LONG_AGO)
+    }])
 }
 
-fn one(table: &LockTable) -> Row {
-    table.row_of([table.entry("holder", JUST_NOW)])
+/// The same, and a waiter.
+fn two(table: &LockTable) -> Row {
+    let mut row = one(table);
+    let waiter = table.entry("waiter", JUST_NOW);
+    row.last = Some(waiter.stamp);
+    row.queue.insert(waiter.into());
+    row
+}
+
+/// How many copies of a step have arrived, or got lost on their way.
+fn copies(table: &LockTable, step: Step) -> usize {
+    let story = table.story("a");
+    let of = |told: &&String| told.starts_with(&step.to_string());
+    story.iter().filter(of).count()
 }
 
 fn dead(table: &LockTable) -> Row {
@@ -31,6 +44,7 @@ async fn an_enqueue() {
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Enqueue) >= 2, "{trouble}");
     }
 }
 
@@ -48,6 +62,7 @@ async fn an_enqueue_behind_somebody() {
             .expect_err(trouble);
         assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
         assert_eq!(in_the_end(&table).await, ["holder"], "{trouble}");
+        assert!(copies(&table, Step::Enqueue) >= 2, "{trouble}");
     }
 }
 
@@ -60,6 +75,7 @@ async fn a_trial() {
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Try) >= 2, "{trouble}");
     }
 }
 
@@ -73,7 +89,17 @@ async fn a_release() {
         let next = table.client("b").acquire(KEY).await.expect(trouble);
         assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
         next.release().await.expect(trouble);
+        assert!(copies(&table, Step::Release) >= 2, "{trouble}");
     }
+}
+
+/// Gives up after a while in which it has not looked: whoever was before it may have left since.
+async fn give_up(table: &LockTable) -> Error {
+    let seldom = |s: Settings| s.lease(JUST_NOW).retry_delay(LATER);
+    let locks = table.a_client("a").with(seldom).ready();
+    let limits = Limits::wait(millis(1200));
+    let given_up = locks.acquire_within(KEY, limits).await;
+    given_up.expect_err("it is held")
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,15 +113,11 @@ async fn an_abandoning() {
             let others = others(&table);
             table.put(&others);
             table.fate("a", step, 1, fate.clone());
-            let limits = Limits::wait(millis(300));
-            let refusal = table
-                .client("a")
-                .acquire_within(KEY, limits)
-                .await
-                .expect_err(trouble);
+            let refusal = give_up(&table).await;
             assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
             in_the_end(&table).await;
             assert_eq!(table.row().queue, others.queue, "{trouble}");
+            assert!(copies(&table, step) >= 2, "{trouble}");
         }
     }
 }
@@ -104,22 +126,26 @@ async fn an_abandoning() {
 async fn an_abandoning_under_a_later_anchor() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
-        let ahead = Some(Micros(table.now().0 + 5_000_000));
-        let others = Row {
-            anchor: ahead,
-            ..one(&table)
-        };
+        let others = one(&table);
         table.put(&others);
+        let gate = Gate::closed();
+        let raising = Fate::delivered().before(&gate);
+        table.fate("a", Step::AbandonRaising, 1, raising);
         table.fate("a", Step::AbandonUnder, 1, fate);
-        let limits = Limits::wait(millis(300));
-        table
-            .client("a")
-            .acquire_within(KEY, limits)
-            .await
-            .expect_err(trouble);
+        let ahead = Some(Micros(table.now().0 + 5_000_000));
+        let anchor = async {
+            gate.reached(1).await;
+            table.put(&Row {
+                anchor: ahead,
+                ..table.row()
+            });
+            gate.open();
+        };
+        tokio::join!(give_up(&table), anchor);
         in_the_end(&table).await;
         assert_eq!(table.row().queue, others.queue, "{trouble}");
         assert_eq!(table.row().anchor, ahead, "{trouble}");
+        assert!(copies(&table, Step::AbandonUnder) >= 2, "{trouble}");
     }
 }
 
@@ -135,6 +161,7 @@ async fn a_beat() {
         let next = table.client("b").acquire(KEY).await.expect(trouble);
         assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
         next.release().await.expect(trouble);
+        assert!(copies(&table, Step::Beat) >= 2, "{trouble}");
     }
 }
 
@@ -148,6 +175,7 @@ async fn a_theft() {
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Steal) >= 2, "{trouble}");
     }
 }
 
@@ -161,6 +189,7 @@ async fn a_taking_of_a_dead_holders_place() {
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Take) >= 2, "{trouble}");
     }
 }
 
@@ -170,7 +199,7 @@ async fn a_voiding() {
         let table = LockTable::new();
         table.put(&one(&table));
         // The first copy comes in when the lock has long been free again.
-        let late = world::dynamo::Fate::delivered().before(LONG_AGO);
+        let late = Fate::delivered().before(LONG_AGO);
         table.fate("a", Step::Try, 1, late);
         table.fate("a", Step::Void, 1, fate);
         let refusal = table.client("a").try_acquire(KEY).await.expect_err(trouble);

@@ -36,7 +36,7 @@ async fn waiting_is_no_hot_loop_and_writes_nothing() {
     let mut story = table.story("b");
     let sent = story.len();
     story.retain(|told| told != "look");
-    assert_eq!(story, ["enqueue", "abandon raising"]);
+    assert_eq!(story.len(), 2, "in and out: {story:?}");
     assert!(sent < 70, "{sent}");
 }
 

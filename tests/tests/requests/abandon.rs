@@ -1,20 +1,27 @@
-use dynamodb_locks::protocol::{Micros, Row};
+use std::time::Duration;
+
+use dynamodb_locks::protocol::{Fields, Micros, Row};
 use dynamodb_locks::{Error, Limits, Locks};
 use tokio::task::JoinHandle;
 use world::dynamo::{Fate, Gate};
 use world::locks::{KEY, LockTable, Step};
 
-use super::{JUST_NOW, millis, owners};
+use super::{JUST_NOW, LEASE, LONG_AGO, millis, owners};
 
 /// Waits, and gives up before its turn can have come.
 async fn wait_in_vain(locks: Locks) -> Error {
-    let limits = Limits::wait(millis(300));
-    let refusal = locks
-        .acquire_within(KEY, limits)
-        .await
-        .expect_err("it is held");
+    let limits = Limits::wait(millis(1200));
+    let refusal = locks.acquire_within(KEY, limits).await;
+    let refusal = refusal.expect_err("it is held");
     assert!(refusal.is_timed_out(), "{refusal}");
     refusal
+}
+
+/// A client that looks so seldom that half of its lease is over when it gives up: whoever was before
+/// it may have left since, and its turn may have begun.
+fn unsure(table: &LockTable) -> Locks {
+    let seldom = |s: dynamodb_locks::Settings| s.lease(JUST_NOW).retry_delay(LEASE);
+    table.a_client("a").with(seldom).ready()
 }
 
 fn last(story: &[String], many: usize) -> Vec<&str> {
@@ -22,29 +29,33 @@ fn last(story: &[String], many: usize) -> Vec<&str> {
     story[from..].iter().map(String::as_str).collect()
 }
 
-/// A row with a holder and a waiter, both alive.
-fn two(table: &LockTable) -> Row {
-    let (holder, waiter) = (
-        table.entry("holder", JUST_NOW),
-        table.entry("waiter", JUST_NOW / 2),
-    );
-    table.row_of([holder, waiter])
+/// A holder that came long ago, and has a long lease.
+fn one(table: &LockTable) -> Row {
+    table.row_of([Fields {
+        lease: Duration::from_secs(60 * 60),
+        ..table.entry("holder", LONG_AGO)
+    }])
 }
 
-fn one(table: &LockTable) -> Row {
-    table.row_of([table.entry("holder", JUST_NOW)])
+/// The same, and a waiter.
+fn two(table: &LockTable) -> Row {
+    let mut row = one(table);
+    let waiter = table.entry("waiter", JUST_NOW);
+    row.last = Some(waiter.stamp);
+    row.queue.insert(waiter.into());
+    row
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_third_or_later_leaves_the_anchor_alone() {
-    for anchor in [None, Some(JUST_NOW)] {
+    for anchor in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
         let anchor = anchor.map(|ago| table.ago(ago));
         table.put(&Row {
             anchor,
             ..two(&table)
         });
-        wait_in_vain(table.client("a")).await;
+        wait_in_vain(unsure(&table)).await;
         assert_eq!(last(&table.story("a"), 1), ["abandon quietly"]);
         assert_eq!(owners(&table.row()), ["holder", "waiter"]);
         assert_eq!(table.row().anchor, anchor);
@@ -52,15 +63,15 @@ async fn whoever_is_third_or_later_leaves_the_anchor_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_second_raises_the_anchor() {
-    for anchor in [None, Some(JUST_NOW)] {
+async fn whoever_may_be_first_raises_the_anchor() {
+    for anchor in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
         let anchor = anchor.map(|ago| table.ago(ago));
         table.put(&Row {
             anchor,
             ..one(&table)
         });
-        wait_in_vain(table.client("a")).await;
+        wait_in_vain(unsure(&table)).await;
         assert_eq!(last(&table.story("a"), 1), ["abandon raising"]);
         assert_eq!(owners(&table.row()), ["holder"]);
         // A successor may be first by this, and its lease counts from here.
@@ -69,42 +80,88 @@ async fn whoever_is_second_raises_the_anchor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_anchor_that_is_later_is_never_lowered() {
+async fn whoever_saw_the_holder_a_moment_ago_gives_it_no_other_lease() {
     let table = LockTable::new();
-    let ahead = Some(Micros(table.now().0 + 3_000_000));
+    let anchor = Some(table.ago(JUST_NOW));
     table.put(&Row {
-        anchor: ahead,
+        anchor,
         ..one(&table)
     });
     wait_in_vain(table.client("a")).await;
-    let story = table.story("a");
-    assert_eq!(
-        last(&story, 2),
-        ["abandon raising refused", "abandon under"]
-    );
-    assert_eq!(owners(&table.row()), ["holder"]);
-    assert_eq!(table.row().anchor, ahead);
+    assert_eq!(last(&table.story("a"), 2), ["look", "abandon quietly"]);
+    assert_eq!(table.row().anchor, anchor);
 }
 
 /// A client that gives up, and whose abandoning is held up on its way.
-async fn held_up(table: &LockTable, step: Step, nth: usize) -> (Gate, JoinHandle<Error>) {
+async fn held_up(table: &LockTable, step: Step) -> (Gate, JoinHandle<Error>) {
     let gate = Gate::closed();
-    table.fate("a", step, nth, Fate::delivered().before(&gate));
-    let leaving = tokio::spawn(wait_in_vain(table.client("a")));
+    table.fate("a", step, 1, Fate::delivered().before(&gate));
+    let leaving = tokio::spawn(wait_in_vain(unsure(table)));
     gate.reached(1).await;
     (gate, leaving)
 }
 
+/// An anchor that is later than any now of this test.
+fn ahead(table: &LockTable) -> Option<Micros> {
+    Some(Micros(table.now().0 + 4_000_000))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_anchor_that_is_later_is_never_lowered() {
+    let table = LockTable::new();
+    table.put(&one(&table));
+    let (gate, leaving) = held_up(&table, Step::AbandonRaising).await;
+    let anchor = ahead(&table);
+    table.put(&Row {
+        anchor,
+        ..table.row()
+    });
+    gate.open();
+    leaving.await.unwrap();
+    let story = table.story("a");
+    let under = ["abandon raising refused", "abandon under"];
+    assert_eq!(last(&story, 2), under);
+    assert_eq!(owners(&table.row()), ["holder"]);
+    assert_eq!(table.row().anchor, anchor);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_anchor_that_moves_while_it_is_left_alone_is_raised_after_all() {
+    let table = LockTable::new();
+    table.put(&one(&table));
+    let under = Gate::closed();
+    let delayed = Fate::delivered().before(&under);
+    table.fate("a", Step::AbandonUnder, 1, delayed);
+    let (raising, leaving) = held_up(&table, Step::AbandonRaising).await;
+    table.put(&Row {
+        anchor: ahead(&table),
+        ..table.row()
+    });
+    raising.open();
+    under.reached(1).await;
+    table.put(&Row {
+        anchor: None,
+        ..table.row()
+    });
+    under.open();
+    leaving.await.unwrap();
+    let story = table.story("a");
+    let raised = ["abandon under refused", "abandon raising"];
+    assert_eq!(last(&story, 2), raised);
+    assert_eq!(owners(&table.row()), ["holder"]);
+}
+
+/// Each way out, and the row that leads to it.
+const WAYS: [(fn(&LockTable) -> Row, Step); 2] =
+    [(two, Step::AbandonQuietly), (one, Step::AbandonRaising)];
+
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_somebody_took_out_is_gone_and_nothing_else_happens() {
-    for (row, step) in [
-        (two as fn(&_) -> _, Step::AbandonQuietly),
-        (one, Step::AbandonRaising),
-    ] {
+    for (row, step) in WAYS {
         let table = LockTable::new();
         let others = row(&table);
         table.put(&others);
-        let (gate, leaving) = held_up(&table, step, 1).await;
+        let (gate, leaving) = held_up(&table, step).await;
         let removed = Row {
             queue: others.queue,
             ..table.row()
@@ -118,46 +175,17 @@ async fn an_entry_that_somebody_took_out_is_gone_and_nothing_else_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_anchor_that_moves_while_it_is_left_alone_is_raised_after_all() {
-    let table = LockTable::new();
-    let ahead = Some(Micros(table.now().0 + 3_000_000));
-    table.put(&Row {
-        anchor: ahead,
-        ..one(&table)
-    });
-    let (gate, leaving) = held_up(&table, Step::AbandonUnder, 1).await;
-    table.put(&Row {
-        anchor: None,
-        ..table.row()
-    });
-    gate.open();
-    leaving.await.unwrap();
-    let story = table.story("a");
-    assert_eq!(
-        last(&story, 2),
-        ["abandon under refused", "abandon raising"]
-    );
-    assert_eq!(owners(&table.row()), ["holder"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_second_copy_does_nothing() {
-    let rows = [
-        (two as fn(&_) -> _, Step::AbandonQuietly),
-        (one, Step::AbandonRaising),
-    ];
-    for (row, step) in rows {
+    for (row, step) in WAYS {
         let table = LockTable::new();
         table.put(&row(&table));
         table.fate("a", step, 1, Fate::delivered().again(millis(1)));
-        wait_in_vain(table.client("a")).await;
+        wait_in_vain(unsure(&table)).await;
         let before = table.row();
         tokio::time::sleep(millis(2)).await;
         let story = table.story("a");
-        assert_eq!(
-            last(&story, 2),
-            [step.to_string(), format!("{step} refused unheard")]
-        );
+        let twice = [step.to_string(), format!("{step} refused unheard")];
+        assert_eq!(last(&story, 2), twice);
         assert_eq!(table.row(), before);
     }
 }
@@ -165,23 +193,19 @@ async fn a_second_copy_does_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_second_copy_under_a_later_anchor_does_nothing() {
     let table = LockTable::new();
-    let ahead = Some(Micros(table.now().0 + 3_000_000));
+    table.put(&one(&table));
+    let again = Fate::delivered().again(millis(1));
+    table.fate("a", Step::AbandonUnder, 1, again);
+    let (gate, leaving) = held_up(&table, Step::AbandonRaising).await;
     table.put(&Row {
-        anchor: ahead,
-        ..one(&table)
+        anchor: ahead(&table),
+        ..table.row()
     });
-    table.fate(
-        "a",
-        Step::AbandonUnder,
-        1,
-        Fate::delivered().again(millis(1)),
-    );
-    wait_in_vain(table.client("a")).await;
+    gate.open();
+    leaving.await.unwrap();
     let before = table.row();
     tokio::time::sleep(millis(2)).await;
-    assert_eq!(
-        last(&table.story("a"), 1),
-        ["abandon under refused unheard"]
-    );
+    let twice = ["abandon under", "abandon under refused unheard"];
+    assert_eq!(last(&table.story("a"), 2), twice);
     assert_eq!(table.row(), before);
 }

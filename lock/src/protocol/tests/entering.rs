@@ -60,6 +60,18 @@ fn nobody_acts_beyond_the_deadline() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_deadline_is_no_grant() {
+    let deadline = Some(tick(3_000));
+    let mut hand = Hand::new(Terms {
+        deadline,
+        ..terms()
+    });
+    hand.later(3_000);
+    hand.applied(hand.with_me([])).asks_for("abandon");
+    hand.applied(row([])).is_refused(Why::TimedOut);
+}
+
+#[test]
 fn a_lost_answer_is_settled_by_the_same_write() {
     for terms in [terms(), trial()] {
         let mut hand = Hand::new(terms);
