@@ -83,7 +83,11 @@ pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error
     let (mut failed, working) = tokio::join!(all(shared, taken, bound), stopped);
     failed.extend(working);
     // Whoever was about to enter, or was dropped meanwhile, has left its entry here.
-    failed.extend(all(shared, shared.live.take_orphans(), bound).await);
+    for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
+        if failed.iter().all(|(reported, _)| *reported != key) {
+            failed.push((key, error));
+        }
+    }
     failed
 }
 

@@ -3,8 +3,9 @@
 //! While a lock is held, one task beats for it. It is stopped and awaited before the release is sent, so
 //! nothing of it outlives the call, and no beat can come after the release.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -81,8 +82,15 @@ impl Lease {
 
     /// Waits until the lease is over, be it lost or released.
     pub async fn over(&mut self) {
-        // An error means that the task has ended, and the lease with it.
-        let _ = self.state.wait_for(|state| state.lost).await;
+        let mut state = self.state.clone();
+        let mut told = pin!(state.wait_for(|state| state.lost));
+        // Whoever was stopped for long sees it by the clock, before the task that beats can tell.
+        poll_fn(|cx| match self.is_over() {
+            true => Poll::Ready(()),
+            // An error means that the task has ended, and the lease with it.
+            false => told.as_mut().poll(cx).map(drop),
+        })
+        .await;
     }
 }
 

@@ -43,5 +43,5 @@ pub use liveness::{Lived, live};
 pub use reached::Reached;
 pub use sabotage::Mutant;
 pub use scope::{Scope, Seat, Size};
-pub use table::{Condition, apply, conditions};
+pub use table::{Condition, apply, conditions, dates};
 pub use world::World;

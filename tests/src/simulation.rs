@@ -19,6 +19,7 @@ mod diary;
 mod line;
 mod nonces;
 
+mod beings;
 mod weather;
 
 mod scenario;

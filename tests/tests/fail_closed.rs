@@ -95,7 +95,7 @@ async fn a_waiter_claims_before_it_acts_and_is_then_held_for_good() {
             .is_busy()
     );
     second.release().await.unwrap();
-    table.closed("c").try_acquire("42").await.unwrap();
+    drop(table.closed("c").try_acquire("42").await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +127,7 @@ async fn release_all_releases_what_is_held() {
     let held = a.acquire("42").await.unwrap();
     assert!(a.release_all(Duration::from_secs(1)).await.is_empty());
     assert!(held.lease().is_over());
-    table.closed("b").try_acquire("42").await.unwrap();
+    drop(table.closed("b").try_acquire("42").await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ async fn a_panic_goes_on_after_the_release() {
     let table = LockTable::new();
     let a = table.client("a");
     let work = async move { a.with(KEY, |_| async { panic!("mine") }).await };
-    let panic = tokio::spawn(async { work.await.map(|()| ()) }).await;
+    let panic = tokio::spawn(work).await;
     assert!(panic.unwrap_err().is_panic());
     assert!(table.row().holder().is_none());
 }

@@ -16,8 +16,9 @@ impl Acquisition {
             Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
             Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
             Phase::Beating { acting: false, .. } => self.leave(then, at),
-            // Nobody knows where it stands; the refusal of the void shows the row.
-            Phase::Holding if !self.acted => self.void(Then::Tell, at),
+            // Nobody knows where a dropped waiter stands. Were it to raise the anchor, waiters that
+            // are dropped again and again would keep a dead holder alive.
+            Phase::Holding if !self.acted => self.abandon(Departure::Quiet, Then::Tell),
             Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
             Phase::Leaving(Then::Restamp) => {
                 self.phase = Phase::Leaving(then);

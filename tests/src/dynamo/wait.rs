@@ -48,6 +48,9 @@ impl From<&Gate> for Wait {
     }
 }
 
+/// A test that waits for what never comes is to fail, not to hang.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Holds requests or answers back until it is opened; clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<State>>);
@@ -71,7 +74,9 @@ impl Gate {
 
     /// Waits until `many` in all have reached the gate, open or closed.
     pub async fn reached(&self, many: usize) {
-        self.until(|state| state.reached >= many).await;
+        let reached = self.until(|state| state.reached >= many);
+        let waited = tokio::time::timeout(A_DAY, reached).await;
+        waited.expect("the gate is reached within a day");
     }
 
     async fn pass(&self) {

@@ -13,7 +13,7 @@ const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a client believes of the time: how far its bounds and its guess are from the truth, in
 /// milliseconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Reading {
+pub(super) struct Reading {
     pub(super) earliest: i64,
     pub(super) likely: i64,
     pub(super) latest: i64,

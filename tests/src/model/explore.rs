@@ -46,7 +46,9 @@ impl stateright::Model for Model {
     fn properties(&self) -> Vec<Property<Self>> {
         let laws = LAWS.map(|(law, keeps)| Property::always(law.name(), keeps));
         let reached = self.scope.reaches.iter();
-        laws.into_iter().chain(reached.map(|&it| sometimes(it))).collect()
+        laws.into_iter()
+            .chain(reached.map(|&it| sometimes(it)))
+            .collect()
     }
 }
 

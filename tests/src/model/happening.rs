@@ -33,8 +33,10 @@ pub enum Cue {
     Answer,
     /// No answer will come.
     Silence,
-    /// Its pause is over; if it looks, it sees the row as it was this many changes ago.
-    Wake(usize),
+    /// Its pause is over; if it looks, it sees the row as it is.
+    Wake,
+    /// Its pause is over; it looks, and sees the row as it was before its last change.
+    StaleLook,
     /// A sign of life is due.
     Beat,
     /// Its work is done, or its lease is over.
@@ -46,7 +48,7 @@ pub enum Cue {
 impl Cue {
     /// Whether it comes with an answer, and so with the server's date.
     pub(super) fn is_answer(self) -> bool {
-        matches!(self, Self::Answer | Self::Wake(_))
+        matches!(self, Self::Answer | Self::Wake | Self::StaleLook)
     }
 }
 
@@ -95,12 +97,10 @@ impl World {
                     self.cues(scope, client, Cue::Silence, all);
                 }
             }
-            Stage::Paused { restamps: true } => {
-                self.cues(scope, client, Cue::Wake(0), all);
-            }
-            Stage::Paused { restamps: false } => {
-                for version in 0..=self.older.len() {
-                    self.cues(scope, client, Cue::Wake(version), all);
+            Stage::Paused { restamps } => {
+                self.cues(scope, client, Cue::Wake, all);
+                if !restamps && self.older.is_some() {
+                    self.cues(scope, client, Cue::StaleLook, all);
                 }
             }
             Stage::Holding if it.beats > 0 => self.cues(scope, client, Cue::Beat, all),
@@ -165,7 +165,11 @@ impl World {
     /// What has happened, and what has become of it, in a line.
     pub(super) fn tell(&self, happening: Happening) -> String {
         let row = self.row();
-        let queue: Vec<_> = row.queue.iter().map(|e| e.as_str()[7..].to_owned()).collect();
+        let queue: Vec<_> = row
+            .queue
+            .iter()
+            .map(|e| e.as_str()[7..].to_owned())
+            .collect();
         let anchor = row.anchor.map(|anchor| anchor.0 % 1_000_000_000);
         let does = |client: usize| {
             let it = &self.clients[client];

@@ -16,7 +16,7 @@ use super::scope::Scope;
 use super::world::World;
 
 /// A graph with more states than this is not walked to its end.
-const MOST: usize = 3_000_000;
+const MOST: usize = 1_000_000;
 
 /// What the graph of a scope shows.
 #[derive(Clone, Debug)]
@@ -92,10 +92,17 @@ impl Graph {
     /// The states from which none is reached in which all is well.
     fn stuck(mut self) -> Vec<u32> {
         self.steps.sort_unstable();
-        let mut ahead: Vec<u32> = (0..).zip(&self.well).filter(|it| *it.1).map(|it| it.0).collect();
+        let mut ahead: Vec<u32> = (0..)
+            .zip(&self.well)
+            .filter(|it| *it.1)
+            .map(|it| it.0)
+            .collect();
         while let Some(state) = ahead.pop() {
             let first = self.steps.partition_point(|step| step.0 < state);
-            for &(_, from) in self.steps[first..].iter().take_while(|step| step.0 == state) {
+            for &(_, from) in self.steps[first..]
+                .iter()
+                .take_while(|step| step.0 == state)
+            {
                 let well = &mut self.well[from as usize];
                 if !std::mem::replace(well, true) {
                     ahead.push(from);
@@ -103,7 +110,10 @@ impl Graph {
             }
         }
         let states = (0..).zip(self.well.iter().zip(&self.due));
-        states.filter(|(_, (well, due))| !**well && **due).map(|it| it.0).collect()
+        states
+            .filter(|(_, (well, due))| !**well && **due)
+            .map(|it| it.0)
+            .collect()
     }
 }
 

@@ -207,7 +207,9 @@ impl Mutant {
         match (self, action) {
             (Self::NeverChecksTheEnd, Action::Act(_)) => Action::Act(at.tick + FOR_EVER),
             (Self::CountsFromTheAnswer, Action::Act(_)) => Action::Act(at.tick + lease * 9 / 10),
-            (Self::IgnoresTheDeadline, Action::Act(ends)) => Action::Act(ends.max(after(at, lease))),
+            (Self::IgnoresTheDeadline, Action::Act(ends)) => {
+                Action::Act(ends.max(after(at, lease)))
+            }
             (Self::OmitsVoid, Action::Write(Write::Void { stamp, .. })) => {
                 let row = Row {
                     last: Some(stamp),
@@ -215,7 +217,12 @@ impl Mutant {
                 };
                 it.step(Event::Answered(Answer::Refused(Some(row))), at)
             }
-            (Self::SkipsClaim, Action::Write(Write::Beat { me, now, begins, .. })) if !begun => {
+            (
+                Self::SkipsClaim,
+                Action::Write(Write::Beat {
+                    me, now, begins, ..
+                }),
+            ) if !begun => {
                 let row = Row {
                     queue: [me].into(),
                     last: Some(it.stamp()),

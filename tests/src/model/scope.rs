@@ -25,7 +25,6 @@ pub struct Scope {
     pub(super) expiry: Expiry,
     pub(super) fail: Fail,
     pub(super) seats: Vec<Seat>,
-    pub(super) versions: usize,
     pub(super) budget: Budget,
     /// How long a copy lives that nobody answered, in units; none for ever. With it the row is deleted
     /// when its time has come.
@@ -41,6 +40,7 @@ pub(super) struct Budget {
     pub(super) crashes: u8,
     pub(super) drops: u8,
     pub(super) give_ups: u8,
+    pub(super) stale: u8,
 }
 
 /// What one client is like.
@@ -166,7 +166,6 @@ impl Scope {
             expiry: Expiry::Verified,
             fail: Fail::Open,
             seats,
-            versions: 0,
             budget: Budget::default(),
             life: None,
             reaches: Vec::new(),
@@ -198,9 +197,10 @@ impl Scope {
         self
     }
 
-    /// A read may show the row as it was before its last changes, this many of them.
-    pub fn stale(self, versions: usize) -> Self {
-        Self { versions, ..self }
+    /// So many reads may show the row as it was before its last change.
+    pub fn stale(mut self, reads: u8) -> Self {
+        self.budget.stale = reads;
+        self
     }
 
     /// The lease, in milliseconds.

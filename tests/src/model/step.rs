@@ -1,8 +1,5 @@
 //! Carrying out what happens.
 
-use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Pause, Row, Terms, Write,
-};
 use super::client::Stage;
 use super::clock;
 use super::copies::Copy;
@@ -11,6 +8,9 @@ use super::law::Law;
 use super::scope::Scope;
 use super::table;
 use super::world::World;
+use dynamodb_locks::protocol::{
+    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Pause, Row, Terms, Write,
+};
 
 impl World {
     /// None if it makes no difference.
@@ -18,7 +18,7 @@ impl World {
         match happening {
             Happening::Tick => self.time += 1,
             Happening::Deleted => {
-                self.becomes(None, scope.versions);
+                self.becomes(None);
                 self.ttl = 0;
             }
             Happening::Does(client, cue, reading) => self.does(scope, client, cue, reading),
@@ -48,13 +48,7 @@ impl World {
     }
 
     /// Carries out a write; the row after it, or none if it was refused.
-    fn carry_out(
-        &mut self,
-        scope: &Scope,
-        from: usize,
-        write: &Write,
-        spent: bool,
-    ) -> Option<Row> {
+    fn carry_out(&mut self, scope: &Scope, from: usize, write: &Write, spent: bool) -> Option<Row> {
         let before = self.row();
         let asked = table::conditions(write);
         let left_out = |asked: &&table::Condition| {
@@ -62,7 +56,11 @@ impl World {
                 .mutant
                 .is_none_or(|mutant| !mutant.leaves_out(write, asked))
         };
-        if !asked.iter().filter(left_out).all(|asked| asked.holds(&before)) {
+        if !asked
+            .iter()
+            .filter(left_out)
+            .all(|asked| asked.holds(&before))
+        {
             return None;
         }
         // A void that finds no row makes one that says the same: that is harmless.
@@ -78,7 +76,7 @@ impl World {
             dates = mutant.dates(write, dates, scope.grace);
         }
         self.judge_change(scope, from, write, &before, &after);
-        self.becomes(Some(after.clone()), scope.versions);
+        self.becomes(Some(after.clone()));
         self.ttl = dates.unwrap_or(self.ttl);
         self.late.spend(write);
         let it = self.client(from);
@@ -100,7 +98,9 @@ impl World {
         } else {
             self.budget.drops -= 1;
         }
-        let lives_on = scope.mutant.is_some_and(|mutant| mutant.sweeps_the_living());
+        let lives_on = scope
+            .mutant
+            .is_some_and(|mutant| mutant.sweeps_the_living());
         let it = self.client(client);
         let Some(acquisition) = it.acquisition.take() else {
             return;
@@ -148,7 +148,11 @@ impl World {
     fn moment(&self, scope: &Scope, client: usize, reading: usize) -> Moment {
         let seat = &scope.seats[client];
         let heard = self.clients[client].heard;
-        let reading = if heard { seat.after[reading] } else { seat.before };
+        let reading = if heard {
+            seat.after[reading]
+        } else {
+            seat.before
+        };
         let reading = scope
             .mutant
             .map_or(reading, |mutant| mutant.reads(reading, seat.before));
@@ -180,7 +184,11 @@ impl World {
                 self.budget.losses = self.budget.losses.saturating_sub(1);
                 Event::Answered(Answer::Lost)
             }
-            Cue::Wake(_) => Event::Woken,
+            Cue::Wake => Event::Woken,
+            Cue::StaleLook => {
+                self.budget.stale -= 1;
+                Event::Woken
+            }
             Cue::Beat => {
                 it.beats -= 1;
                 Event::Beat
@@ -199,18 +207,10 @@ impl World {
     }
 
     /// Asks the protocol; a look is answered at once.
-    fn asks(
-        &mut self,
-        scope: &Scope,
-        client: usize,
-        event: Event,
-        at: Moment,
-        cue: Cue,
-    ) -> Action {
+    fn asks(&mut self, scope: &Scope, client: usize, event: Event, at: Moment, cue: Cue) -> Action {
         let shown = match cue {
-            Cue::Wake(0) => self.row.clone(),
-            Cue::Wake(version) => self.older[version - 1].clone(),
-            _ => None,
+            Cue::StaleLook => self.older.clone().flatten(),
+            _ => self.row.clone(),
         };
         let shown = shown.map(|row| Row::clone(&row));
         let mutant = scope.mutant;
@@ -278,12 +278,7 @@ impl World {
 }
 
 /// Who gives back what somebody left.
-fn heir(
-    terms: Terms,
-    entry: Entry,
-    begun: bool,
-    at: Moment,
-) -> Acquisition {
+fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
     let stamp = entry.stamp().unwrap_or_default();
     let terms = Terms {
         patience: Patience::Try,

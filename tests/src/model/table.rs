@@ -189,7 +189,7 @@ fn begin(row: &mut Row, stamp: Stamp, life: Life) {
 }
 
 /// When the row may be swept away, if the write says so: seconds since the epoch.
-pub(super) fn dates(write: &Write) -> Option<u64> {
+pub fn dates(write: &Write) -> Option<u64> {
     match write {
         Write::Enqueue { life, .. }
         | Write::Try { life, .. }

@@ -17,8 +17,8 @@ pub struct World {
     pub(super) row: Option<Arc<Row>>,
     /// When the row may be swept away, in seconds since the epoch; zero where it lives for ever.
     pub(super) ttl: u64,
-    /// What the row was before, the newest first.
-    pub(super) older: Vec<Option<Arc<Row>>>,
+    /// What the row was before its last change, as long as somebody may yet be shown that.
+    pub(super) older: Option<Option<Arc<Row>>>,
     pub(super) clients: Vec<Arc<Client>>,
     pub(super) late: Copies,
     pub(super) budget: Budget,
@@ -38,7 +38,7 @@ impl World {
             time: 0,
             row: None,
             ttl: 0,
-            older: Vec::new(),
+            older: None,
             clients: seats
                 .map(|seat| Arc::new(Client::new(seat.beats, seat.rounds)))
                 .collect(),
@@ -65,11 +65,10 @@ impl World {
         row.is_some_and(|row| row.queue.contains(entry))
     }
 
-    /// The row is another from now on; reads may still show the old ones.
-    pub(super) fn becomes(&mut self, row: Option<Row>, versions: usize) {
+    /// The row is another from now on; reads may still show the old one.
+    pub(super) fn becomes(&mut self, row: Option<Row>) {
         let old = std::mem::replace(&mut self.row, row.map(Arc::new));
-        self.older.insert(0, old);
-        self.older.truncate(versions);
+        self.older = Some(old);
     }
 
     /// An entry is over: it is not in the queue, and must never be again.
@@ -99,6 +98,7 @@ impl World {
         let late = &self.late;
         self.gone
             .retain(|entry| late.iter().any(|copy| copy.write.enters() == Some(entry)));
+        self.older = self.older.take().filter(|_| self.budget.stale > 0);
         if row.queue.is_empty() {
             self.turn = None;
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beings::{Being, Lock};
 use super::dice::Dice;
 use super::line::Answer;
-use super::scenario::{Being, Lock, Mishap};
+use super::scenario::Mishap;
 use crate::dynamo::{Arrival, Hears, Reply, Request};
 
 /// All that is to come.

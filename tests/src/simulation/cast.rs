@@ -8,13 +8,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::agenda::Role;
+use super::beings::Being;
 use super::clocks::Pace;
 use super::diary::Diary;
 use super::life::{self, Outfit};
 use super::line::Sent;
 use super::others;
 use super::process::Process;
-use super::scenario::{Being, Scenario, Trigger};
+use super::scenario::{Scenario, Trigger};
 
 pub(super) struct Cast {
     scenario: Arc<Scenario>,

@@ -27,6 +27,8 @@ pub(super) struct Wall {
     pub(super) fast_ms: Vec<(Duration, i64)>,
     /// By how many microseconds a second it runs away from there.
     pub(super) ppm: i64,
+    /// How far it runs away before somebody sets it right.
+    pub(super) astray_ms: i64,
 }
 
 /// Tells true time inside a process, by its monotonic clock.
@@ -67,7 +69,8 @@ impl Wall {
         let set = self.fast_ms.iter().rev().find(|(since, _)| *since <= at);
         let (since, fast) = set.copied().unwrap_or_default();
         let run_away = (at - since).as_micros() as i64 * self.ppm / 1_000_000;
-        let fast = fast * 1000 + run_away;
+        let most = self.astray_ms * 1000;
+        let fast = fast * 1000 + run_away.clamp(-most, most);
         let by = Duration::from_micros(fast.unsigned_abs());
         if fast < 0 {
             UNIX_EPOCH + BEGINNING + at - by

@@ -52,9 +52,9 @@ impl Dice {
         self.0.i64(-most..=most)
     }
 
-    /// As much below zero as above.
-    pub(super) fn either(&mut self, size: u64) -> i64 {
-        let size = size as i64;
+    /// Any number that is as far from zero as one of these, or in between.
+    pub(super) fn beyond(&mut self, least: u64, most: u64) -> i64 {
+        let size = self.0.u64(least..=most) as i64;
         if self.0.bool() { size } else { -size }
     }
 }

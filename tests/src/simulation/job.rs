@@ -88,6 +88,8 @@ impl Worker {
         });
         let done = done.await;
         match (taken.into_inner(), done) {
+            // The work is done, whatever became of the release.
+            (true, Ok(())) => self.tell("released in the end", &nonce),
             (true, done) => self.released(nonce, done),
             (false, Err(error)) => self.refused(nonce, from, wait, &error),
             (false, Ok(())) => self.wrong("a closure was run without a lock".into()),

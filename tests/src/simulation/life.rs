@@ -9,12 +9,13 @@ use dynamodb_locks::{Fail, Locks, Settings, Wall};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::beings::Being;
 use super::clocks::Truth;
 use super::diary::{Diary, Wait};
 use super::job::Worker;
 use super::line::Line;
 use super::nonces::NonceLog;
-use super::scenario::{Being, Night, Scenario};
+use super::scenario::{Night, Scenario};
 use crate::dynamo::client_by;
 
 /// Where the locks are.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use dynamodb_locks::{Fail, Limits, Locks, Settings, Wall};
 use serde_json::Value;
 
+use super::beings::{Being, Lock};
 use super::clocks::{self, Truth};
 use super::diary::Diary;
 use super::life::{self, Outfit};
 use super::line::Line;
 use super::nonces::NonceLog;
-use super::scenario::{Being, Lock};
 use crate::dynamo::client_by;
 
 /// How long the platform gives to a sweep.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use dynamodb_locks::protocol::{Entry, Micros, Row};
 use serde_json::Value;
 
+use super::beings::Lock;
 use super::clocks::BEGINNING;
 use super::diary::Diary;
-use super::scenario::Lock;
 use crate::dynamo::Request;
 use crate::locks::{Step, row_of};
 
@@ -28,7 +28,7 @@ struct Watched {
     era: usize,
     /// Each entry that came into the queue: when, in which era, with which fence.
     entered: Vec<Entered>,
-    left: BTreeMap<u64, Duration>,
+    left: Vec<(u64, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +97,11 @@ impl Rows {
         &self.rows[key].entered
     }
 
-    /// When the entry with a fence left the queue for the last time.
-    pub(super) fn left(&self, key: &str, fence: u64) -> Option<Duration> {
-        self.rows[key].left.get(&fence).copied()
+    /// When the entry with a fence left the queue, the next time after that.
+    pub(super) fn left(&self, key: &str, fence: u64, after: Duration) -> Option<Duration> {
+        let mut left = self.rows[key].left.iter();
+        let left = left.find(|(entry, at)| *entry == fence && *at >= after);
+        left.map(|(_, at)| *at)
     }
 
     /// How long somebody may have to wait for everybody who is in the queue, if all of them are dead.
@@ -164,7 +166,7 @@ impl Watched {
         diary: &Diary,
     ) -> Option<String> {
         let fields = entry.fields()?;
-        self.left.insert(fields.stamp.0, at);
+        self.left.push((fields.stamp.0, at));
         let By::Request(request) = by else {
             return None;
         };

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::Expiry;
-
-use super::clocks::{Pace, Wall};
+use super::beings::{Being, Lock};
 use super::dice::Dice;
 use super::weather::Climate;
 
@@ -20,58 +18,6 @@ pub(super) struct Scenario {
     pub(super) triggers: Vec<Trigger>,
     /// When everybody sleeps, so long that rows expire.
     pub(super) night: Option<Night>,
-}
-
-/// One key, and how it is used.
-#[derive(Clone, Debug)]
-pub(super) struct Lock {
-    pub(super) key: String,
-    pub(super) closed: bool,
-    /// What its clients choose from.
-    pub(super) expiries: Vec<Expiry>,
-}
-
-/// One process that uses the locks.
-#[derive(Clone, Debug)]
-pub(super) struct Being {
-    pub(super) name: String,
-    pub(super) pace: Pace,
-    pub(super) wall: Wall,
-    pub(super) skew: Duration,
-    pub(super) lease: Duration,
-    /// None: the default.
-    pub(super) beats: Option<Duration>,
-    pub(super) journal: bool,
-    pub(super) jobs: Vec<Job>,
-    /// When it gives everything up, whatever it is doing.
-    pub(super) leaves: Option<Duration>,
-    pub(super) dice: Dice,
-}
-
-/// One task of a being, which uses one lock again and again.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) lock: usize,
-    pub(super) expiry: Expiry,
-    pub(super) rounds: u64,
-}
-
-impl Being {
-    /// The environment of a process, which outlives it.
-    pub(super) fn environment(&self) -> &str {
-        &self.name[..1]
-    }
-
-    /// Who is started in its place.
-    pub(super) fn reborn(mut self) -> Self {
-        let (name, dice) = (format!("{}2", self.name), self.dice.fork());
-        Self {
-            name,
-            dice,
-            leaves: None,
-            ..self
-        }
-    }
 }
 
 /// A time in which nobody works.
@@ -112,12 +58,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 impl Scenario {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let locks = locks(&mut dice);
-        let many = 2 + dice.up_to(6).min(dice.up_to(6));
-        let skew = Duration::from_millis(dice.pick(&[2500, 2500, 2500, 1000, 400]));
-        let fair = dice.one_in(12);
-        let beings = (0..many).map(|number| being(number, &locks, skew, fair, &mut dice));
-        let beings = beings.collect();
+        let (locks, fair) = (Lock::some(&mut dice), dice.one_in(12));
+        let beings = Being::some(&locks, fair, &mut dice);
         let mut scenario = Self {
             locks,
             beings,
@@ -194,101 +136,5 @@ impl Scenario {
             after,
             mishap,
         });
-    }
-}
-
-fn locks(dice: &mut Dice) -> Vec<Lock> {
-    let names = ["order/1", "order/2"];
-    let many = if dice.one_in(4) { 2 } else { 1 };
-    let lock = |key: &str, dice: &mut Dice| Lock {
-        key: key.into(),
-        closed: dice.one_in(6),
-        expiries: match dice.up_to(9) {
-            0..=4 => vec![Expiry::Verified],
-            5 | 6 => vec![Expiry::Observe],
-            7 | 8 => vec![Expiry::Clock],
-            _ => vec![Expiry::Verified, Expiry::Clock],
-        },
-    };
-    names[..many].iter().map(|key| lock(key, dice)).collect()
-}
-
-fn being(number: u64, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dice) -> Being {
-    let jobs: Vec<_> = (0..if dice.one_in(4) { 2 } else { 1 })
-        .map(|_| {
-            let lock = dice.up_to(locks.len() as u64 - 1) as usize;
-            let (expiry, rounds) = (dice.pick(&locks[lock].expiries), 1 + dice.up_to(2));
-            Job {
-                lock,
-                expiry,
-                rounds,
-            }
-        })
-        .collect();
-    let trusts = jobs.iter().any(|job| job.expiry == Expiry::Clock);
-    let wall = match () {
-        () if fair => Wall::default(),
-        () if trusts && !dice.one_in(10) => honest(skew, dice),
-        () => wrong(trusts, dice),
-    };
-    let lease = dice.about(500, 10_000);
-    let late = if dice.one_in(3) {
-        Duration::ZERO
-    } else {
-        dice.within(4000)
-    };
-    Being {
-        name: char::from(b'a' + number as u8).to_string(),
-        pace: Pace {
-            born: dice.pick(&[Duration::ZERO, Duration::from_millis(1)]) + late,
-            ppm: dice.around(199) as i32,
-        },
-        wall,
-        skew,
-        lease,
-        beats: match dice.up_to(5) {
-            _ if fair => None,
-            0 => Some(Duration::ZERO),
-            1 => Some(lease / 2),
-            _ => None,
-        },
-        journal: dice.one_in(2),
-        jobs,
-        leaves: (!fair && dice.one_in(6)).then(|| dice.within(15_000)),
-        dice: dice.fork(),
-    }
-}
-
-/// A clock that is off by no more than it may be, however it is set and however it runs.
-fn honest(skew: Duration, dice: &mut Dice) -> Wall {
-    let most = skew.as_millis() as u64 * 9 / 10;
-    let mut fast = |at| (at, dice.around(most));
-    Wall {
-        fast_ms: vec![fast(Duration::ZERO), fast(Duration::from_secs(9))],
-        ppm: dice.around(200),
-    }
-}
-
-/// A clock that nobody should trust. Where one is trusted, this one is so wrong that it shows.
-fn wrong(trusted: bool, dice: &mut Dice) -> Wall {
-    const LEAST: u64 = 30_000;
-    const MOST: u64 = 3_600_000;
-    let mut set = |at| {
-        let off = match dice.up_to(4) {
-            _ if trusted => LEAST + dice.up_to(MOST - LEAST),
-            0 => 0,
-            1 => dice.up_to(50),
-            2 | 3 => dice.up_to(8000),
-            _ => dice.up_to(MOST),
-        };
-        (at, dice.either(off))
-    };
-    let mut fast_ms = vec![set(Duration::ZERO)];
-    if !trusted {
-        fast_ms.extend([set(Duration::from_secs(4)), set(Duration::from_secs(11))]);
-    }
-    Wall {
-        fast_ms,
-        ppm: dice.around(200),
     }
 }

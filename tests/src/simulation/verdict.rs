@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::beings::Lock;
 use super::cast::Cast;
 use super::diary::{Diary, Grant, Wait};
 use super::others;
 use super::rows::Rows;
-use super::scenario::{Lock, Scenario};
+use super::scenario::Scenario;
 use super::tally::{Sort, Tally};
 use crate::history::{Work, inversions, violations};
 
@@ -108,11 +109,8 @@ fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
 
 /// Under a fail-closed lock nobody else acts before the entry is gone, whatever becomes of its owner.
 fn until_it_left(grant: &Grant, rows: &Rows) -> Work {
-    work(
-        grant,
-        grant.begin,
-        rows.left(&grant.key, grant.fence).unwrap_or(Duration::MAX),
-    )
+    let left = rows.left(&grant.key, grant.fence, grant.begin);
+    work(grant, grant.begin, left.unwrap_or(Duration::MAX))
 }
 
 /// The work without the times when its process stood still: it did nothing then. But it acted when it was
