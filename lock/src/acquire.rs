@@ -89,24 +89,26 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
-    // What ends with the deadline itself has no time left to say so.
-    let end = limits
-        .deadline
-        .map(|left| started + left - (left / 10).min(LAST_WORD));
-    let at = |tick: Tick| shared.clock.instant(end.map_or(tick, |end| end.min(tick)));
+    // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
+    let word = limits.deadline.map(|left| (left / 10).min(LAST_WORD));
+    let before = |words: u32| Some(deadline? - word? * words);
+    let at = |tick: Tick, end: Option<Tick>| {
+        let end = end.map_or(tick, |end| end.min(tick));
+        shared.clock.instant(end)
+    };
     let bound = Bound {
-        wait: at(started + limits.wait),
-        send: at(started + limits.wait.max(FIRST_ANSWER)),
+        wait: at(started + limits.wait, before(2)),
+        send: at(started + limits.wait.max(FIRST_ANSWER), before(2)),
     };
     let table = shared.table().await;
-    give_back::orphans(shared, bound).await;
+    give_back::orphans(shared, &key, bound).await;
 
     let mut trail = shared.trail(&key, &table);
     let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
-            trail.hold();
+            trail.hold(&drive.clock);
             Ok(Held::new(drive, trail, ends, shared.settings.beats()))
         }
         Ok(Stop::Over(ending)) => {
@@ -121,7 +123,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
         stopped => {
             // Who may not go on waiting may still leave.
             drive.trouble = stopped.err().or(drive.trouble);
-            let until = at(shared.clock.tick() + LEAVING);
+            let until = at(shared.clock.tick() + LEAVING, before(1));
             Err(get_out(drive, trail, Bound::until(until)).await)
         }
     }

@@ -57,6 +57,7 @@ impl Locks {
         live: Arc<Live>,
         settings: Settings,
     ) -> Result<Self, Error> {
+        settings.check()?;
         let place = Arc::new(settings.place.clone());
         let journal = settings
             .journal_dir
@@ -207,6 +208,8 @@ impl Locks {
             note: Some(path),
             fail: note.fail,
             stage: Stage::Gone,
+            clock: None,
+            tried: None,
         };
         give_back::one(&self.shared, left, bound).await
     }
