@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use dynamodb_locks::{Expiry, Fail, Limits};
-use tokio::time::Instant;
 use world::dynamo::{Fate, Request};
 use world::locks::{KEY, LockTable, Step};
 
@@ -30,7 +29,7 @@ async fn a_holder_whose_clock_is_slow_ends_before_others_find_it_past_its_deadli
 async fn impatient_waiters_do_not_keep_the_dead_alive() {
     let table = LockTable::new();
     drop(table.client("dead").acquire(KEY).await.unwrap());
-    let (b, died) = (table.client("b"), Instant::now());
+    let (b, died) = (table.client("b"), table.now());
     let limits = Limits::wait(2 * SECOND).deadline(3 * SECOND);
     let held = loop {
         match b.acquire_within(KEY, limits).await {
@@ -39,7 +38,8 @@ async fn impatient_waiters_do_not_keep_the_dead_alive() {
         }
         tokio::time::sleep(SECOND / 2).await;
     };
-    assert!(died.elapsed() < 20 * SECOND, "{:?}", died.elapsed());
+    let dead_for = table.now().since(died);
+    assert!(dead_for < 20 * SECOND, "{dead_for:?}");
     held.release().await.unwrap();
 }
 
@@ -160,10 +160,10 @@ async fn a_row_that_cannot_be_written_does_not_slow_down_the_others() {
     for nth in 1..=100 {
         table.fate("a", Step::AbandonRaising, nth, Fate::dropped());
     }
-    let first = Instant::now();
+    let first = table.now();
     a.acquire("other").await.unwrap().release().await.unwrap();
-    assert!(first.elapsed() >= SECOND / 2, "it was tried");
-    let second = Instant::now();
+    assert!(table.now().since(first) >= SECOND / 2, "it was tried");
+    let second = table.now();
     a.acquire("other").await.unwrap().release().await.unwrap();
-    assert!(second.elapsed() < SECOND / 10, "it rests now");
+    assert!(table.now().since(second) < SECOND / 10, "it rests now");
 }
