@@ -54,6 +54,14 @@ impl LockFailure {
         }
     }
 
+    pub(crate) fn skipped(why: &BadKey) -> Self {
+        Self {
+            name: "Lock.BadKey",
+            message: format!("the handler is skipped, as LOCKS_ON_MISSING says: {why}"),
+            source: None,
+        }
+    }
+
     pub(crate) fn lost(key: impl fmt::Display) -> Self {
         let message =
             format!("the lease of lock `{key}` ended while the handler ran; it was stopped");

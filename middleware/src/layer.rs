@@ -6,13 +6,15 @@ use dynamodb_locks::{Error, Locks, Settings, Vars};
 use tower::Layer;
 
 use crate::deadline::Reserve;
-use crate::key::Pointers;
+use crate::key::{OnMissing, Pointers};
 use crate::service::{Locked, Rules};
 
-/// Holds a lock for the length of each invocation of the service it wraps.
-#[derive(Clone, Debug)]
-pub struct LockLayer {
+/// Holds a lock for the length of each invocation of the service it wraps. `K` is where it looks for
+/// the key.
+#[derive(Debug)]
+pub struct LockLayer<K = Pointers> {
     rules: Arc<Rules>,
+    keys: Arc<K>,
 }
 
 impl LockLayer {
@@ -44,35 +46,39 @@ impl LockLayer {
     ///
     /// As [`try_from_env`](Self::try_from_env).
     pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
-        let locks = Locks::new(Settings::from_vars(vars)?)?;
-        let layer = Self::over(locks, vars)?;
-        layer.warm();
-        Ok(layer)
+        Self::from_keys(pointers(vars)?, vars)
     }
 
     /// Uses locks of the caller's; the variables say the rest.
     ///
     /// # Errors
     ///
-    /// When `LOCKS_KEY` or `LOCKS_RESERVE_MS` is not right.
+    /// When `LOCKS_KEY`, `LOCKS_ON_MISSING` or `LOCKS_RESERVE_MS` is not right.
     pub fn over(locks: Locks, vars: &Vars) -> Result<Self, Error> {
-        let right = |why: &str| {
-            vars.wrong(
-                KEY,
-                &format!("one JSON pointer into the event, or several with commas{why}"),
-            )
-        };
-        let key = vars
-            .text(KEY)?
-            .ok_or_else(|| right(", for instance `/orderId`"))?;
-        let pointers = Pointers::parse(key).map_err(|error| right(&format!(" ({error})")))?;
+        Self::of(pointers(vars)?, locks, vars)
+    }
+}
+
+impl<K> LockLayer<K> {
+    /// Looks for keys there; the variables say the rest.
+    pub(crate) fn from_keys(keys: K, vars: &Vars) -> Result<Self, Error> {
+        let locks = Locks::new(Settings::from_vars(vars)?)?;
+        let layer = Self::of(keys, locks, vars)?;
+        layer.warm();
+        Ok(layer)
+    }
+
+    /// The same, with locks of the caller's.
+    pub(crate) fn of(keys: K, locks: Locks, vars: &Vars) -> Result<Self, Error> {
         let reserve = Reserve::new(vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?);
+        let on_missing = OnMissing::from_vars(vars)?;
         Ok(Self {
             rules: Arc::new(Rules {
                 locks,
-                pointers,
+                on_missing,
                 reserve,
             }),
+            keys: Arc::new(keys),
         })
     }
 
@@ -87,10 +93,32 @@ impl LockLayer {
 
 const KEY: &str = "LOCKS_KEY";
 
-impl<S> Layer<S> for LockLayer {
-    type Service = Locked<S>;
+fn pointers(vars: &Vars) -> Result<Pointers, Error> {
+    let right = |why: &str| {
+        vars.wrong(
+            KEY,
+            &format!("one JSON pointer into the event, or several with commas{why}"),
+        )
+    };
+    let key = vars
+        .text(KEY)?
+        .ok_or_else(|| right(", for instance `/orderId`"))?;
+    Pointers::parse(key).map_err(|error| right(&format!(" ({error})")))
+}
 
-    fn layer(&self, inner: S) -> Locked<S> {
-        Locked::new(inner, Arc::clone(&self.rules))
+impl<S, K> Layer<S> for LockLayer<K> {
+    type Service = Locked<S, K>;
+
+    fn layer(&self, inner: S) -> Locked<S, K> {
+        Locked::new(inner, Arc::clone(&self.rules), Arc::clone(&self.keys))
+    }
+}
+
+impl<K> Clone for LockLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            rules: Arc::clone(&self.rules),
+            keys: Arc::clone(&self.keys),
+        }
     }
 }

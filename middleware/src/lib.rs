@@ -33,14 +33,25 @@
 mod deadline;
 mod pointer;
 
+mod name;
+
 mod key;
 
+mod request;
+
 mod answer;
+mod complete;
 mod service;
 
 mod layer;
 
+mod closure;
+
 pub use answer::{Failure, LockFailure};
+pub use closure::ByClosure;
+pub use complete::Complete;
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
+pub use key::Pointers;
 pub use layer::LockLayer;
+pub use request::LockRequest;
 pub use service::{Locked, ResponseFuture};

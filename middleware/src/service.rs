@@ -13,27 +13,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use dynamodb_locks::{Held, Holding, Lease, Locks};
-use lambda_runtime::LambdaEvent;
 use pin_project_lite::pin_project;
-use serde::Serialize;
 use tower::Service;
 
 use crate::answer::{Failure, LockFailure};
+use crate::complete::Complete;
 use crate::deadline::{Deadline, Reserve};
-use crate::key::Pointers;
+use crate::key::{Decision, OnMissing, Pointers};
+use crate::request::LockRequest;
 
 /// A service that holds a lock while the inner one works.
-#[derive(Clone, Debug)]
-pub struct Locked<S> {
+#[derive(Debug)]
+pub struct Locked<S, K = Pointers> {
     inner: S,
     rules: Arc<Rules>,
+    keys: Arc<K>,
 }
 
 /// How invocations are locked.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) locks: Locks,
-    pub(crate) pointers: Pointers,
+    pub(crate) on_missing: OnMissing,
     pub(crate) reserve: Reserve,
 }
 
@@ -56,7 +57,7 @@ pin_project! {
     where
         S: Service<R>,
     {
-        Acquire { taken: Boxed<Result<Hold, LockFailure>>, call: Option<(S, R)> },
+        Acquire { taken: Boxed<Result<Option<Hold>, LockFailure>>, call: Option<(S, R)> },
         Work { #[pin] work: S::Future, hold: Option<Hold> },
         Release { released: Boxed<()>, outcome: Option<Outcome<S, R>> },
     }
@@ -74,31 +75,36 @@ struct Hold {
     cut: Boxed<LockFailure>,
 }
 
-impl<S> Locked<S> {
-    pub(crate) fn new(inner: S, rules: Arc<Rules>) -> Self {
-        Self { inner, rules }
+impl<S, K> Locked<S, K> {
+    pub(crate) fn new(inner: S, rules: Arc<Rules>, keys: Arc<K>) -> Self {
+        Self { inner, rules, keys }
     }
 }
 
-impl<S, T> Service<LambdaEvent<T>> for Locked<S>
+impl<S: Clone, K> Clone for Locked<S, K> {
+    fn clone(&self) -> Self {
+        let (rules, keys) = (Arc::clone(&self.rules), Arc::clone(&self.keys));
+        Self::new(self.inner.clone(), rules, keys)
+    }
+}
+
+impl<S, K, R> Service<R> for Locked<S, K>
 where
-    S: Service<LambdaEvent<T>> + Clone,
-    T: Serialize,
+    S: Service<R, Response: Complete<R>> + Clone,
+    R: LockRequest<K>,
 {
     type Response = S::Response;
     type Error = Failure<S::Error>;
-    type Future = ResponseFuture<S, LambdaEvent<T>>;
+    type Future = ResponseFuture<S, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Failure::Handler)
     }
 
-    fn call(&mut self, event: LambdaEvent<T>) -> Self::Future {
-        let deadline = Deadline::of(event.context.deadline());
-        let taken: Boxed<_> = match self.rules.pointers.key(&event.payload) {
-            Ok(key) => Box::pin(acquire(Arc::clone(&self.rules), key, deadline)),
-            Err(why) => Box::pin(std::future::ready(Err(LockFailure::bad_key(&why)))),
-        };
+    fn call(&mut self, event: R) -> Self::Future {
+        let deadline = event.deadline().and_then(Deadline::of);
+        let decision = self.rules.on_missing.decide(event.key(&self.keys));
+        let taken = taken(&self.rules, decision, deadline);
         // The service that is ready is the one to call; a clone of it may not be.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
@@ -145,33 +151,25 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
 }
 
 impl<S: Service<R>, R> Step<S, R> {
-    /// The lock is held: calls the handler.
-    fn start(hold: Hold, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
+    /// The lock is held, or not to be held: calls the handler.
+    fn start(hold: Option<Hold>, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
         let (mut service, request) = call.expect("the lock is acquired once");
-        let called = || hold.holding.scope(|| service.call(request));
+        let called = || within(hold.as_ref(), || service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
-            Ok(work) => Self::Work {
-                work,
-                hold: Some(hold),
-            },
-            Err(panic) => Self::release(Some(hold), Err(panic), deadline),
+            Ok(work) => Self::Work { work, hold },
+            Err(panic) => Self::release(hold, Err(panic), deadline),
         }
     }
 
     fn poll_work(
         work: Pin<&mut S::Future>,
-        hold: Option<&mut Hold>,
+        mut hold: Option<&mut Hold>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<S, R>> {
-        let hold = hold.expect("the lock is held while the handler works");
-        if hold.lease.is_over() {
-            let lost = LockFailure::lost(hold.holding.key());
-            return Poll::Ready(Ok(Err(Failure::Lock(lost))));
-        }
-        if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
+        if let Some(failure) = hold.as_mut().and_then(|hold| hold.ended(cx)) {
             return Poll::Ready(Ok(Err(Failure::Lock(failure))));
         }
-        let polled = || hold.holding.scope(|| work.poll(cx));
+        let polled = || within(hold.as_deref(), || work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -179,11 +177,57 @@ impl<S: Service<R>, R> Step<S, R> {
     }
 
     fn release(hold: Option<Hold>, outcome: Outcome<S, R>, deadline: Option<Deadline>) -> Self {
-        let held = hold.expect("the lock is released once").held;
         Self::Release {
-            released: Box::pin(give_up(held, deadline)),
+            released: Box::pin(async move {
+                if let Some(hold) = hold {
+                    give_up(hold.held, deadline).await;
+                }
+            }),
             outcome: Some(outcome),
         }
+    }
+}
+
+impl Hold {
+    /// Why the handler has to end before its time, if it has to.
+    fn ended(&mut self, cx: &mut Context<'_>) -> Option<LockFailure> {
+        if self.lease.is_over() {
+            return Some(LockFailure::lost(self.holding.key()));
+        }
+        match self.cut.as_mut().poll(cx) {
+            Poll::Ready(failure) => Some(failure),
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// Does a piece of the handler's work under the lock, if there is one.
+fn within<T>(hold: Option<&Hold>, work: impl FnOnce() -> T) -> T {
+    match hold {
+        Some(hold) => hold.holding.scope(work),
+        None => work(),
+    }
+}
+
+/// The lock that the handler needs, or none if it is to run without.
+fn taken(
+    rules: &Arc<Rules>,
+    decision: Decision,
+    deadline: Option<Deadline>,
+) -> Boxed<Result<Option<Hold>, LockFailure>> {
+    let at_once = |taken| Box::pin(std::future::ready(taken));
+    match decision {
+        Decision::Lock(key) => {
+            let acquired = acquire(Arc::clone(rules), key, deadline);
+            Box::pin(async { acquired.await.map(Some) })
+        }
+        Decision::Run(why) => {
+            tracing::info!(%why, "the handler runs without a lock");
+            at_once(Ok(None))
+        }
+        // An answer that is nothing belongs here, in the place of a failure.
+        Decision::Skip(why) => at_once(Err(LockFailure::skipped(&why))),
+        Decision::Bad(why) => at_once(Err(LockFailure::bad_key(&why))),
     }
 }
 
