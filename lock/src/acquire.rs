@@ -50,6 +50,12 @@ impl Limits {
         }
     }
 
+    /// How long it waits at most.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.wait
+    }
+
     /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -109,7 +115,9 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             trail.hold(&drive.clock);
-            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+            let waited = shared.clock.tick().since(started);
+            let period = shared.settings.beats();
+            Ok(Held::new(drive, trail, ends, period, waited))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();
