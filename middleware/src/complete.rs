@@ -29,7 +29,8 @@ impl<B, A: Complete<Request<B>>> Complete<Request<B>> for (StatusCode, A) {}
 
 macro_rules! bodies {
     ($($body:ty,)*) => {
-        $(impl<B> Complete<Request<B>> for $body {})*
+        $(#[diagnostic::do_not_recommend]
+        impl<B> Complete<Request<B>> for $body {})*
     };
 }
 
