@@ -34,7 +34,8 @@ mod http {
 
     macro_rules! bodies {
         ($($body:ty,)*) => {
-            $(impl<B> Complete<Request<B>> for $body {})*
+            $(#[diagnostic::do_not_recommend]
+            impl<B> Complete<Request<B>> for $body {})*
         };
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dynamodb_locks::Error;
 use lambda_runtime::Diagnostic;
+use tower::BoxError;
 
 use crate::key::BadKey;
 
@@ -209,11 +210,13 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for Failure<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Handler(error) => error.source(),
-            Self::Lock(failure) => failure.source(),
+/// For the layers of `tower` that box what fails inside them. `Failure` itself is no
+/// [`Error`](StdError): then this could not be, and the runtime's own error is none either.
+impl<E: Into<BoxError>> From<Failure<E>> for BoxError {
+    fn from(failure: Failure<E>) -> Self {
+        match failure {
+            Failure::Handler(error) => error.into(),
+            Failure::Lock(failure) => failure.into(),
         }
     }
 }
