@@ -50,6 +50,12 @@ impl Limits {
         }
     }
 
+    /// How long it waits at most.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.wait
+    }
+
     /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -89,25 +95,29 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
-    // What ends with the deadline itself has no time left to say so.
-    let end = limits
-        .deadline
-        .map(|left| started + left - (left / 10).min(LAST_WORD));
-    let at = |tick: Tick| shared.clock.instant(end.map_or(tick, |end| end.min(tick)));
+    // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
+    let word = limits.deadline.map(|left| (left / 10).min(LAST_WORD));
+    let before = |words: u32| Some(deadline? - word? * words);
+    let at = |tick: Tick, end: Option<Tick>| {
+        let end = end.map_or(tick, |end| end.min(tick));
+        shared.clock.instant(end)
+    };
     let bound = Bound {
-        wait: at(started + limits.wait),
-        send: at(started + limits.wait.max(FIRST_ANSWER)),
+        wait: at(started + limits.wait, before(2)),
+        send: at(started + limits.wait.max(FIRST_ANSWER), before(2)),
     };
     let table = shared.table().await;
-    give_back::orphans(shared, bound).await;
+    give_back::orphans(shared, &key, bound).await;
 
     let mut trail = shared.trail(&key, &table);
     let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
-            trail.hold();
-            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+            trail.hold(&drive.clock);
+            let waited = shared.clock.tick().since(started);
+            let period = shared.settings.beats();
+            Ok(Held::new(drive, trail, ends, period, waited))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();
@@ -121,7 +131,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
         stopped => {
             // Who may not go on waiting may still leave.
             drive.trouble = stopped.err().or(drive.trouble);
-            let until = at(shared.clock.tick() + LEAVING);
+            let until = at(shared.clock.tick() + LEAVING, before(1));
             Err(get_out(drive, trail, Bound::until(until)).await)
         }
     }

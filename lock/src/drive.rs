@@ -1,5 +1,6 @@
 //! Driving the protocol over the table: the thin shell around the decisions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -8,6 +9,7 @@ use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
+use crate::tally::Tally;
 use crate::terms::{Action, Answer, Ending, Event};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
@@ -27,6 +29,7 @@ pub(crate) struct Drive {
     pub(crate) key: Key,
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
+    pub(crate) tally: Arc<Tally>,
     longest_pause: Duration,
     /// How often to look yet; none for as often as the time allows.
     pub(crate) looks_left: Option<u32>,
@@ -80,6 +83,7 @@ impl Drive {
             key,
             clock: shared.clock.afresh(),
             acquisition,
+            tally: Arc::default(),
             longest_pause,
             looks_left: None,
             loud: shared.settings.debug_logs,
@@ -136,6 +140,10 @@ impl Drive {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),
         };
+        let steals = matches!(write, Write::Steal { .. } | Write::Take { .. });
+        if steals && matches!(answer, Ok(Answer::Applied(_))) {
+            self.tally.steals();
+        }
         self.log(write.name(), answer.as_ref().map_or("failed", Answer::name));
         answer
     }
@@ -167,6 +175,7 @@ impl Drive {
             let pause = wait::repeat(self.unanswered - 1);
             sleep_until(bound.send.min(self.clock.after(pause))).await;
         }
+        self.tally.sends();
         let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
         // However late it is, a request that is sent at all gets time for an answer.
         let until = bound

@@ -22,10 +22,26 @@ use crate::trail::Trail;
 /// How long whoever asks for a lock waits for the orphans of others to be given back.
 const ORPHANS: Duration = Duration::from_millis(500);
 
-/// Gives back what dropped futures and guards of this client have left.
-pub(crate) async fn orphans(shared: &Shared, bound: Bound) {
-    let bound = Bound::until(bound.send.min(shared.clock.after(ORPHANS)));
-    for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
+/// What could not be given back is left alone for this long: where one row cannot be written, the
+/// users of all others need not wait for it each time.
+const REST: Duration = Duration::from_secs(10);
+
+/// Gives back what dropped futures and guards of this client have left; under this key, where it
+/// would stand in our own way, in any case.
+pub(crate) async fn orphans(shared: &Shared, key: &Key, bound: Bound) {
+    let (bound, tick) = (
+        Bound::until(bound.send.min(shared.clock.after(ORPHANS))),
+        shared.clock.tick(),
+    );
+    let rests = |left: &Left| left.tried.is_some_and(|tried| tick.since(tried) < REST);
+    let orphans = shared
+        .live
+        .take_orphans(|left| left.key == *key || !rests(left));
+    let tried = orphans.into_iter().map(|left| Left {
+        tried: Some(tick),
+        ..left
+    });
+    for (key, error) in all(shared, tried.collect(), bound).await {
         tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
     }
 }
@@ -83,7 +99,7 @@ pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error
     let (mut failed, working) = tokio::join!(all(shared, taken, bound), stopped);
     failed.extend(working);
     // Whoever was about to enter, or was dropped meanwhile, has left its entry here.
-    for (key, error) in all(shared, shared.live.take_orphans(), bound).await {
+    for (key, error) in all(shared, shared.live.take_orphans(|_| true), bound).await {
         if failed.iter().all(|(reported, _)| *reported != key) {
             failed.push((key, error));
         }
@@ -115,6 +131,7 @@ async fn give(
         entry,
         fail,
         stage,
+        clock,
         ..
     } = left;
     let Some(stamp) = entry.stamp() else {
@@ -133,6 +150,8 @@ async fn give(
     };
     let acquisition = Acquisition::left_behind(terms, entry, stamp, begun);
     let mut drive = Drive::new(shared, table, key, acquisition);
+    // A release dates the successor's turn, and its first copy has no answer to learn the time from.
+    drive.clock = clock.unwrap_or(drive.clock);
     match drive.run(event, bound, Some(&mut trail)).await {
         Ok(Stop::Over(ending)) => {
             trail.settle();

@@ -11,6 +11,7 @@
 
 mod process;
 
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -95,7 +96,7 @@ impl Journal {
         let path = self
             .dir
             .join(format!("{}-{}", fields.stamp.0, fields.nonce));
-        let unfinished = path.with_extension(UNFINISHED);
+        let unfinished = path.with_extension(format!("{}.{UNFINISHED}", self.writer.pid()));
         write_new(&unfinished, &serde_json::to_vec(note)?)
             .and_then(|()| rename(&unfinished, &path))
             .inspect_err(|_| drop(remove(&unfinished)))?;
@@ -103,13 +104,20 @@ impl Journal {
     }
 
     /// The notes of processes that are dead, and those that cannot be read. The notes of the living
-    /// are left alone.
+    /// are left alone. What the dead did not finish noting was never written to the table, and is
+    /// removed.
     ///
     /// # Errors
     ///
     /// When the folder cannot be listed.
     pub fn read(&self) -> io::Result<Vec<Found>> {
-        let found = list(&self.dir)?.into_iter().map(|path| Found {
+        let (whole, unfinished): (Vec<_>, Vec<_>) = list(&self.dir)?
+            .into_iter()
+            .partition(|path| path.extension().is_none());
+        for path in unfinished.iter().filter(|path| is_abandoned(path)) {
+            drop(remove(path));
+        }
+        let found = whole.into_iter().map(|path| Found {
             note: read(&path),
             path,
         });
@@ -208,9 +216,15 @@ fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = std::fs::read_dir(dir)?
         .take(MOST_NOTES)
         .map(|found| found.map(|file| file.path()));
-    let paths: Vec<_> = paths.collect::<Result<_, _>>()?;
-    let whole = |path: &PathBuf| path.extension().is_none();
-    Ok(paths.into_iter().filter(whole).collect())
+    paths.collect()
+}
+
+/// Whether whoever was writing this died over it.
+fn is_abandoned(unfinished: &Path) -> bool {
+    let name = unfinished.file_name().and_then(OsStr::to_str);
+    let stem = name.and_then(|name| name.strip_suffix(UNFINISHED)?.strip_suffix('.'));
+    let pid = stem.and_then(|stem| stem.rsplit_once('.')?.1.parse().ok());
+    pid.is_some_and(|pid| !Process::of(pid).is_alive())
 }
 
 fn read(path: &Path) -> io::Result<Note> {

@@ -43,10 +43,14 @@ const STAGGER: Duration = Duration::from_millis(200);
 /// How long a silent holder of another expiry mode is left in the queue, beyond its lease.
 const FOREIGN: Duration = Duration::from_secs(60 * 60);
 
-/// Whether the time that the holder's lease is counted from can have been written by an honest
-/// clock.
+/// Whether the holder's lease is counted from the time in the row.
 pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
-    terms.expiry != Expiry::Observe && row.alive_at(holder) <= at.now.latest + 2 * terms.skew
+    terms.expiry != Expiry::Observe && is_honest(terms, row, holder, at)
+}
+
+/// Whether an honest clock can have written the time that the holder's lease is counted from.
+fn is_honest(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
+    row.alive_at(holder) <= at.now.latest + 2 * terms.skew
 }
 
 /// For how long the holder has held, about: a guess for the polling, on which nothing else rests.
@@ -70,13 +74,18 @@ pub(crate) fn dead_in(
 ) -> Option<Duration> {
     let holder = row.holder()?.fields().filter(|_| !row.is_held_for_good())?;
     let stagger = STAGGER * u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
-    let (ends, now) = if believes(terms, row, holder, at) {
+    // Whoever judges in another way cannot be told to beat for us: it gets much longer. That is long
+    // enough for an observer, too, who would otherwise be refused before it has watched anything.
+    let foreign = row.mixes(terms.expiry) == row.holder();
+    let by_time = match foreign {
+        true => is_honest(terms, row, holder, at),
+        false => believes(terms, row, holder, at),
+    };
+    let (ends, now) = if by_time {
         let lease = row.alive_at(holder) + holder.lease;
         let ends = holder
             .deadline
             .map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
-        // Whoever judges in another way cannot be told to beat for us: it gets much longer.
-        let foreign = row.mixes(terms.expiry) == row.holder();
         let ends = if foreign { ends + FOREIGN } else { ends };
         (
             Duration::from_micros(ends.0),

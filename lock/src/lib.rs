@@ -58,6 +58,7 @@ mod wait;
 
 // What is outside.
 mod error;
+mod tally;
 
 mod table;
 

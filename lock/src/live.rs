@@ -11,6 +11,7 @@ use crate::entry::Entry;
 use crate::key::Key;
 use crate::table::Table;
 use crate::terms::Fail;
+use crate::time::{Clock, Tick};
 
 /// The entries of one client and its children.
 #[derive(Debug, Default)]
@@ -45,6 +46,10 @@ pub(crate) struct Left {
     pub(crate) note: Option<PathBuf>,
     pub(crate) fail: Fail,
     pub(crate) stage: Stage,
+    /// The clocks of whoever took it, as far as they are known.
+    pub(crate) clock: Option<Clock>,
+    /// When it was last tried to give it back, in vain.
+    pub(crate) tried: Option<Tick>,
 }
 
 /// How far the owner of an entry has come.
@@ -95,8 +100,11 @@ impl Live {
     }
 
     /// This entry is the holder's now.
-    pub(crate) fn hold(&self, id: SlotId) {
-        self.with(id, |slot| slot.left.stage = Stage::Holding);
+    pub(crate) fn hold(&self, id: SlotId, clock: Clock) {
+        self.with(id, |slot| {
+            slot.left.stage = Stage::Holding;
+            slot.left.clock = Some(clock);
+        });
     }
 
     /// The work under this lock stops when the lease is over, and then releases it.
@@ -118,10 +126,12 @@ impl Live {
         self.settled.send_modify(|settled| *settled += 1);
     }
 
-    /// Takes over what nobody looks after.
-    pub(crate) fn take_orphans(&self) -> Vec<Left> {
+    /// Takes over what nobody looks after, as far as somebody wants it.
+    pub(crate) fn take_orphans(&self, wanted: impl Fn(&Left) -> bool) -> Vec<Left> {
         let mut slots = self.lock();
-        let orphans = slots.entries.extract_if(.., |_, slot| slot.orphaned);
+        let orphans = slots
+            .entries
+            .extract_if(.., |_, slot| slot.orphaned && wanted(&slot.left));
         orphans.map(|(_, slot)| slot.left).collect()
     }
 

@@ -57,6 +57,7 @@ impl Locks {
         live: Arc<Live>,
         settings: Settings,
     ) -> Result<Self, Error> {
+        settings.check()?;
         let place = Arc::new(settings.place.clone());
         let journal = settings
             .journal_dir
@@ -114,9 +115,10 @@ impl Locks {
         Self::new(Settings::from_vars(&Vars::from_env())?)
     }
 
-    /// Gets everything ready that the first acquisition needs, so that it need not wait for it.
+    /// Gets everything ready that the first acquisition needs, credentials and connection among it, so
+    /// that it need not wait for it. An acquisition that comes meanwhile waits for this.
     pub async fn connect(&self) {
-        self.shared.table().await;
+        self.shared.connection.open().await;
     }
 
     /// Takes a lock, and waits for it as long as the settings say.
@@ -207,6 +209,8 @@ impl Locks {
             note: Some(path),
             fail: note.fail,
             stage: Stage::Gone,
+            clock: None,
+            tried: None,
         };
         give_back::one(&self.shared, left, bound).await
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::entry::Owner;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::journal;
 use crate::nonce::Nonces;
 use crate::table::{KeyKind, Place};
@@ -145,7 +145,7 @@ impl Settings {
         };
         optional("LOCKS_SORT_KEY", &mut place.sort);
         optional("LOCKS_TTL_KEY", &mut place.ttl);
-        columns::check(place, vars)
+        columns::check(place).map_err(|clash| vars.wrong(clash.variable, &clash.right))
     }
 
     fn read_times(&mut self, vars: &Vars) -> Result<(), Error> {
@@ -157,13 +157,8 @@ impl Settings {
             },
         };
         self.beats = vars.millis("LOCKS_HEARTBEAT_PERIOD_MS", 0..=LONGEST)?;
-        if let (Some(period), LeaseLength::Fixed(lease)) = (self.beats, self.lease)
-            && period > lease / 2
-        {
-            return Err(vars.wrong(
-                "LOCKS_HEARTBEAT_PERIOD_MS",
-                "at most half of LOCKS_LEASE_DURATION_MS, so that one beat may be lost; or 0 for none",
-            ));
+        if let Some(right) = self.wrong_beats() {
+            return Err(vars.wrong("LOCKS_HEARTBEAT_PERIOD_MS", right));
         }
         let own = |name, range, value: &mut Duration| -> Result<(), Error> {
             vars.millis(name, range)
@@ -181,6 +176,35 @@ impl Settings {
             SHORTEST_GRACE..=10 * 365 * SHORTEST_GRACE,
             &mut self.grace,
         )
+    }
+
+    /// What is wrong with settings that a program has put together.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let (Some(right), Some(period)) = (self.wrong_beats(), self.beats) {
+            let message = format!("the heartbeat period is {period:?}; right is {right}");
+            return Err(Error::new(Kind::Configuration, message));
+        }
+        columns::check(&self.place).map_err(|clash| {
+            let message = format!(
+                "a column is called `{}`; right is {}",
+                clash.column, clash.right
+            );
+            Error::new(Kind::Configuration, message)
+        })
+    }
+
+    /// What would be right for the period of the beats, if it does not go with the lease.
+    fn wrong_beats(&self) -> Option<&'static str> {
+        let period = self.beats.filter(|period| !period.is_zero())?;
+        match self.lease {
+            LeaseLength::Fixed(lease) if period <= lease / 2 => None,
+            LeaseLength::Fixed(_) => {
+                Some("at most half of the lease, so that one beat may be lost; or 0 for none")
+            }
+            LeaseLength::UntilDeadline => {
+                Some("none: the lease lasts until the deadline, and is never prolonged")
+            }
+        }
     }
 
     /// The period of the beats; none where a lease needs none.

@@ -6,6 +6,7 @@
 
 mod admin;
 mod connect;
+mod decode;
 mod ensure;
 mod failure;
 mod request;
@@ -21,12 +22,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use self::witness::Witness;
-use crate::entry::{Entry, Stamp};
 use crate::error::Error;
 use crate::key::Key;
 use crate::row::Row;
 use crate::terms::Answer;
-use crate::time::Micros;
 use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
@@ -50,6 +49,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// What the namespace adds to a name where it has no column of its own. The first colon ends it.
+    fn label(&self) -> String {
+        let escaped = self.namespace.replace('%', "%25").replace(':', "%3A");
+        format!("{escaped}:")
+    }
+
     /// What the columns are called that nobody can rename.
     pub(crate) fn own_columns() -> impl Iterator<Item = &'static str> {
         request::COLUMNS.into_iter().map(|(_, column)| column)
@@ -109,7 +114,9 @@ impl Table {
             .send()
             .await
         {
-            Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
+            Ok(output) => Ok(Answer::Applied(decode::row(
+                output.attributes.unwrap_or_default(),
+            ))),
             Err(error) => failure::of_write(error),
         };
         Reply {
@@ -128,7 +135,7 @@ impl Table {
             .send()
             .await
         {
-            Ok(output) => Ok(output.item.map(row)),
+            Ok(output) => output.item.map(failure::sound).transpose(),
             Err(error) => Err(failure::of(error)),
         };
         Reply {
@@ -154,25 +161,4 @@ impl fmt::Debug for Table {
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
-}
-
-fn row(mut item: Item) -> Row {
-    Row {
-        queue: match item.remove(request::QUEUE) {
-            Some(AttributeValue::Ss(entries)) => entries.into_iter().map(Entry::read).collect(),
-            _ => Default::default(),
-        },
-        last: number(item.get(request::LAST)).map(Stamp),
-        anchor: number(item.get(request::ANCHOR)).map(Micros),
-        closed: item.contains_key(request::CLOSED),
-        held: number(item.get(request::HELD)).map(Stamp),
-    }
-}
-
-fn text(value: Option<&AttributeValue>) -> Option<&str> {
-    value?.as_s().ok().map(String::as_str)
-}
-
-fn number(value: Option<&AttributeValue>) -> Option<u64> {
-    value?.as_n().ok()?.parse().ok()
 }

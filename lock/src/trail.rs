@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::live::{Left, Live, SlotId, Stage};
 use crate::table::{Place, Table};
 use crate::terms::Fail;
+use crate::time::Clock;
 
 /// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
 #[derive(Debug)]
@@ -70,6 +71,8 @@ impl Trail {
             note,
             fail: self.fail,
             stage: Stage::Asking,
+            clock: None,
+            tried: None,
         });
         self.settle();
         self.current = Some((entry.clone(), id));
@@ -99,10 +102,10 @@ impl Trail {
         self.live.ended()
     }
 
-    /// The lock is held.
-    pub(crate) fn hold(&mut self) {
+    /// The lock is held, by these clocks.
+    pub(crate) fn hold(&mut self, clock: &Clock) {
         if let Some((_, id)) = self.current {
-            self.live.hold(id);
+            self.live.hold(id, clock.clone());
             self.holds = true;
         }
     }

@@ -129,6 +129,22 @@ impl Write {
         }
     }
 
+    /// The same write, sent at another time. Where it hands the lock on, the next holder's lease is
+    /// to count from this copy: from the first one it might be over before it begins.
+    #[must_use]
+    pub fn at(mut self, time: Micros) -> Self {
+        match &mut self {
+            Self::Release { now, .. }
+            | Self::Steal { now, .. }
+            | Self::Abandon {
+                anchor: Departure::Raise(now),
+                ..
+            } => *now = time,
+            _ => {}
+        }
+        self
+    }
+
     /// The step's name.
     #[must_use]
     pub fn name(&self) -> &'static str {

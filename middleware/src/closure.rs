@@ -4,13 +4,17 @@ use std::fmt::{self, Display};
 use std::time::SystemTime;
 
 use dynamodb_locks::{Error, Locks, Vars};
+#[cfg(feature = "http")]
 use http::Request;
 use lambda_runtime::LambdaEvent;
 
 use crate::key::NoKey;
 use crate::layer::LockLayer;
 use crate::name::{Part, name};
-use crate::request::{self, LockRequest};
+#[cfg(feature = "http")]
+use crate::request;
+use crate::request::LockRequest;
+use crate::source::Source;
 
 /// Keys by closure, which [`LockLayer::key`] is given.
 pub struct ByClosure<F>(F);
@@ -93,8 +97,14 @@ where
     fn deadline(&self) -> Option<SystemTime> {
         Some(self.context.deadline())
     }
+
+    fn source(&self) -> Source {
+        // The payload may be anything, and cannot be looked into.
+        Source::Errors
+    }
 }
 
+#[cfg(feature = "http")]
 impl<B, N, F> LockRequest<ByClosure<F>> for Request<B>
 where
     F: Fn(&Request<B>) -> Option<N>,
@@ -106,6 +116,10 @@ where
 
     fn deadline(&self) -> Option<SystemTime> {
         request::deadline(self)
+    }
+
+    fn source(&self) -> Source {
+        Source::Http
     }
 }
 

@@ -2,10 +2,8 @@
 //!
 //! The lock is released then. What is produced later, as a stream is, would be produced without it.
 
-use http::{Request, Response, StatusCode};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
-use serde_json::Value;
 
 /// An answer to a request `R` of which nothing is still to be produced.
 #[diagnostic::on_unimplemented(
@@ -21,23 +19,31 @@ pub trait Complete<R> {}
 #[diagnostic::do_not_recommend]
 impl<T, A: Serialize> Complete<LambdaEvent<T>> for A {}
 
-#[diagnostic::do_not_recommend]
-impl<B, A: AsRef<[u8]>> Complete<Request<B>> for Response<A> {}
+#[cfg(feature = "http")]
+mod http {
+    use http::{Request, Response, StatusCode};
+    use serde_json::Value;
 
-#[diagnostic::do_not_recommend]
-impl<B, A: Complete<Request<B>>> Complete<Request<B>> for (StatusCode, A) {}
+    use super::Complete;
 
-macro_rules! bodies {
-    ($($body:ty,)*) => {
-        $(#[diagnostic::do_not_recommend]
-        impl<B> Complete<Request<B>> for $body {})*
-    };
-}
+    #[diagnostic::do_not_recommend]
+    impl<B, A: AsRef<[u8]>> Complete<Request<B>> for Response<A> {}
 
-bodies! {
-    &str,
-    &[u8],
-    String,
-    Value,
-    Vec<u8>,
+    #[diagnostic::do_not_recommend]
+    impl<B, A: Complete<Request<B>>> Complete<Request<B>> for (StatusCode, A) {}
+
+    macro_rules! bodies {
+        ($($body:ty,)*) => {
+            $(#[diagnostic::do_not_recommend]
+            impl<B> Complete<Request<B>> for $body {})*
+        };
+    }
+
+    bodies! {
+        &str,
+        &[u8],
+        String,
+        Value,
+        Vec<u8>,
+    }
 }

@@ -37,20 +37,32 @@ mod name;
 
 mod key;
 
+mod failure;
+mod source;
+
 mod request;
 
 mod answer;
 mod complete;
+
+mod lane;
+mod metrics;
+mod rules;
+
+mod hold;
 mod service;
+
+mod sigterm;
 
 mod layer;
 
 mod closure;
 
-pub use answer::{Failure, LockFailure};
+pub use answer::{Answer, Refused};
 pub use closure::ByClosure;
 pub use complete::Complete;
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
+pub use failure::{Failure, LockFailure};
 pub use key::Pointers;
 pub use layer::LockLayer;
 pub use request::LockRequest;

@@ -1,5 +1,6 @@
 //! What the layer asks of a request: its key, and when its invocation ends.
 
+#[cfg(feature = "http")]
 mod http;
 
 use std::time::SystemTime;
@@ -8,7 +9,9 @@ use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 
 use crate::key::{NoKey, Pointers};
+use crate::source::Source;
 
+#[cfg(feature = "http")]
 pub(crate) use self::http::deadline;
 
 /// A request in which the layer finds a key, `K` being where it looks.
@@ -26,6 +29,7 @@ pub(crate) use self::http::deadline;
     label = "the layer cannot look into this request",
     note = "for a key by JSON pointer the payload must be `Serialize`: derive `serde::Serialize` for it, \
             or take the payload as `serde_json::Value` or `Box<serde_json::value::RawValue>`",
+    note = "requests of `lambda_http` need the feature `http` of `lambda-locks`",
     note = "for any other payload give the key by closure: `LockLayer::key(|event: &Event| Some(event.id.clone()))`"
 )]
 pub trait LockRequest<K> {
@@ -36,6 +40,10 @@ pub trait LockRequest<K> {
     /// When the platform ends the invocation, if the request knows.
     #[doc(hidden)]
     fn deadline(&self) -> Option<SystemTime>;
+
+    /// Who waits for the answer.
+    #[doc(hidden)]
+    fn source(&self) -> Source;
 }
 
 #[diagnostic::do_not_recommend]
@@ -46,5 +54,9 @@ impl<T: Serialize> LockRequest<Pointers> for LambdaEvent<T> {
 
     fn deadline(&self) -> Option<SystemTime> {
         Some(self.context.deadline())
+    }
+
+    fn source(&self) -> Source {
+        Source::of(&self.payload)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dynamodb_locks::{Expiry, Fail, Limits};
 use world::dynamo::{Fate, Request};
-use world::locks::{KEY, LockTable};
+use world::locks::{KEY, LockTable, Step};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,4 +96,74 @@ async fn a_damaged_anchor_costs_a_request_now_and_then_and_no_storm() {
     let _ = table.client("b").acquire(KEY).await;
     let requests = table.dynamo().counts().total().requests;
     assert!(requests < 400, "{requests}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_passes_over_a_dead_holder_of_another_expiry_mode() {
+    let table = LockTable::new();
+    drop(table.client("dead").acquire(KEY).await.unwrap());
+    let observer = table
+        .a_client("b")
+        .with(|settings| settings.expiry(Expiry::Observe))
+        .ready();
+    assert!(observer.acquire(KEY).await.unwrap_err().is_configuration());
+    tokio::time::advance(2 * 3600 * SECOND).await;
+    let held = observer.acquire(KEY).await.unwrap();
+    held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_anchor_is_named_and_healed_by_the_next_release() {
+    let table = LockTable::new();
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    let damage = serde_json::json!({ "S": "tuesday" });
+    table.set("p", damage);
+    let limits = Limits::wait(SECOND);
+    let error = table.client("b").acquire_within(KEY, limits).await;
+    let error = error.unwrap_err();
+    assert!(error.is_bad_table(), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("`p` is no whole number of 64 bits"),
+        "{error}"
+    );
+    held.release().await.unwrap();
+    let next = table.client("c").acquire(KEY).await.unwrap();
+    next.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_comes_late_gives_the_successor_a_whole_lease() {
+    let table = LockTable::new();
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    let next = table.client("b");
+    let next = tokio::spawn(async move { next.acquire(KEY).await });
+    table.delivered("b", Step::Enqueue, 1).await;
+    // The holder's network is away for less than its lease; b can still reach the table.
+    for nth in 1..=12 {
+        table.fate("a", Step::Release, nth, Fate::dropped());
+    }
+    let sent = table.now();
+    held.release_within(9 * SECOND).await.unwrap();
+    let (now, anchor) = (table.now(), table.row().anchor.unwrap());
+    assert!(now.since(sent) > SECOND);
+    assert!(anchor >= now, "the anchor is {:?} old", now.since(anchor));
+    next.await.unwrap().unwrap().release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_written_does_not_slow_down_the_others() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    drop(a.acquire(KEY).await.unwrap());
+    for nth in 1..=100 {
+        table.fate("a", Step::AbandonRaising, nth, Fate::dropped());
+    }
+    let first = table.now();
+    a.acquire("other").await.unwrap().release().await.unwrap();
+    assert!(table.now().since(first) >= SECOND / 2, "it was tried");
+    let second = table.now();
+    a.acquire("other").await.unwrap().release().await.unwrap();
+    assert!(table.now().since(second) < SECOND / 10, "it rests now");
 }

@@ -86,14 +86,39 @@ fn beats_have_a_period() {
 
 #[test]
 fn one_beat_may_be_lost() {
-    let right =
-        "at most half of LOCKS_LEASE_DURATION_MS, so that one beat may be lost; or 0 for none";
+    let right = "at most half of the lease, so that one beat may be lost; or 0 for none";
     refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["5001", "900000"], right);
     takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "5000")]);
     takes(&[
         ("LOCKS_HEARTBEAT_PERIOD_MS", "5001"),
         ("LOCKS_LEASE_DURATION_MS", "10002"),
     ]);
+}
+
+#[test]
+fn a_lease_until_the_deadline_has_no_beats() {
+    let until = ("LOCKS_LEASE_DURATION_MS", "deadline");
+    let error = settings(&[until, ("LOCKS_HEARTBEAT_PERIOD_MS", "3000")]).unwrap_err();
+    let message = "LOCKS_HEARTBEAT_PERIOD_MS is `3000`; right is none: the lease lasts until the \
+                   deadline, and is never prolonged";
+    assert_eq!(error.to_string(), message);
+    takes(&[until, ("LOCKS_HEARTBEAT_PERIOD_MS", "0")]);
+}
+
+#[test]
+fn what_a_program_sets_is_checked_as_well() {
+    let period = std::time::Duration::from_secs(6);
+    let refused = |settings: Settings| Locks::new(settings).unwrap_err().to_string();
+    assert_eq!(
+        refused(Settings::new().heartbeat_period(period)),
+        "the heartbeat period is 6s; right is at most half of the lease, so that one beat may be \
+         lost; or 0 for none"
+    );
+    assert_eq!(
+        refused(Settings::new().partition_key("q")),
+        "a column is called `q`; right is a name that no other column has: none of `q`, `f`, `p`, \
+         `closed`, `held`"
+    );
 }
 
 #[test]

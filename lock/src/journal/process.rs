@@ -20,6 +20,16 @@ impl Process {
         }
     }
 
+    /// Whoever has a pid, whenever it started.
+    pub(crate) fn of(pid: u32) -> Self {
+        let started = None;
+        Self { pid, started }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Dead is: no such pid, another start time, or a zombie.
     pub(crate) fn is_alive(&self) -> bool {
         match started(self.pid) {

@@ -45,12 +45,16 @@ fn terms() -> Terms {
 
 /// Somebody who came at the beginning.
 fn holder(deadline: Option<Micros>) -> Row {
+    holder_by(Expiry::Verified, deadline)
+}
+
+fn holder_by(expiry: Expiry, deadline: Option<Micros>) -> Row {
     let entry = Entry::from(Fields {
         stamp: Stamp(NOW),
         own: ms(0),
         lease: LEASE,
         deadline,
-        expiry: Expiry::Verified,
+        expiry,
         nonce: Nonce::new(2),
         owner: Owner::default(),
     });
@@ -134,7 +138,7 @@ fn an_observer_believes_no_clock() {
     };
     let long_ago = Row {
         anchor: Some(ms(-3_600_000)),
-        ..holder(None)
+        ..holder_by(Expiry::Observe, None)
     };
     assert_eq!(death(&observer, &long_ago, 1), Some(10_001));
 }
@@ -146,7 +150,7 @@ fn watching_begins_anew_with_every_sign_of_life() {
         ..terms()
     };
     let mut watch = Watch::default();
-    let mut row = holder(None);
+    let mut row = holder_by(Expiry::Observe, None);
     watch.see(&row, tick(0));
     row.anchor = Some(ms(0));
     watch.see(&row, tick(9_000));

@@ -71,6 +71,9 @@ impl Acquisition {
 
     /// Nothing seems to be in the way any more: the same entry again, and not without end.
     pub(super) fn enter_again(&mut self, at: Moment) -> Action {
+        if self.is_stale(at) {
+            return self.restamp(at);
+        }
         self.refusals += 1;
         let entering = self.enter(at);
         if self.refusals <= HASTY_STAMPS {
@@ -136,8 +139,19 @@ impl Acquisition {
         })
     }
 
+    /// The stamp has grown old: it is not sent again, nor may a copy of it arrive.
+    fn restamp(&mut self, at: Moment) -> Action {
+        match self.loose {
+            0 => self.enqueue(at),
+            _ => self.void(Then::Restamp, at),
+        }
+    }
+
     /// Everybody in the queue is dead: one write takes them out and us in.
     pub(super) fn take(&mut self, at: Moment) -> Action {
+        if self.is_stale(at) {
+            return self.restamp(at);
+        }
         let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
         let dead = self.row.queue.iter().cloned().collect();
         let (seen, now) = (self.row.anchor, at.now.latest);
@@ -215,12 +229,22 @@ impl Acquisition {
 
     /// The same write again: if an earlier copy was applied, this one does nothing and tells so.
     pub(super) fn resend(&mut self, at: Moment) -> Action {
-        let stale = at.tick.since(self.stamped) > STAMP_AGE;
         match self.in_flight.clone() {
-            Some(_) if stale && self.phase == Phase::Entering => self.void(Then::Restamp, at),
-            Some(write) => Action::Write(write),
+            Some(_) if self.phase == Phase::Entering && self.is_stale(at) => {
+                self.void(Then::Restamp, at)
+            }
+            Some(write) => {
+                if let Phase::Stealing { since } = &mut self.phase {
+                    *since = at.tick;
+                }
+                self.send(write.at(at.now.latest))
+            }
             None => self.leave(Then::Tell, at),
         }
+    }
+
+    fn is_stale(&self, at: Moment) -> bool {
+        at.tick.since(self.stamped) > STAMP_AGE
     }
 
     pub(super) fn send(&mut self, write: Write) -> Action {

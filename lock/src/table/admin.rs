@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::decode::{row, text};
 use super::request::{self, FORCED};
-use super::{Failure, Item, KeyKind, Table, failure, row, text};
+use super::{Failure, Item, KeyKind, Table, failure};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::row::Row;
@@ -92,11 +93,7 @@ impl super::Place {
         match &self.sort {
             Some(sort) => (text(item.get(sort))? == self.namespace).then_some(name),
             None if self.kind == KeyKind::N => Some(name),
-            None => Some(
-                name.strip_prefix(&self.namespace)?
-                    .strip_prefix(':')?
-                    .to_owned(),
-            ),
+            None => Some(name.strip_prefix(&self.label())?.to_owned()),
         }
     }
 }

@@ -11,8 +11,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
-use super::{Place, row};
+use super::{Item, Place, decode};
 use crate::error::{Error, Kind};
+use crate::row::Row;
 use crate::terms::Answer;
 
 /// Why a request got no answer, or one that refuses more than this write.
@@ -30,6 +31,7 @@ enum Cause {
     Denied,
     NoTable,
     OtherKeys,
+    Damaged,
     Credentials,
 }
 
@@ -76,6 +78,10 @@ impl Failure {
                 ),
             ),
             Cause::OtherKeys => (Kind::BadTable, other_keys(place)),
+            Cause::Damaged => (
+                Kind::BadTable,
+                "its row was damaged by somebody else; mend that, or delete the row".to_owned(),
+            ),
             Cause::Credentials => (
                 Kind::Unavailable,
                 "there are no AWS credentials that DynamoDB accepts".to_owned(),
@@ -102,8 +108,23 @@ type Response = aws_sdk_dynamodb::config::http::HttpResponse;
 pub(super) fn of_write(error: SdkError<UpdateItemError, Response>) -> Result<Answer, Failure> {
     use UpdateItemError::ConditionalCheckFailedException as Refused;
     match error.as_service_error() {
-        Some(Refused(refused)) => Ok(Answer::Refused(refused.item().cloned().map(row))),
+        Some(Refused(refused)) => {
+            let row = refused.item().cloned().map(sound).transpose()?;
+            Ok(Answer::Refused(row))
+        }
         _ => Err(of(error)),
+    }
+}
+
+/// The row of an item with which our writes can go on. One that was applied needs no such look.
+pub(super) fn sound(item: Item) -> Result<Row, Failure> {
+    match decode::damage(&item) {
+        None => Ok(decode::row(item)),
+        Some(source) => Err(Failure {
+            cause: Cause::Damaged,
+            perhaps: false,
+            source,
+        }),
     }
 }
 

@@ -200,7 +200,7 @@ fn id(place: &Place, key: &Key) -> Item {
     } = place;
     let name = match (kind, sort) {
         // Where there is no column for the namespace it is a part of the name, unless that is a number.
-        (KeyKind::S | KeyKind::B, None) => format!("{namespace}:{key}", key = key.as_str()),
+        (KeyKind::S | KeyKind::B, None) => format!("{}{}", place.label(), key.as_str()),
         _ => key.as_str().to_owned(),
     };
     let name = match kind {

@@ -49,6 +49,14 @@ impl Value<'_> {
         }
     }
 
+    /// Whether there is no value at all.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. } | Self::NoField { .. } | Self::NotJson { .. } | Self::Null
+        )
+    }
+
     /// The kind of the value, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {

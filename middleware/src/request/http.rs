@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::LockRequest;
 use crate::key::{NoKey, Pointers};
+use crate::source::Source;
 
 #[diagnostic::do_not_recommend]
 impl<B: AsRef<[u8]>> LockRequest<Pointers> for Request<B> {
@@ -19,6 +20,10 @@ impl<B: AsRef<[u8]>> LockRequest<Pointers> for Request<B> {
 
     fn deadline(&self) -> Option<SystemTime> {
         deadline(self)
+    }
+
+    fn source(&self) -> Source {
+        Source::Http
     }
 }
 

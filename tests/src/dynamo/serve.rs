@@ -92,6 +92,10 @@ impl Dynamo {
 
     /// Carries a request from its arrival to its answer; `None` is a connection that breaks.
     pub(super) async fn serve(&self, from: Arc<str>, op: &str, body: &[u8]) -> Option<Reply> {
+        if op.is_empty() {
+            // Whoever names no operation asks only whether there is a DynamoDB. That costs nothing.
+            return Some(Reply::dated(200, "healthy: dynamodb", self.0.clock.now()));
+        }
         let (request, fate) = self.accept(from, op, body);
         // In a task of its own: what has left its client is applied even if the client is gone by
         // then.
@@ -190,14 +194,15 @@ impl Dynamo {
 
 impl Reply {
     fn new(answered: &Answered, at: SystemTime) -> Self {
+        Self::dated(answered.status, answered.body.to_string(), at)
+    }
+
+    fn dated(status: u16, body: impl Into<String>, at: SystemTime) -> Self {
         let whole = DateTime::from(at).secs();
         let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
         let date = date.expect("the years of this world have four digits");
-        Self {
-            status: answered.status,
-            date,
-            body: answered.body.to_string(),
-        }
+        let body = body.into();
+        Self { status, date, body }
     }
 }
 

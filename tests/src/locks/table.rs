@@ -129,6 +129,15 @@ impl LockTable {
         put.expect("the table takes the row");
     }
 
+    /// Writes one attribute of the row, whatever it is.
+    pub fn set(&self, name: &str, value: serde_json::Value) {
+        let row = self.dynamo.row(TABLE, KEY, GROUP);
+        let mut row = row.expect("there is a row");
+        row[name] = value;
+        let put = self.dynamo.put_item(TABLE, row);
+        put.expect("the table takes the row");
+    }
+
     /// Deletes the row.
     pub fn delete(&self) {
         let deleted = self.dynamo.delete_row(TABLE, KEY, GROUP);

@@ -84,6 +84,18 @@ fn what_is_not_whole_is_no_note() {
 }
 
 #[test]
+fn what_the_dead_did_not_finish_is_removed_and_what_the_living_write_is_not() {
+    let folder = Folder::new();
+    let journal = Journal::open(folder.path()).unwrap();
+    let name = |pid: u32| format!("1763640123456789-0m938nkr.{pid}.unfinished");
+    let (nobody, living) = (u32::MAX - 1, std::process::id());
+    folder.write(&name(nobody), "{\"key\":");
+    folder.write(&name(living), "{\"key\":");
+    assert!(journal.read().unwrap().is_empty());
+    assert_eq!(folder.files(), [folder.path().join(name(living))]);
+}
+
+#[test]
 fn whatever_else_lies_there_is_reported_and_left_alone() {
     let folder = Folder::new();
     let journal = Journal::open(folder.path()).unwrap();

@@ -225,7 +225,9 @@ async fn times_that_are_as_long_as_can_be_do_no_harm() {
     let table = LockTable::new();
     let most = Duration::MAX;
     let endless = |s: Settings| {
-        let s = s.lease(most).heartbeat_period(most).max_wait(most);
+        // A period may be as long as half a lease, and no lease is longer than 30 years.
+        let period = Duration::from_secs(15 * 365 * 24 * 60 * 60);
+        let s = s.lease(most).heartbeat_period(period).max_wait(most);
         s.retry_delay(most).clock_skew(most).ttl(most)
     };
     let locks = table.a_client("a").with(endless).ready();

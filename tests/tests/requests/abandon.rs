@@ -151,11 +151,10 @@ async fn an_anchor_that_moves_while_it_is_left_alone_is_raised_after_all() {
     assert_eq!(owners(&table.row()), ["holder"]);
 }
 
-/// Each way out, and the row that leads to it.
-/// How to make the queue that an entry is abandoned in.
-type Before = fn(&LockTable) -> Row;
+/// A way out, and the row that leads to it.
+type Way = (fn(&LockTable) -> Row, Step);
 
-const WAYS: [(Before, Step); 2] = [(two, Step::AbandonQuietly), (one, Step::AbandonRaising)];
+const WAYS: [Way; 2] = [(two, Step::AbandonQuietly), (one, Step::AbandonRaising)];
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_somebody_took_out_is_gone_and_nothing_else_happens() {

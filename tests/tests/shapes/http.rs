@@ -59,7 +59,7 @@ async fn key(event: &Value, pointers: &str) -> Result<String, String> {
     let ready = locked.ready().await.expect("it is always ready");
     let answer = ready.call(request.with_lambda_context(context(MINUTE)));
     match answer.await {
-        Ok(response) => Ok(response.into_body()),
+        Ok(answer) => Ok(answer.handler().expect("the handler ran").into_body()),
         Err(Failure::Lock(failure)) => {
             assert_eq!(failure.name(), "Lock.BadKey");
             Err(failure.to_string())

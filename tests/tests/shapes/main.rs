@@ -13,9 +13,9 @@ use lambda_runtime::Context;
 use world::Clock;
 use world::locks::LockTable;
 
-/// A layer with the key at these pointers.
+/// A layer with the key at these pointers, which tells every refusal as an error.
 fn layer(table: &LockTable, pointers: &str) -> LockLayer {
-    let vars = Vars::from_iter([("LOCKS_KEY", pointers)]);
+    let vars = Vars::from_iter([("LOCKS_KEY", pointers), ("LOCKS_REFUSAL", "error")]);
     LockLayer::over(table.client("a"), &vars).expect("the variables are right")
 }
 
