@@ -6,6 +6,7 @@ mod http;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::complete::Whole;
 use crate::failure::LockFailure;
 use crate::source::Source;
 
@@ -104,7 +105,7 @@ impl Refused {
     }
 }
 
-impl<A: Serialize> Serialize for Answer<A> {
+impl<A: Whole> Serialize for Answer<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Handler(answer) => answer.serialize(serializer),

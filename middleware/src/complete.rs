@@ -5,19 +5,31 @@
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 
+/// An answer to an event of which nothing is still to be produced: whatever serializes.
+#[diagnostic::on_unimplemented(
+    message = "a handler that answers with `{Self}` cannot hold a lock",
+    label = "the answer is not complete when the handler returns",
+    note = "a response that is streamed is produced after the handler has returned, and then the lock is \
+            released: collect the response, and return the whole of it",
+    note = "what a handler answers to an event must be `Serialize`"
+)]
+pub trait Whole: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Serialize> Whole for A {}
+
 /// An answer to a request `R` of which nothing is still to be produced.
 #[diagnostic::on_unimplemented(
     message = "a handler that answers with `{Self}` cannot hold a lock",
     label = "the answer is not complete when the handler returns",
     note = "a response that is streamed is produced after the handler has returned, and then the lock is \
             released: collect the response, and return the whole of it",
-    note = "answers to events are `Serialize`; answers over `lambda_http` are text, bytes, JSON, or a \
-            `Response` whose body is text, bytes or a `lambda_http::Body`"
+    note = "what a handler answers over `lambda_http` is text, bytes, JSON, or a `Response` whose body is \
+            text, bytes or a `lambda_http::Body`"
 )]
 pub trait Complete<R> {}
 
-#[diagnostic::do_not_recommend]
-impl<T, A: Serialize> Complete<LambdaEvent<T>> for A {}
+impl<T, A: Whole> Complete<LambdaEvent<T>> for A {}
 
 #[cfg(feature = "http")]
 mod http {

@@ -42,8 +42,9 @@ mod source;
 
 mod request;
 
-mod answer;
 mod complete;
+
+mod answer;
 
 mod lane;
 mod metrics;
@@ -60,7 +61,7 @@ mod closure;
 
 pub use answer::{Answer, Refused};
 pub use closure::ByClosure;
-pub use complete::Complete;
+pub use complete::{Complete, Whole};
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
 pub use failure::{Failure, LockFailure};
 pub use key::Pointers;

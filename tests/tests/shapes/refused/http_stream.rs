@@ -10,7 +10,5 @@ async fn handler(_: Request) -> Result<Response<Body>, Error> {
 
 fn main() {
     let locked = ServiceBuilder::new().layer(LockLayer::from_env());
-    drop(lambda_http::run_with_streaming_response(
-        locked.service(service_fn(handler)),
-    ));
+    drop(lambda_http::run(locked.service(service_fn(handler))));
 }
