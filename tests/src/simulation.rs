@@ -26,9 +26,13 @@ mod scenario;
 
 mod process;
 
-mod life;
+mod acting;
+mod ask;
 
 mod job;
+
+mod life;
+
 mod others;
 
 mod agenda;

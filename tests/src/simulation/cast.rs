@@ -38,6 +38,7 @@ struct Actor {
     /// None for those who clean up.
     being: Option<Being>,
     requests: u64,
+    stopped_since: Option<Duration>,
     stopped_until: Duration,
 }
 
@@ -53,6 +54,7 @@ impl Actor {
             name: being.name.clone(),
             being: Some(being.clone()),
             requests: 0,
+            stopped_since: None,
             stopped_until: Duration::ZERO,
         }
     }
@@ -188,6 +190,7 @@ impl Cast {
                     name,
                     being,
                     requests: 0,
+                    stopped_since: None,
                     stopped_until: at,
                 });
             }
@@ -223,7 +226,8 @@ impl Cast {
         process.stopped = true;
         let actor = &mut self.actors[who];
         actor.stopped_until = actor.stopped_until.max(until);
-        self.stops.push((actor.name.clone(), at, until));
+        // It may have come a little further: timers know no parts of a millisecond.
+        actor.stopped_since.get_or_insert(process.now.max(at));
         self.diary.fault("process stopped");
         true
     }
@@ -233,7 +237,20 @@ impl Cast {
         if let Some(process) = self.processes[who].as_mut().filter(|_| due) {
             process.skip(at);
             process.stopped = false;
+            let now = process.now;
+            self.stood_still(who, now);
         }
+    }
+
+    fn stood_still(&mut self, who: usize, until: Duration) {
+        let Actor {
+            name,
+            stopped_since,
+            ..
+        } = &mut self.actors[who];
+        let stop = stopped_since.take();
+        let stop = stop.map(|since| (name.clone(), since, until));
+        self.stops.extend(stop);
     }
 
     pub(super) fn die(&mut self, who: usize, at: Duration) -> Option<Fallen> {
@@ -241,6 +258,7 @@ impl Cast {
         let being = self.actors[who].being.clone()?;
         self.diary.died(&process.name, at);
         drop(process);
+        self.stood_still(who, at);
         self.diary.fault("process died");
         self.gone.insert(being.name.clone(), true);
         if being.journal {

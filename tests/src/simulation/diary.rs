@@ -35,6 +35,8 @@ pub(super) struct Grant {
     pub(super) acts: Vec<Duration>,
     /// When it ended.
     pub(super) end: Option<Duration>,
+    /// When it was to end, whatever happened.
+    pub(super) deadline: Option<Duration>,
 }
 
 /// A call, and how long it was to take at the most.

@@ -111,6 +111,9 @@ impl Scenario {
             let falls = dice.within(10_000) + Duration::from_secs(5);
             let ends = falls + HOUR * 25 + dice.within(8 * 3_600_000);
             self.night = Some(Night { falls, ends });
+            if dice.one_in(2) {
+                self.beings[0].keep_watch();
+            }
             let brooms = [
                 HOUR * 12,
                 HOUR * 24,

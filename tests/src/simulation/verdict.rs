@@ -26,6 +26,7 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
     for lock in &scenario.locks {
         wrong.extend(on_one_lock(lock, &pages.grants, rows, &stops));
     }
+    wrong.extend(pages.grants.iter().filter_map(past_its_deadline));
     wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
     let notes = cast
         .folders()
@@ -42,7 +43,12 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
 /// Where nothing goes wrong nobody is taken for dead, but for those who dropped what they had.
 fn in_fair_weather(tally: &Tally) -> Vec<String> {
     let done = |what| tally.of(Sort::Done, what);
-    let never = ["lost", "release unknown", "unavailable"];
+    let never = [
+        "lost",
+        "lost under the lock",
+        "release unknown",
+        "unavailable",
+    ];
     let mut wrong: Vec<_> = never.into_iter().filter(|what| done(what) > 0).collect();
     if done("stolen") > done("dropped the lock") + done("dropped the future") {
         wrong.push("stolen");
@@ -95,6 +101,17 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
         );
     }
     wrong
+}
+
+/// Law 7: nobody acts past its deadline.
+fn past_its_deadline(grant: &Grant) -> Option<String> {
+    const ROUNDING: Duration = Duration::from_millis(10);
+    let (end, deadline) = (grant.acts.last()?, grant.deadline?);
+    let late = end.checked_sub(deadline + ROUNDING)?;
+    let Grant { process, key, .. } = grant;
+    Some(format!(
+        "{process} acts on {key} {late:?} after its deadline"
+    ))
 }
 
 fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
