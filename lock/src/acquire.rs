@@ -89,14 +89,16 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
-    // What ends with the deadline itself has no time left to say so.
-    let end = limits
-        .deadline
-        .map(|left| started + left - (left / 10).min(LAST_WORD));
-    let at = |tick: Tick| shared.clock.instant(end.map_or(tick, |end| end.min(tick)));
+    // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
+    let word = limits.deadline.map(|left| (left / 10).min(LAST_WORD));
+    let before = |words: u32| Some(deadline? - word? * words);
+    let at = |tick: Tick, end: Option<Tick>| {
+        let end = end.map_or(tick, |end| end.min(tick));
+        shared.clock.instant(end)
+    };
     let bound = Bound {
-        wait: at(started + limits.wait),
-        send: at(started + limits.wait.max(FIRST_ANSWER)),
+        wait: at(started + limits.wait, before(2)),
+        send: at(started + limits.wait.max(FIRST_ANSWER), before(2)),
     };
     let table = shared.table().await;
     give_back::orphans(shared, bound).await;
@@ -121,7 +123,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
         stopped => {
             // Who may not go on waiting may still leave.
             drive.trouble = stopped.err().or(drive.trouble);
-            let until = at(shared.clock.tick() + LEAVING);
+            let until = at(shared.clock.tick() + LEAVING, before(1));
             Err(get_out(drive, trail, Bound::until(until)).await)
         }
     }
