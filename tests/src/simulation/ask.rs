@@ -48,6 +48,13 @@ impl Ask {
         }
     }
 
+    /// With a deadline that comes too late.
+    pub(super) fn late(self) -> Self {
+        const LATE: Duration = Duration::from_secs(60);
+        let deadline = self.deadline.map(|deadline| deadline + LATE);
+        Self { deadline, ..self }
+    }
+
     pub(super) fn limits(self) -> Limits {
         let limits = Limits::wait(self.wait);
         let limits = match self.looks {

@@ -124,6 +124,29 @@ impl Being {
         (self.ends, self.leaves) = (false, None);
     }
 
+    /// What is wrong with its clocks.
+    pub(super) fn clock_faults(&self) -> impl Iterator<Item = &'static str> {
+        let (wall, pace) = (&self.wall, self.pace);
+        let wrong = [
+            ("clock off", wall.fast_ms.iter().any(|(_, fast)| *fast != 0)),
+            (
+                "clock stepped",
+                wall.fast_ms.windows(2).any(|set| set[0].1 != set[1].1),
+            ),
+            ("clock drifts", wall.ppm != 0),
+            ("timers drift", pace.ppm != 0),
+        ];
+        wrong
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(fault, _)| fault)
+    }
+
+    /// A fifth of a second is missing in each, or too much, where it may be 200 millionths.
+    pub(super) fn runs_apart(&mut self) {
+        self.pace.ppm = 200_000 * self.pace.ppm.signum();
+    }
+
     /// The environment of a process, which outlives it.
     pub(super) fn environment(&self) -> &str {
         &self.name[..1]

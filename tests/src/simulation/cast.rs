@@ -142,6 +142,7 @@ impl Cast {
                     born: at,
                     ..being.pace
                 };
+                being.clock_faults().for_each(|fault| diary.fault(fault));
                 let (outfit, cloned) = (self.outfit(&being), being.clone());
                 let process = Process::begin(&being.name, pace, |line, truth| {
                     life::live(cloned, scenario, outfit, line, truth)
@@ -251,6 +252,14 @@ impl Cast {
         let stop = stopped_since.take();
         let stop = stop.map(|since| (name.clone(), since, until));
         self.stops.extend(stop);
+    }
+
+    /// Takes the notes of somebody who lives for those of a dead one.
+    pub(super) fn take_for_dead(&mut self, who: usize) -> Option<Being> {
+        let being = self.actors.get(who)?.being.clone()?;
+        self.processes[who].as_ref().filter(|_| being.journal)?;
+        others::bury(&self.folder(&being), &being.name);
+        Some(being)
     }
 
     pub(super) fn die(&mut self, who: usize, at: Duration) -> Option<Fallen> {

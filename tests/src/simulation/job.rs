@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Held, Locks};
+use dynamodb_locks::{Error, Held, Limits, Locks};
 use tokio::time::{sleep, timeout};
 
 use super::acting::Acting;
 use super::ask::Ask;
 use super::clocks::Truth;
-use super::diary::{Diary, Grant, Wait};
+use super::diary::{Diary, Grant, Released, Wait};
 use super::dice::Dice;
 use super::nonces::NonceLog;
+use super::sabotage::Mutant;
 use super::scenario::Night;
 
 /// One task that uses one lock.
@@ -22,6 +23,8 @@ pub(super) struct Worker {
     pub(super) process: String,
     pub(super) key: String,
     pub(super) locks: Locks,
+    /// How it judges, or that it fails closed.
+    pub(super) kind: &'static str,
     pub(super) nonces: NonceLog,
     pub(super) lease: Duration,
     /// Every call has a deadline.
@@ -31,6 +34,7 @@ pub(super) struct Worker {
     /// It holds the lock all night.
     pub(super) watches: bool,
     pub(super) night: Option<Night>,
+    pub(super) mutant: Option<Mutant>,
     /// The process is leaving: nothing new is begun.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) truth: Truth,
@@ -125,7 +129,7 @@ impl Worker {
         let call = self.call();
         let taking = self
             .locks
-            .acquire_within(self.key.as_str(), call.ask.limits());
+            .acquire_within(self.key.as_str(), self.limits(call.ask));
         let taken = match self.dice.one_in(12) {
             true => match timeout(self.dice.about(1, 4000), taking).await {
                 Ok(taken) => taken,
@@ -140,8 +144,10 @@ impl Worker {
     }
 
     async fn hold_on(&mut self, held: Held, call: &Call, hold: Duration) {
-        let (acting, mut lease) = (self.begin(call, held.fence()), held.lease());
+        let fence = held.fence();
+        let (acting, mut lease) = (self.begin(call, fence), held.lease());
         match self.dice.one_in(3) {
+            _ if self.mutant == Some(Mutant::NeverChecksTheEnd) => acting.until(sleep(hold)).await,
             true => acting.now_and_then(hold, &lease).await,
             false => {
                 let working = pin!(acting.until(sleep(hold)));
@@ -165,9 +171,16 @@ impl Worker {
         match timeout(time, held.release()).await {
             Ok(released) => {
                 self.waited("releasing", from, RELEASE);
-                self.released(call, released);
+                self.released(call, fence, from, released);
             }
             Err(_) => self.tell("dropped the release", call),
+        }
+    }
+
+    fn limits(&self, ask: Ask) -> Limits {
+        match self.mutant {
+            Some(Mutant::IgnoresTheDeadline) => ask.late().limits(),
+            _ => ask.limits(),
         }
     }
 
@@ -175,6 +188,7 @@ impl Worker {
         self.waited("acquiring", call.from, call.ask.most());
         let (process, key, begin) = (self.process.clone(), self.key.clone(), self.truth.now());
         self.diary.done("acquisitions");
+        self.diary.done(self.kind);
         self.diary
             .tell(begin, format!("{process} acts on {key} with {fence}"));
         let grant = Grant {
@@ -205,7 +219,7 @@ impl Worker {
         self.settled(kind != "unavailable", call);
     }
 
-    fn released(&self, call: &Call, released: Result<(), Error>) {
+    fn released(&self, call: &Call, fence: u64, from: Duration, released: Result<(), Error>) {
         let kind = match &released {
             Ok(()) => "released",
             Err(error) if error.is_lost() => "lost",
@@ -214,6 +228,15 @@ impl Worker {
         };
         self.tell(kind, call);
         self.settled(kind != "release unknown", call);
+        if kind == "released" && !self.leaving.load(Ordering::Relaxed) {
+            let (key, until) = (self.key.clone(), self.truth.now());
+            self.diary.open().released.push(Released {
+                key,
+                fence,
+                from,
+                until,
+            });
+        }
     }
 
     /// It is over for good; but what `release_all` takes over it gives back in its own time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, Locks, Settings, Wall};
+use dynamodb_locks::{Expiry, Fail, Locks, Settings, Wall};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -83,8 +83,15 @@ pub(super) async fn live(
                 Fail::Open
             })
         });
+        let kind = match job.expiry {
+            _ if lock.closed => "acts, fail-closed",
+            Expiry::Verified => "acts, verified",
+            Expiry::Clock => "acts, by the clock",
+            Expiry::Observe => "acts, observing",
+        };
         let worker = Worker {
             process: being.name.clone(),
+            kind,
             key: lock.key,
             locks: own.expect("the journal's folder can be used"),
             nonces,
@@ -93,6 +100,7 @@ pub(super) async fn live(
             alone: being.jobs.len() == 1 && being.leaves.is_none(),
             watches: being.watches,
             night: scenario.night,
+            mutant: scenario.mutant,
             leaving: leaving.clone(),
             truth: truth.clone(),
             diary: outfit.diary.clone(),
