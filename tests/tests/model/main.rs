@@ -1,0 +1,40 @@
+//! The laws in every state that two or three clients can get into.
+//!
+//! ```text
+//! cargo test -p world --test model -- --nocapture             a million states, with the tables
+//! PROOF=full cargo test -p world --test model                 twenty million
+//! PROOF=huge cargo test -p world --test model laws            hours, and a machine with much memory
+//! ```
+
+mod liveness;
+mod sabotage;
+mod scopes;
+mod table;
+
+use world::model::{Size, check};
+
+/// How much is to be proven.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one variable that says how much is proven"
+)]
+fn size() -> Size {
+    Size::read(std::env::var("PROOF").ok().as_deref())
+}
+
+#[test]
+fn the_laws_hold_in_every_state() {
+    println!(
+        "{:<46} {:>11} {:>6} {:>8}",
+        "configuration", "states", "depth", "seconds"
+    );
+    let (mut states, mut wrong) = (0, 0);
+    for scope in scopes::scopes(size()) {
+        let checked = check(&scope);
+        println!("{checked}");
+        states += checked.states;
+        wrong += checked.wrong.len();
+    }
+    println!("{:<46} {states:>11}", "all");
+    assert_eq!(wrong, 0, "laws are broken, or never put to the test");
+}
