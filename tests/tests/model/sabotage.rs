@@ -5,7 +5,7 @@
 use world::model::Mutant::{self, *};
 use world::model::{Law, Scope, Seat, check, live};
 
-use super::scopes::{beating, fast, late, pair, trio, trying};
+use super::scopes::{beating, fast, late, pair, trio, trio_with_a_trial, trying};
 
 /// Everything that is left out, and where that is caught.
 fn mutants() -> Vec<(Mutant, Scope)> {
@@ -21,12 +21,12 @@ fn deadly() -> Vec<(Mutant, Scope)> {
     ]
 }
 
-/// A lease of two units, beats, and one who gives up and comes again.
+/// A lease of two units, and beats.
 fn long() -> Scope {
-    let seats = vec![Seat::new().beats(2), Seat::new().rounds(2)];
-    Scope::new("a long lease", 3, seats)
+    let seats = vec![Seat::new().beats(1), Seat::new(), Seat::new().tries()];
+    Scope::new("a long lease, crash", 2, seats)
         .lease_ms(1990)
-        .give_ups(1)
+        .crashes(1)
 }
 
 fn beats() -> Scope {
@@ -53,13 +53,16 @@ fn three_and_a_crash() -> Scope {
     Scope::new("three, crash", 2, trio()).crashes(1)
 }
 
+fn dropped() -> Scope {
+    Scope::new("a waiter is dropped", 1, trio_with_a_trial()).drops(1)
+}
+
 /// The grace is two units.
 fn deletion() -> Scope {
-    Scope::new("deletion", 6, pair()).ttl(2).losses(1)
+    Scope::new("deletion", 4, pair()).ttl(2).losses(1)
 }
 
 fn in_the_table() -> Vec<(Mutant, Scope)> {
-    let three_and_a_try = vec![Seat::new(), Seat::new(), Seat::new().tries()];
     let far_ahead = vec![Seat::new().believes(200_000, 244_000, 250_000), Seat::new()];
     vec![
         (EntersUnderTheFloor, give_up()),
@@ -69,7 +72,7 @@ fn in_the_table() -> Vec<(Mutant, Scope)> {
         (AbandonLowersTheAnchor, long()),
         (
             TakesWithoutTheQueue,
-            Scope::new("three, try", 2, three_and_a_try).losses(1),
+            Scope::new("three, try", 2, trio_with_a_trial()).losses(1),
         ),
         (VoidLowersTheStamp, give_up()),
         (
@@ -111,6 +114,7 @@ fn in_what_is_done() -> Vec<(Mutant, Scope)> {
         let fast = Seat::new().knows(4000, 5000, 6000).rounds(2);
         vec![Seat::new().knows(-9000, -5000, -4000), fast]
     };
+    let twice = || vec![Seat::new(), Seat::new().rounds(2)];
     let deadline = vec![Seat::new().deadline(1), Seat::new()];
     vec![
         (NeverChecksTheEnd, crash()),
@@ -121,9 +125,13 @@ fn in_what_is_done() -> Vec<(Mutant, Scope)> {
         ),
         (OmitsVoid, give_up()),
         (SkipsClaim, crash()),
-        (SkipsClaim, Scope::new("fail-closed", 1, again()).closed()),
+        (
+            SkipsClaim,
+            Scope::new("fail-closed, again", 2, twice()).closed(),
+        ),
         (SkipsClaim, Scope::new("observing", 1, again()).observes()),
         (LeavesQuietly, three()),
+        (LeavesQuietly, dropped()),
         (StaysInQueue, give_up()),
         (AbandonsTheBegun, closed()),
         (SweepsTheLiving, crash()),
@@ -132,24 +140,28 @@ fn in_what_is_done() -> Vec<(Mutant, Scope)> {
 }
 
 /// One line of the table.
-fn tell(mutant: Mutant, scope: &Scope, law: &str, steps: usize) {
-    let name = format!("{mutant:?}");
-    println!("{name:<26} {law:<40} {:<24} {steps:>5}", scope.name);
+fn tell(mutant: Mutant, scope: &Scope, law: Option<&str>, states: usize, steps: usize) {
+    let (name, law) = (format!("{mutant:?}"), law.unwrap_or("NOT CAUGHT"));
+    let scope = scope.name;
+    println!("{name:<24} {law:<39} {scope:<24} {states:>8} {steps:>6}");
+}
+
+fn tell_head() {
+    println!(
+        "mutant                   law                                     scope                      states  steps"
+    );
 }
 
 #[test]
 fn every_mutant_is_caught() {
+    tell_head();
     let mut missed = Vec::new();
     for (mutant, scope) in mutants() {
         let checked = check(&scope.with(mutant));
         let wrong = checked.wrong.first();
-        let law = wrong.map_or("NOT CAUGHT", |wrong| wrong.what);
-        tell(
-            mutant,
-            &scope,
-            law,
-            wrong.map_or(0, |wrong| wrong.way.len()),
-        );
+        let steps = wrong.map_or(0, |wrong| wrong.way.len());
+        let law = wrong.map(|wrong| wrong.what);
+        tell(mutant, &scope, law, checked.states, steps);
         missed.extend(wrong.is_none().then_some(mutant));
     }
     assert!(missed.is_empty(), "not caught: {missed:?}");
@@ -157,15 +169,20 @@ fn every_mutant_is_caught() {
 
 #[test]
 fn every_mutant_that_leaves_somebody_behind_is_caught() {
+    tell_head();
     for (mutant, scope) in deadly() {
         let lived = live(&scope.with(mutant), 2);
         let caught = lived.stuck > 0 || lived.endless;
-        let law = if caught {
-            Law::EverybodyGoesOn.name()
-        } else {
-            "NOT CAUGHT"
-        };
-        tell(mutant, &scope, law, lived.way.len());
+        let law = caught.then_some(Law::EverybodyGoesOn.name());
+        tell(mutant, &scope, law, lived.states, lived.way.len());
         assert!(caught, "not caught: {mutant:?}");
     }
+}
+
+#[test]
+fn no_mutant_is_forgotten() {
+    let tried: Vec<_> = [mutants(), deadly()].concat();
+    let untried = |mutant: &&Mutant| tried.iter().all(|(tried, _)| tried != *mutant);
+    let untried: Vec<_> = Mutant::ALL.iter().filter(untried).collect();
+    assert!(untried.is_empty(), "{untried:?}");
 }

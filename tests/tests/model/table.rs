@@ -90,9 +90,7 @@ async fn agree(table: &LockTable, body: &Value, write: &Write, before: &Row) -> 
         after.unwrap_or_else(|| before.clone()),
         "{write:?}"
     );
-    let ttl = table
-        .ttl()
-        .map(|ttl| ttl.duration_since(std::time::UNIX_EPOCH));
+    let ttl = table.ttl().map(|ttl| ttl.duration_since(UNIX_EPOCH));
     let ttl = ttl.and_then(Result::ok).map(|ttl| ttl.as_secs());
     assert_eq!(ttl, dates(write).filter(|_| applied), "{write:?}");
     applied
@@ -140,7 +138,7 @@ struct Named {
 }
 
 fn named(write: &Write) -> Named {
-    let of = |first: &Entry, others: &[Entry]| [&[first.clone()], others].concat();
+    let of = |first: &Entry, others: &[Entry]| [std::slice::from_ref(first), others].concat();
     let mut named = Named::default();
     match write {
         Write::Enqueue { me, stamp, .. } | Write::Try { me, stamp, .. } => {
