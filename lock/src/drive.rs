@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::attributes::Attributes;
 use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
@@ -27,6 +28,8 @@ pub(crate) struct Drive {
     pub(crate) key: Key,
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
+    /// What enters with the entry.
+    attributes: Attributes,
     longest_pause: Duration,
     /// How often to look yet; none for as often as the time allows.
     pub(crate) looks_left: Option<u32>,
@@ -80,6 +83,7 @@ impl Drive {
             key,
             clock: shared.clock.afresh(),
             acquisition,
+            attributes: shared.settings.attributes.clone(),
             longest_pause,
             looks_left: None,
             loud: shared.settings.debug_logs,
@@ -131,7 +135,8 @@ impl Drive {
 
     async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
         let (sent, until) = self.ready(bound).await;
-        let reply = timeout_at(until, self.table.write(&self.key, write)).await;
+        let written = self.table.write(&self.key, write, &self.attributes);
+        let reply = timeout_at(until, written).await;
         let answer = match self.received(sent, reply.ok()) {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),

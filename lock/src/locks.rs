@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::acquire::{self, Limits};
 use crate::drive::Bound;
-use crate::entry::{Entry, Stamp};
+use crate::entry::Stamp;
 use crate::error::Error;
 use crate::force;
 use crate::give_back;
@@ -204,7 +204,7 @@ impl Locks {
         let left = Left {
             table: self.shared.table().await.at(note.place.clone()),
             key: Key::new(note.key())?,
-            entry: Entry::read(note.entry.as_str()),
+            entry: note.entry(),
             note: Some(path),
             fail: note.fail,
             stage: Stage::Gone,
@@ -242,9 +242,9 @@ impl Locks {
     /// When DynamoDB does not answer.
     pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
         let (key, table) = (Key::new(key)?, self.shared.table().await);
-        let row = table.inspect(&key).await;
-        let row = row.map_err(|failure| table.explain(&key, "inspect", failure))?;
-        Ok(View::of(key.as_str(), row.unwrap_or_default()))
+        let sight = table.inspect(&key).await;
+        let sight = sight.map_err(|failure| table.explain(&key, "inspect", failure))?;
+        Ok(View::of(key.as_str(), sight.unwrap_or_default()))
     }
 
     /// All locks of the namespace, page by page: it reads the whole table.
