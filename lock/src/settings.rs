@@ -22,6 +22,18 @@ use crate::vars::Vars;
 /// How a client of the locks behaves.
 ///
 /// Every setter has a counterpart in the environment, but for what only a program can know.
+///
+/// ```
+/// # world::locks::example_over(async |client| {
+/// use std::time::Duration;
+///
+/// use dynamodb_locks::{Locks, Settings};
+///
+/// let settings = Settings::new().owner("orders").lease(Duration::from_secs(5));
+/// let locks = Locks::with_client(&client, settings)?;
+/// locks.acquire("order/42").await?.release().await?;
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Settings {

@@ -69,6 +69,17 @@ impl Settings {
     /// the entry does, and [`inspect`](crate::Locks::inspect) shows it. At most 1 KB in all. Default:
     /// none.
     ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// // For this acquisition alone; on the settings of a client, for all of its own.
+    /// let locks = locks.child(|settings| settings.attribute("order", 42))?;
+    /// let held = locks.acquire("order/42").await?;
+    /// let holder = locks.inspect("order/42").await?.holder().expect("it is held");
+    /// assert_eq!(holder.attributes["order"], 42.into());
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
+    ///
     /// It costs no request, but it counts in the size of the row: a write is one unit for each KB. For
     /// one acquisition, ask a [`child`](crate::Locks::child).
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Attribute>) -> Self {
