@@ -106,6 +106,13 @@ impl Acquisition {
         Self::of(terms, Entry::read(""), Stamp::default(), Phase::Restamping)
     }
 
+    /// The same, where additional attributes enter with the entry.
+    #[must_use]
+    pub fn attributed(mut self) -> Self {
+        self.me = self.me.attributed();
+        self
+    }
+
     /// An entry that somebody left behind, who may have begun to act; the first event is
     /// [`Event::GiveUp`].
     #[must_use]
