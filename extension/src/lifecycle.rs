@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_extension::{Error, Extension, LambdaEvent, NextEvent, service_fn};
 
-use crate::sweep;
+use crate::{metrics, sweep};
 
 /// How long the sweep of leftovers may take at the start: the function's own start waits for it.
 pub(crate) const START: Duration = Duration::from_secs(1);
@@ -59,18 +59,28 @@ impl<R: Future<Output = Result<(), Error>>> Registered<R> {
 
 async fn on_event(event: LambdaEvent) -> Result<(), Error> {
     if let NextEvent::Shutdown(shutdown) = event.next {
-        sweep::within(budget(shutdown.deadline_ms)).await;
+        sweep(budget(shutdown.deadline_ms)).await;
         // The runtime would ask for the next event, and the platform wait for our exit.
         std::process::exit(0);
     }
     Ok(())
 }
 
-fn budget(deadline_ms: u64) -> Duration {
-    let now = SystemTime::now()
+/// Gives back what the dead have left, for at most this long.
+pub(crate) async fn sweep(time: Duration) {
+    let given_back = sweep::within(time).await;
+    metrics::given_back(given_back, now());
+}
+
+/// Now, since the epoch.
+fn now() -> Duration {
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let left = Duration::from_millis(deadline_ms).checked_sub(now);
+        .unwrap_or_default()
+}
+
+fn budget(deadline_ms: u64) -> Duration {
+    let left = Duration::from_millis(deadline_ms).checked_sub(now());
     left.filter(|&left| left <= BUDGET * 5)
         .unwrap_or(BUDGET)
         .saturating_sub(MARGIN)

@@ -4,6 +4,7 @@
 //! down: after a timeout, a crash or a kill. It costs nothing while the function works.
 
 mod lifecycle;
+mod metrics;
 mod sweep;
 
 use std::process::ExitCode;
@@ -19,6 +20,6 @@ async fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt().json().with_ansi(false).init();
-    sweep::within(lifecycle::START).await;
+    lifecycle::sweep(lifecycle::START).await;
     registered.live().await
 }

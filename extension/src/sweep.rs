@@ -5,42 +5,56 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dynamodb_locks::{Error, GivenBack, Locks, Note, Settings, Vars};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// How many locks are given back at a time: more would only stand in each other's way.
 const AT_ONCE: usize = 64;
 
-/// Sweeps, and goes on for at most this long. Whatever goes wrong is logged: a lock that is not
-/// given back ends with its lease.
-pub(crate) async fn within(time: Duration) {
+/// Sweeps, and goes on for at most this long; tells how many entries were taken out or voided. Whatever
+/// goes wrong is logged: a lock that is not given back ends with its lease.
+pub(crate) async fn within(time: Duration) -> usize {
     const LEFT: &str = "the journal was not swept; locks of the dead end with their lease";
-    match tokio::time::timeout(time, sweep(time)).await {
+    let given_back = AtomicUsize::new(0);
+    match tokio::time::timeout(time, sweep(time, &given_back)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "{LEFT}"),
         Err(error) => tracing::error!(%error, "{LEFT}"),
     }
+    given_back.into_inner()
 }
 
-async fn sweep(time: Duration) -> Result<(), Error> {
+async fn sweep(time: Duration, given_back: &AtomicUsize) -> Result<(), Error> {
     let settings = Settings::from_vars(&Vars::from_env())?;
     let mut connections = Connections::new(Locks::new(settings.clone())?, settings);
     let mut tasks = JoinSet::new();
     for (path, note) in connections.left_behind() {
         if tasks.len() >= AT_ONCE {
-            tasks.join_next().await;
+            count(tasks.join_next().await, given_back);
         }
         match connections.to(&note) {
             Ok(locks) => {
-                tasks.spawn(async move { tell(&note, locks.give_back(&note, path, time).await) });
+                tasks.spawn(async move {
+                    let given = locks.give_back(&note, path, time).await;
+                    tell(&locks, &note, given)
+                });
             }
-            Err(error) => tell(&note, Err(error)),
+            Err(error) => _ = tell(&connections.here, &note, Err(error)),
         }
     }
-    while tasks.join_next().await.is_some() {}
+    while let Some(done) = tasks.join_next().await {
+        count(Some(done), given_back);
+    }
     Ok(())
+}
+
+fn count(done: Option<Result<bool, JoinError>>, given_back: &AtomicUsize) {
+    if matches!(done, Some(Ok(true))) {
+        given_back.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// One connection for each region that a note names; made when it is needed, because those of
@@ -93,8 +107,14 @@ impl Connections {
     }
 }
 
-fn tell(note: &Note, given: Result<GivenBack, Error>) {
-    let (key, fence) = (note.key(), note.fence());
+/// Logs what became of an entry; tells whether it was given back by this.
+fn tell(locks: &Locks, note: &Note, given: Result<GivenBack, Error>) -> bool {
+    // What cannot be a key is no secret.
+    let key = locks
+        .key(note.key())
+        .map_or_else(|error| error.to_string(), |key| key.to_string());
+    let fence = note.fence();
+    let given_back = matches!(given, Ok(GivenBack::Abandoned | GivenBack::Voided));
     match given {
         Ok(GivenBack::Abandoned) => {
             tracing::info!(key, fence, how = "abandoned", "entry given back")
@@ -109,4 +129,5 @@ fn tell(note: &Note, given: Result<GivenBack, Error>) {
         Ok(GivenBack::Gone) => tracing::info!(key, fence, how = "gone", "entry given back"),
         Err(error) => tracing::error!(key, fence, %error, "entry not given back"),
     }
+    given_back
 }

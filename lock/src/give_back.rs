@@ -36,7 +36,7 @@ pub(crate) async fn orphans(shared: &Shared, key: &Key, bound: Bound) {
     let rests = |left: &Left| left.tried.is_some_and(|tried| tick.since(tried) < REST);
     let orphans = shared
         .live
-        .take_orphans(|left| left.key == *key || !rests(left));
+        .take_orphans(|left| left.key.as_str() == key.as_str() || !rests(left));
     let tried = orphans.into_iter().map(|left| Left {
         tried: Some(tick),
         ..left

@@ -40,7 +40,7 @@ pub fn current() -> Option<Holding> {
 pub(crate) fn held_here(place: &Place, key: &Key) -> Option<Holding> {
     let mut scope = scope();
     while let Some(inner) = scope {
-        if *inner.holding.place == *place && inner.holding.key == *key {
+        if *inner.holding.place == *place && inner.holding.key.as_str() == key.as_str() {
             return Some(inner.holding.clone());
         }
         scope = inner.outer.clone();

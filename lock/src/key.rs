@@ -5,9 +5,27 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 /// What names a lock: any text that is not empty and that DynamoDB takes as a partition key.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Key(Arc<str>);
+pub struct Key {
+    name: Arc<str>,
+    shown: Shown,
+}
+
+/// How a key appears in logs and errors.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Shown {
+    /// As it is.
+    #[default]
+    Plain,
+    /// By its hash: it may name a person.
+    Hashed,
+}
+
+/// How much of a hash is shown, in bytes: enough to tell keys apart.
+const HASH_BYTES: usize = 16;
 
 impl Key {
     /// DynamoDB's own bound on a partition key, in bytes.
@@ -23,21 +41,37 @@ impl Key {
         match name.len() {
             0 => Err(InvalidKey::Empty),
             bytes if bytes > Self::MAX_BYTES => Err(InvalidKey::TooLong { bytes }),
-            _ => Ok(Self(name)),
+            _ => Ok(Self {
+                name,
+                shown: Shown::default(),
+            }),
         }
     }
 
     /// The name itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// The same key, to be shown thus.
+    pub(crate) fn shown(self, shown: Shown) -> Self {
+        Self { shown, ..self }
     }
 }
 
 impl fmt::Display for Key {
     /// Control characters are escaped: a key comes from an event and must not forge a log line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.escape_debug(), f)
+        match self.shown {
+            Shown::Plain => fmt::Display::fmt(&self.name.escape_debug(), f),
+            Shown::Hashed => {
+                let hash = Sha256::digest(self.name.as_bytes());
+                f.write_str("sha256:")?;
+                let mut shown = hash.iter().take(HASH_BYTES);
+                shown.try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
     }
 }
 
@@ -86,6 +120,14 @@ mod tests {
             "the key has 2049 bytes; DynamoDB takes at most 2048 in a partition key"
         );
         assert!(Key::new("x".repeat(2048)).is_ok());
+    }
+
+    #[test]
+    fn a_key_can_be_shown_by_its_hash() {
+        let key = Key::new("order/42").unwrap().shown(Shown::Hashed);
+        // printf order/42 | sha256sum
+        assert_eq!(key.to_string(), "sha256:12e4be1bb177a39c558de9551603d814");
+        assert_eq!(key.as_str(), "order/42");
     }
 
     #[test]

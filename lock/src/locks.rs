@@ -135,7 +135,7 @@ impl Locks {
         let bound = Bound::until(until);
         let left = Left {
             table: self.shared.table().await.at(note.place.clone()),
-            key: Key::new(note.key())?,
+            key: self.key(note.key())?,
             entry: note.entry(),
             note: Some(path),
             fail: note.fail,
@@ -165,6 +165,15 @@ impl Locks {
         let until = self.shared.clock.after(time);
         let bound = Bound::until(until);
         give_back::everything(&self.shared, bound).await
+    }
+
+    /// A key of these locks: it shows itself as their settings say.
+    ///
+    /// # Errors
+    ///
+    /// When the name is empty or too long.
+    pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
+        Ok(Key::new(name)?.shown(self.shared.settings.shown))
     }
 
     /// How far [`acquire`](Self::acquire) goes.

@@ -13,6 +13,7 @@ use crate::attributes::{self, Attributes};
 use crate::entry::Owner;
 use crate::error::{Error, Kind};
 use crate::journal;
+use crate::key::Shown;
 use crate::nonce::Nonces;
 use crate::table::{KeyKind, Place};
 use crate::terms::Fail;
@@ -51,6 +52,7 @@ pub struct Settings {
     pub(crate) clock_skew: Duration,
     pub(crate) grace: Duration,
     pub(crate) debug_logs: bool,
+    pub(crate) shown: Shown,
     pub(crate) journal_dir: Option<PathBuf>,
     pub(crate) region: Option<String>,
     pub(crate) wall: Wall,
@@ -101,6 +103,7 @@ impl Settings {
             clock_skew: Duration::from_millis(2500),
             grace: Duration::from_millis(SHORTEST_GRACE),
             debug_logs: false,
+            shown: Shown::Plain,
             journal_dir: None,
             region: None,
             wall: Wall::system(),
@@ -135,6 +138,8 @@ impl Settings {
         settings.debug_logs = vars
             .choice("LOCKS_DEBUG_LOGS", &switch)?
             .unwrap_or_default();
+        let shown = [("0", Shown::Plain), ("1", Shown::Hashed)];
+        settings.shown = vars.choice("LOCKS_HASH_KEYS", &shown)?.unwrap_or_default();
         let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
         settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
         let dir = vars

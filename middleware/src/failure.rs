@@ -134,12 +134,12 @@ impl LockFailure {
         Self::new(Kind::BadKey, why.to_string())
     }
 
-    pub(crate) fn busy_here(key: &str) -> Self {
+    pub(crate) fn busy_here(key: impl fmt::Display) -> Self {
         let message = format!("lock `{key}` is held by another invocation of this environment");
         Self::new(Kind::Busy, message)
     }
 
-    pub(crate) fn waited_here(key: &str) -> Self {
+    pub(crate) fn waited_here(key: impl fmt::Display) -> Self {
         let message = format!(
             "lock `{key}` was held by other invocations of this environment for as long as we could wait"
         );

@@ -35,9 +35,11 @@ pub(crate) async fn acquire(
     key: String,
     deadline: Option<Deadline>,
 ) -> Result<Hold, LockFailure> {
+    let key = rules.locks.key(key)?;
     let limits = rules.limits(deadline);
     let waiting = Timer::start();
-    let Some(lane) = rules.lanes.enter(&key, limits.longest_wait()).await else {
+    let lane = rules.lanes.enter(key.as_str(), limits.longest_wait());
+    let Some(lane) = lane.await else {
         return Err(match limits.longest_wait().is_zero() {
             true => LockFailure::busy_here(&key),
             false => LockFailure::waited_here(&key),
@@ -46,7 +48,7 @@ pub(crate) async fn acquire(
     let rest = limits.longest_wait().saturating_sub(waiting.elapsed());
     // Whoever waited here in vain still asks, as one who does not wait.
     let limits = rules.limits(deadline).at_most(rest);
-    let held = rules.locks.acquire_within(key, limits).await?;
+    let held = rules.locks.acquire_within(key.as_str(), limits).await?;
     held.stops_with_its_lease();
     let (holding, lease) = (held.holding(), held.lease());
     let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));

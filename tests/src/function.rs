@@ -9,6 +9,8 @@ pub struct Function {
     pub(crate) program: PathBuf,
     pub(crate) extension: Option<PathBuf>,
     pub(crate) timeout: Duration,
+    /// How many invocations each of its processes takes at a time, on Managed Instances.
+    pub(crate) managed: Option<u16>,
     variables: BTreeMap<String, String>,
 }
 
@@ -20,12 +22,21 @@ impl Function {
             program,
             extension: None,
             timeout,
+            managed: None,
             variables: BTreeMap::new(),
         };
         let function = function.variable("AWS_ENDPOINT_URL_DYNAMODB", url);
         function
             .variable("LOCKS_TABLE", table)
             .variable("LOCKS_KEY", "/orderId")
+    }
+
+    /// Another program in its place.
+    pub fn program(self, program: &Path) -> Self {
+        Self {
+            program: program.into(),
+            ..self
+        }
     }
 
     /// The extension that it is deployed with. Default: none.
@@ -39,6 +50,12 @@ impl Function {
     /// How long it may work on one event. Default: 3 s, as Lambda's own.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// On Managed Instances, with so many invocations at a time. Default: one at a time.
+    pub fn managed(self, at_once: u16) -> Self {
+        let managed = Some(at_once);
+        Self { managed, ..self }
     }
 
     /// A variable that function and extension see. Default: none but those that this world needs.

@@ -6,7 +6,6 @@ use super::Locks;
 use crate::entry::Stamp;
 use crate::error::Error;
 use crate::force;
-use crate::key::Key;
 use crate::view::{Listing, View};
 
 impl Locks {
@@ -46,7 +45,7 @@ impl Locks {
     ///
     /// When DynamoDB does not answer.
     pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
-        let (key, table) = (Key::new(key)?, self.shared.table().await);
+        let (key, table) = (self.key(key)?, self.shared.table().await);
         let sight = table.inspect(&key).await;
         let sight = sight.map_err(|failure| table.explain(&key, "inspect", failure))?;
         Ok(View::of(key.as_str(), sight.unwrap_or_default()))
@@ -92,7 +91,7 @@ impl Locks {
         fence: u64,
         who: &str,
     ) -> Result<bool, Error> {
-        let key = Key::new(key)?;
+        let key = self.key(key)?;
         force::release(&self.shared, &key, Stamp(fence), who).await
     }
 }

@@ -8,7 +8,6 @@ use crate::acquire::{self, Limits};
 use crate::error::Error;
 use crate::held::Held;
 use crate::holding::Holding;
-use crate::key::Key;
 use crate::with;
 
 impl Locks {
@@ -71,7 +70,7 @@ impl Locks {
         key: impl Into<Arc<str>>,
         limits: Limits,
     ) -> Result<Held, Error> {
-        acquire::acquire(&self.shared, Key::new(key)?, limits).await
+        acquire::acquire(&self.shared, self.key(key)?, limits).await
     }
 
     /// Holds a lock for the length of a closure's future, and returns what came of it, unchanged. The

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{LeaseLength, Settings};
 use crate::attributes::Attribute;
 use crate::entry::Owner;
+use crate::key::Shown;
 use crate::nonce::Nonces;
 use crate::table::KeyKind;
 use crate::terms::Fail;
@@ -122,6 +123,12 @@ impl Settings {
     /// Logs each step of the protocol where everybody sees it. Default: at the level `debug`.
     pub fn debug_logs(mut self) -> Self {
         self.debug_logs = true;
+        self
+    }
+
+    /// Shows keys by their hash in logs and errors, where they may name a person. Default: as they are.
+    pub fn hash_keys(mut self) -> Self {
+        self.shown = Shown::Hashed;
         self
     }
 

@@ -17,5 +17,5 @@ async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
 async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().json().init();
     let locked = ServiceBuilder::new().layer(LockLayer::from_env());
-    lambda_runtime::run(locked.service(service_fn(handler))).await
+    lambda_runtime::run_concurrent(locked.service(service_fn(handler))).await
 }

@@ -1,9 +1,11 @@
 //! One execution environment.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
 use std::iter::once;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,21 +29,31 @@ pub struct Environment {
     address: SocketAddr,
     emulator: String,
     function: String,
-    journal: TempDir,
+    extension: Option<String>,
+    journal: PathBuf,
+    _folder: TempDir,
     turn: Mutex<()>,
+    /// Whether events take turns: Lambda gives an environment one at a time, unless it is managed, and
+    /// the emulator would not survive two.
+    takes_turns: bool,
 }
 
 impl Environment {
     pub(super) async fn start(emulator: &Path, function: &Function) -> Result<Self, Error> {
-        let journal =
-            tempfile::tempdir().map_err(|error| failed("make a journal folder", error))?;
+        let folder = folder().map_err(|error| failed("make a journal folder", error))?;
+        let journal = folder.path().join("journal");
         let addresses = free_addresses().map_err(|error| failed("find free ports", error))?;
-        let mut variables = function.environment(journal.path());
+        let mut variables = function.environment(&journal);
         let timeout = function.timeout.as_secs().to_string();
         variables.insert("AWS_LAMBDA_FUNCTION_TIMEOUT".into(), timeout);
+        let managed = function.managed.map(|at_once| at_once.to_string());
+        let managed = managed.map(|at_once| ("AWS_LAMBDA_MAX_CONCURRENCY".into(), at_once));
+        variables.extend(managed);
         let log = Log::default();
         let sandbox = Sandbox::start(
             function.extension.as_deref(),
+            // On Managed Instances it takes the program from there, and from nowhere else.
+            function.managed.map(|_| &*function.program),
             &command(emulator, addresses, &function.program),
             &variables,
             &log,
@@ -51,18 +63,27 @@ impl Environment {
             log,
             address: addresses[1],
             emulator: file_name(emulator),
-            function: file_name(&function.program),
+            function: match function.managed {
+                Some(_) => "bootstrap".to_owned(),
+                None => file_name(&function.program),
+            },
+            extension: function.extension.as_deref().map(file_name),
             journal,
+            _folder: folder,
             turn: Mutex::default(),
+            takes_turns: function.managed.is_none(),
         };
         environment.listening().await?;
         Ok(environment)
     }
 
-    /// Sends an event and waits for the answer. Events sent at the same time take turns: Lambda
-    /// gives an environment one at a time, and the emulator would not survive two.
+    /// Sends an event and waits for the answer. Events sent at the same time take turns, unless the
+    /// function is a managed one.
     pub async fn invoke(&self, event: Value) -> Result<Answer, Error> {
-        let _turn = self.turn.lock().await;
+        let _turn = match self.takes_turns {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
         self.in_time("an answer", invoke(self.address, event))
             .await?
     }
@@ -85,9 +106,16 @@ impl Environment {
             .ok_or_else(|| self.error("runs no function"))
     }
 
+    /// The extension's process; an error if there is none.
+    pub fn extension(&self) -> Result<Process, Error> {
+        let name = self.extension.as_deref();
+        name.and_then(|name| self.sandbox.process(name))
+            .ok_or_else(|| self.error("runs no extension"))
+    }
+
     /// The journal's folder.
     pub fn journal(&self) -> &Path {
-        self.journal.path()
+        &self.journal
     }
 
     /// Shuts it down as the platform does, also in mid-work, and waits until all of it is gone.
@@ -124,6 +152,12 @@ impl Environment {
             self.log.text()
         ))
     }
+}
+
+/// A folder in which anybody may make another: managed functions run as a user of their own.
+fn folder() -> std::io::Result<TempDir> {
+    let anybody = Permissions::from_mode(0o777);
+    tempfile::Builder::new().permissions(anybody).tempdir()
 }
 
 fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Path) -> Vec<OsString> {

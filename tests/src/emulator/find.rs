@@ -36,6 +36,11 @@ impl Emulator {
         variable("CI").is_some_and(|value| value == "true")
     }
 
+    /// Whether it can run a managed function, which it does as another user.
+    pub fn can_change_users(&self) -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
     /// Starts an environment of a function. The function itself and its extension start with the
     /// first event, as in AWS.
     pub async fn start(&self, function: &Function) -> Result<Environment, Error> {

@@ -9,7 +9,8 @@ use super::log::Log;
 use super::process::Process;
 use crate::Error;
 
-/// Runs a program where `/opt/extensions` holds one file, or none, until it ends or stdin does.
+/// Runs a program where `/opt/extensions` holds one file, or none, and `/opt/bootstrap` is another, or is
+/// not there, until it ends or stdin does.
 /// `sh` is the first process of its process namespace: the kernel lets no other outlive it.
 const SCRIPT: &str = r#"
     mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
@@ -17,7 +18,10 @@ const SCRIPT: &str = r#"
         mine="/opt/extensions/${1##*/}"
         : > "$mine" && mount --bind "$1" "$mine" || exit
     fi
-    shift
+    if [ -n "$2" ]; then
+        : > /opt/bootstrap && mount --bind "$2" /opt/bootstrap || exit
+    fi
+    shift 2
     exec 3<&0
     { read -r _ <&3; kill -KILL -1; } &
     "$@" 3<&- &
@@ -35,11 +39,12 @@ impl Sandbox {
     /// Starts a command with exactly the given environment variables, and follows what it prints.
     pub(super) fn start(
         extension: Option<&Path>,
+        bootstrap: Option<&Path>,
         command: &[OsString],
         variables: &BTreeMap<String, String>,
         log: &Log,
     ) -> Result<Self, Error> {
-        let mut unshare = unshare(extension)
+        let mut unshare = unshare(extension, bootstrap)
             .args(command)
             .envs(variables)
             .spawn()
@@ -61,7 +66,7 @@ impl Sandbox {
     /// Whether this machine lets us have a sandbox at all; if not, why.
     pub(super) fn check() -> Result<(), Error> {
         let failed = |error| Error::new(format!("cannot start `unshare`: {error}"));
-        let mut child = unshare(None).arg("true").spawn().map_err(failed)?;
+        let mut child = unshare(None, None).arg("true").spawn().map_err(failed)?;
         let lifeline = child.stdin.take();
         let out = child.wait_with_output().map_err(failed)?;
         drop(lifeline);
@@ -88,7 +93,7 @@ impl Drop for Sandbox {
     }
 }
 
-fn unshare(extension: Option<&Path>) -> Command {
+fn unshare(extension: Option<&Path>, bootstrap: Option<&Path>) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--mount-proc"]);
     if !rustix::process::geteuid().is_root() {
@@ -96,7 +101,8 @@ fn unshare(extension: Option<&Path>) -> Command {
     }
     command
         .args(["sh", "-c", SCRIPT, "sh"])
-        .arg(extension.unwrap_or(Path::new("")));
+        .arg(extension.unwrap_or(Path::new("")))
+        .arg(bootstrap.unwrap_or(Path::new("")));
     command
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");

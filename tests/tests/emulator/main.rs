@@ -5,6 +5,8 @@
 //! nothing to abandon. Each scenario prints a line: who gave the lock back, how soon, and when the
 //! next work began.
 
+mod managed;
+mod platform;
 mod scene;
 mod seen;
 
@@ -129,7 +131,7 @@ async fn an_environment_that_is_shut_down_in_mid_work_gives_its_lock_back() -> R
     scene
         .end(Some(death))
         .await?
-        .given_back_by_the_extension("shutdown");
+        .given_back_by_the_layer("SIGTERM");
     Ok(())
 }
 

@@ -18,8 +18,8 @@ use crate::seen::Seen;
 
 /// The order that both work on.
 pub(crate) const KEY: &str = "42";
-const PREFIX: &str = "default";
-const TABLE: &str = "locks";
+pub(crate) const PREFIX: &str = "default";
+pub(crate) const TABLE: &str = "locks";
 
 /// Two environments and one table.
 pub(crate) struct Scene {
@@ -35,6 +35,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// Sets the scene, or says why it cannot be played here.
     pub(crate) async fn set() -> Result<Option<Self>, Error> {
+        Self::set_with(|function| Ok(function)).await
+    }
+
+    /// The same with another function for `a`.
+    pub(crate) async fn set_with(
+        change: impl FnOnce(Function) -> Result<Function, Error>,
+    ) -> Result<Option<Self>, Error> {
         let Some(emulator) = emulator() else {
             return Ok(None);
         };
@@ -46,9 +53,8 @@ impl Scene {
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = function.extension(&programs.extension);
-        let a = emulator
-            .start(&function.clone().timeout(Duration::from_secs(2)))
-            .await?;
+        let of_a = change(function.clone().timeout(Duration::from_secs(2)))?;
+        let a = emulator.start(&of_a).await?;
         let b = emulator
             .start(&function.timeout(Duration::from_secs(10)))
             .await?;
@@ -105,7 +111,7 @@ impl Scene {
     clippy::disallowed_methods,
     reason = "a journal is judged by what is in it"
 )]
-fn notes(journal: &Path) -> usize {
+pub(crate) fn notes(journal: &Path) -> usize {
     fs::read_dir(journal)
         .map(Iterator::count)
         .unwrap_or_default()
@@ -149,7 +155,7 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn emulator() -> Option<&'static Emulator> {
+pub(crate) fn emulator() -> Option<&'static Emulator> {
     static FOUND: OnceLock<Option<Emulator>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match Emulator::find() {
         Ok(emulator) => Some(emulator),

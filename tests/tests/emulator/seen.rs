@@ -134,7 +134,7 @@ fn queue(logged: &Logged) -> Vec<&str> {
 }
 
 /// The works of one environment on the order, by its handlers' own lines.
-fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
+pub(crate) fn works(who: &str, lines: &[Line], death: Option<Duration>) -> Vec<Work> {
     let begun = lines.iter().filter(|line| begins(line));
     let work = |line: &Line| {
         let fence = line.field("fence").and_then(Value::as_u64);

@@ -1,0 +1,21 @@
+//! The same function on one thread: a handler that blocks it leaves nobody to hear SIGTERM.
+
+#[path = "../src/order.rs"]
+mod order;
+
+use lambda_locks::LockLayer;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use order::{Done, Order};
+use tower::ServiceBuilder;
+
+async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
+    let fence = lambda_locks::current().map(|lock| lock.fence());
+    event.payload.work(fence).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().json().init();
+    let locked = ServiceBuilder::new().layer(LockLayer::connect().await);
+    lambda_runtime::run(locked.service(service_fn(handler))).await
+}
