@@ -1,15 +1,20 @@
-# The Lambda layer with the extension, for `sam build` and by hand:
+# The Lambda layer with the extension, for `sam build`, for serverless.yml and by hand:
 #
 #     make layer                # target/lambda-layer/lambda-locks-extension-arm64.zip
 #     make layer ARCH=x86_64    # the same for the other architecture
 #
-# It needs neither Docker nor AWS, only cargo-lambda, which builds for either architecture and for
+# And the demo function, for serverless.yml; SAM builds it by itself:
+#
+#     make function ARCH=arm64  # target/lambda-function/orders-arm64.zip
+#
+# They need neither Docker nor AWS, only cargo-lambda, which builds for either architecture and for
 # a glibc no newer than Lambda's.
 
 ARCH ?= arm64
 NAME := lambda-locks-extension
 DIR := target/lambda-layer
 ZIP := $(DIR)/$(NAME)-$(ARCH).zip
+FUNCTION := target/lambda-function
 
 flag_arm64 := --arm64
 flag_x86_64 := --x86-64
@@ -17,12 +22,18 @@ flag_x86_64 := --x86-64
 # of the workspace that it finds built.
 BUILD = cargo lambda build --release --extension -p $(NAME) --bin $(NAME) $(flag_$(ARCH))
 
-.PHONY: layer build-ExtensionLayer ready
+.PHONY: layer function build-ExtensionLayer ready
 
 layer: ready
 	$(BUILD) --output-format zip --lambda-dir $(DIR)/$(ARCH)
 	mv $(DIR)/$(ARCH)/extensions/$(NAME).zip $(ZIP)
 	@echo "built $(ZIP)"
+
+function: ready
+	cargo lambda build --release -p orders --bin orders $(flag_$(ARCH)) \
+		--output-format zip --lambda-dir $(FUNCTION)/$(ARCH)
+	mv $(FUNCTION)/$(ARCH)/orders/bootstrap.zip $(FUNCTION)/orders-$(ARCH).zip
+	@echo "built $(FUNCTION)/orders-$(ARCH).zip"
 
 # SAM calls this target, which bears the name of the resource in template.yaml, and packs what it
 # then finds in ARTIFACTS_DIR.

@@ -1,4 +1,4 @@
-"""Checks what `sam build` and `make layer` have built, before Lambda would.
+"""Checks what `sam build` and `make layer function` have built, before Lambda would.
 
 Lambda starts every file in a Lambda layer's extensions/, so the extension must be alone there,
 executable, and of the function's architecture: anything else fails every invocation.
@@ -53,9 +53,11 @@ def check(where, files, name, wanted):
 def main(wanted):
     built = pathlib.Path(".aws-sam/build")
     packed = pathlib.Path(f"target/lambda-layer/lambda-locks-extension-{wanted}.zip")
+    function = pathlib.Path(f"target/lambda-function/orders-{wanted}.zip")
     check("OrdersFunction", in_folder(built / "OrdersFunction"), "bootstrap", wanted)
     check("ExtensionLayer", in_folder(built / "ExtensionLayer"), EXTENSION, wanted)
     check(packed.name, in_zip(packed), EXTENSION, wanted)
+    check(function.name, in_zip(function), "bootstrap", wanted)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ MISTAKES = {
     "a misspelt action": ("dynamodb:UpdateItem", "dynamodb:UpdateItme"),
     "an attribute that does not exist": ("!GetAtt LockTable.Arn", "!GetAtt LockTable.Nra"),
     "a Lambda layer that does not exist": ("[!Ref ExtensionLayer]", "[!Ref ExtensionLayre]"),
+    "a property of the alarm that does not exist": ("MetricName: Lost", "Metric: Lost"),
 }
 
 

@@ -110,7 +110,11 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     give_back::orphans(shared, &key, bound).await;
 
     let mut trail = shared.trail(&key, &table);
-    let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
+    let acquisition = match shared.settings.attributes.is_empty() {
+        true => Acquisition::new(terms),
+        false => Acquisition::new(terms).attributed(),
+    };
+    let mut drive = Drive::new(shared, table, key, acquisition);
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::attributes::Attributes;
 use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
@@ -30,6 +31,8 @@ pub(crate) struct Drive {
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
     pub(crate) tally: Arc<Tally>,
+    /// What enters with the entry.
+    attributes: Attributes,
     longest_pause: Duration,
     /// How often to look yet; none for as often as the time allows.
     pub(crate) looks_left: Option<u32>,
@@ -84,6 +87,7 @@ impl Drive {
             clock: shared.clock.afresh(),
             acquisition,
             tally: Arc::default(),
+            attributes: shared.settings.attributes.clone(),
             longest_pause,
             looks_left: None,
             loud: shared.settings.debug_logs,
@@ -135,7 +139,8 @@ impl Drive {
 
     async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
         let (sent, until) = self.ready(bound).await;
-        let reply = timeout_at(until, self.table.write(&self.key, write)).await;
+        let written = self.table.write(&self.key, write, &self.attributes);
+        let reply = timeout_at(until, written).await;
         let answer = match self.received(sent, reply.ok()) {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),

@@ -66,11 +66,33 @@ impl Held {
     }
 
     /// Waits until the lease is lost.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// # async fn work() {}
+    /// let held = locks.acquire("order/42").await?;
+    /// tokio::select! {
+    ///     () = work() => println!("done"),
+    ///     () = held.lost() => println!("somebody else may work on it now"),
+    /// }
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
     pub async fn lost(&self) {
         self.lease().over().await;
     }
 
     /// How the lease does: it tells before it is lost when beats fail.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// let health = held.health();
+    /// assert!(!health.left.is_zero());
+    /// assert_eq!(health.overdue, None);
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn health(&self) -> Health {
         self.holding.lease().health()

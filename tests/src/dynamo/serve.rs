@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use serde_json::Value;
 
 use super::answered::Answered;
 use super::capacity::metered;
 use super::engine::Engine;
 use super::ledger::{Counts, Ledger, Logged};
 use super::plan::{Arrival, Fate, Hears, Plan, Request};
+use super::refusal::Refusal;
 use super::versions::Versions;
 use super::wait::Wait;
 use crate::Clock;
@@ -193,6 +195,21 @@ impl Dynamo {
 }
 
 impl Reply {
+    /// An answer that somebody else gives in DynamoDB's place.
+    pub(crate) fn of(status: u16, body: Value, at: SystemTime) -> Self {
+        Self::new(&Answered { status, body }, at)
+    }
+
+    /// What DynamoDB answers when it refuses for its own reasons.
+    pub(crate) fn refusing(refusal: Refusal, at: SystemTime) -> Self {
+        Self::new(&refusal.answered(), at)
+    }
+
+    /// The body, as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
     fn new(answered: &Answered, at: SystemTime) -> Self {
         Self::dated(answered.status, answered.body.to_string(), at)
     }

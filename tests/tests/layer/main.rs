@@ -5,6 +5,8 @@ mod endings;
 mod handlers;
 mod keys;
 mod refusals;
+mod sources;
+mod together;
 
 use std::time::Duration;
 

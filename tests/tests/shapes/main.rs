@@ -13,7 +13,7 @@ use lambda_runtime::Context;
 use world::Clock;
 use world::locks::LockTable;
 
-/// A layer with the key at these pointers, which tells every refusal as an error.
+/// A layer with the key at these pointers, which tells refusals as errors.
 fn layer(table: &LockTable, pointers: &str) -> LockLayer {
     let vars = Vars::from_iter([("LOCKS_KEY", pointers), ("LOCKS_REFUSAL", "error")]);
     LockLayer::over(table.client("a"), &vars).expect("the variables are right")
