@@ -1,5 +1,6 @@
 //! From the event to the key.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use dynamodb_locks::{Error, Vars};
@@ -14,16 +15,22 @@ pub struct Pointers(Vec<Pointer>);
 
 /// Why an event has no key.
 #[derive(Debug)]
-pub enum NoKey {
+pub struct NoKey {
+    kind: Kind,
+    why: BadKey,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
     /// There is nothing where the key should be.
-    Missing(BadKey),
+    Missing,
     /// There is something that cannot be a key.
-    Bad(BadKey),
+    Bad,
 }
 
 /// Why an event cannot be locked, for people.
 #[derive(Debug)]
-pub struct BadKey(String);
+pub(crate) struct BadKey(String);
 
 /// What becomes of an event without a key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,15 +61,32 @@ const ON_MISSING: &str = "LOCKS_ON_MISSING";
 
 impl Pointers {
     /// Reads pointers with commas between them.
-    pub(crate) fn parse(text: &str) -> Result<Self, PointerError> {
+    ///
+    /// # Errors
+    ///
+    /// When one is no JSON pointer, or names the whole event.
+    pub fn parse(text: &str) -> Result<Self, PointerError> {
         text.split(',')
             .map(|pointer| Pointer::parse(pointer.trim()))
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// The key of an event.
-    pub(crate) fn key<T: Serialize + ?Sized>(&self, event: &T) -> Result<String, NoKey> {
+    /// The key of an event: the name of the lock that the layer takes for it. People can ask for
+    /// it too, to look a lock up.
+    ///
+    /// ```
+    /// # use lambda_locks::Pointers;
+    /// let queue = Pointers::parse("/Records/0/body/orderId")?;
+    /// let event = serde_json::json!({"Records": [{"body": "{\"orderId\": 42}"}]});
+    /// assert_eq!(queue.key(&event)?, "42");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the event has no key, or is a batch of which the pointers name one record.
+    pub fn key<T: Serialize + ?Sized>(&self, event: &T) -> Result<String, NoKey> {
         let parts = self.0.iter().map(|pointer| part(pointer, event));
         Ok(name(&parts.collect::<Result<Vec<_>, _>>()?))
     }
@@ -122,11 +146,22 @@ impl fmt::Display for Why<'_> {
 
 impl NoKey {
     pub(crate) fn missing(why: impl Into<String>) -> Self {
-        Self::Missing(BadKey(why.into()))
+        Self::new(Kind::Missing, why)
     }
 
     pub(crate) fn bad(why: impl Into<String>) -> Self {
-        Self::Bad(BadKey(why.into()))
+        Self::new(Kind::Bad, why)
+    }
+
+    fn new(kind: Kind, why: impl Into<String>) -> Self {
+        let why = BadKey(why.into());
+        Self { kind, why }
+    }
+
+    /// Whether there is nothing where the key should be, as against something that cannot be one.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.kind == Kind::Missing
     }
 }
 
@@ -142,11 +177,14 @@ impl OnMissing {
 
     /// What is to be done for an event with this key, or with none.
     pub(crate) fn decide(self, key: Result<String, NoKey>) -> Decision {
-        match (key, self) {
-            (Ok(key), _) => Decision::Lock(key),
-            (Err(NoKey::Missing(why)), Self::Run) => Decision::Run(why),
-            (Err(NoKey::Missing(why)), Self::Skip) => Decision::Skip(why),
-            (Err(NoKey::Missing(why) | NoKey::Bad(why)), _) => Decision::Bad(why),
+        let NoKey { kind, why } = match key {
+            Ok(key) => return Decision::Lock(key),
+            Err(none) => none,
+        };
+        match (kind, self) {
+            (Kind::Missing, Self::Run) => Decision::Run(why),
+            (Kind::Missing, Self::Skip) => Decision::Skip(why),
+            (Kind::Missing, Self::Error) | (Kind::Bad, _) => Decision::Bad(why),
         }
     }
 }
@@ -156,6 +194,14 @@ impl fmt::Display for BadKey {
         f.write_str(&self.0)
     }
 }
+
+impl fmt::Display for NoKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+impl StdError for NoKey {}
 
 #[cfg(test)]
 mod tests;

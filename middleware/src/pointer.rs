@@ -98,7 +98,8 @@ fn unescape(token: &str) -> Option<String> {
 
 /// Why a text is no pointer to a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum PointerError {
+#[non_exhaustive]
+pub enum PointerError {
     /// It names the whole event, which is a pointer, but not to a key.
     Empty,
     /// It does not start with a `/`.

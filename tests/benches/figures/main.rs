@@ -18,6 +18,7 @@ mod added;
 mod counts;
 mod cpu;
 mod deployed;
+mod keys;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ async fn main() -> ExitCode {
 /// Prints the table; tells whether the counts hold.
 async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
+    figures.splice(0..0, keys::figures()?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);
     figures.splice(0..0, counts::figures().await?);
