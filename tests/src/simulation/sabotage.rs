@@ -46,8 +46,6 @@ mutants! {
     BeatsInSilence,
     /// A thief does not ask whether the holder has moved.
     StealsWithoutTheAnchor,
-    /// Who takes a dead holder's place does not compare the queue.
-    TakesWithoutTheQueue,
     /// A thief takes the waiters for dead whose lease would be over.
     WaitersLeaseRuns,
     /// A dead holder is left where it is.
