@@ -164,7 +164,6 @@ fn every_mutant_is_caught() {
             let law = outcome.wrong.iter().find(|wrong| wrong.starts_with("law "));
             law.map(|law| (seed, law.clone()))
         });
-        eprintln!("XX {mutant} {caught:?} {deeds}");
         (mutant, caught, deeds)
     });
     println!("{:<26}{:>5}  it broke", "mutant", "seed");

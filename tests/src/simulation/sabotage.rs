@@ -74,10 +74,6 @@ mutants! {
     ThiefUsesLatest,
     /// Monotonic clocks run apart by more than they may.
     ClocksRunApart,
-    /// A refused beat counts as applied.
-    RefusedBeatCounts,
-    /// Busy is final while a copy is on its way.
-    BusyIsFinal,
     /// A void that is refused with the entry in the queue counts as done.
     RefusedVoidIsDone,
     /// An abandon that is refused counts as done.

@@ -21,12 +21,12 @@ use super::dice::Dice;
 use super::life::{GROUP, TABLE};
 use super::line::Sent;
 use super::rows::{By, Rows};
-use super::sabotage::{SABOTAGE, Saboteur};
+use super::sabotage::Saboteur;
 use super::scenario::Scenario;
 use super::tally::Sort;
 use super::weather::{Climate, Weather};
 use crate::Clock;
-use crate::dynamo::{Arrival, Dynamo, Hears, Reply, Request, Schema};
+use crate::dynamo::{Arrival, Dynamo, Reply, Request, Schema};
 use crate::locks::Step;
 
 pub(super) struct Stage {
@@ -158,32 +158,12 @@ impl Stage {
             fate.before.time().expect(gates),
             fate.after.time().expect(gates),
         );
-        let answered = (!matches!(fate.hears, Hears::Nothing)).then_some(before + after);
-        let hasty = self.saboteur.as_ref();
-        let hasty = hasty.and_then(|saboteur| saboteur.hastens(now, &request, answered));
-        let awaited = match hasty {
-            Some((at, reply)) => {
-                let (answer, reply) = (sent.answer, Some(reply));
-                self.agenda.add(
-                    at,
-                    Event::Answered {
-                        to: who,
-                        number,
-                        answer,
-                        reply,
-                    },
-                );
-                self.diary.fault(SABOTAGE);
-                None
-            }
-            None => Some((who, sent.answer, after)),
-        };
         let copy = Copy {
             request,
             arrival: fate.arrival,
             hears: fate.hears,
             again: fate.again.map(|again| again.time().expect(gates)),
-            awaited,
+            awaited: Some((who, sent.answer, after)),
         };
         self.agenda.add(now + before, Event::Arrives(copy));
     }
