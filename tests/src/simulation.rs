@@ -9,7 +9,13 @@
 //!
 //! Each process is a tokio runtime on a paused clock of its own, so that it can be stopped and killed
 //! between any two polls, and its clocks can be as wrong as they like. What it does and what it meets
-//! with is decided by the seed alone: a seed runs the same way every time, and a trace shows it.
+//! with is decided by the seed alone: a seed tells the same story every time, in any thread and process.
+//!
+//! Three judge it: `rows` each change of a row, `verdict` the whole history, and `history`, which also
+//! judges real ones, who worked on what and when. A [`Mutant`] has one thought left out, and must be caught.
+//!
+//! Whoever adds something that happens by chance takes it from a `Dice`, and names it in the tally; what has
+//! to happen in every few hundred seeds stands in [`SURPRISES`].
 
 mod clocks;
 mod dice;

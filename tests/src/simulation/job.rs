@@ -146,7 +146,8 @@ impl Worker {
     async fn hold_on(&mut self, held: Held, call: &Call, hold: Duration) {
         let fence = held.fence();
         let (acting, mut lease) = (self.begin(call, fence), held.lease());
-        match self.dice.one_in(3) {
+        let asks = self.dice.one_in(3);
+        match asks {
             _ if self.mutant == Some(Mutant::NeverChecksTheEnd) => acting.until(sleep(hold)).await,
             true => acting.now_and_then(hold, &lease).await,
             false => {
@@ -171,7 +172,9 @@ impl Worker {
         match timeout(time, held.release()).await {
             Ok(released) => {
                 self.waited("releasing", from, RELEASE);
-                self.released(call, fence, from, released);
+                // Whoever only asks now and then may be late without any fault.
+                let lost = if asks { "lost unawares" } else { "lost" };
+                self.released(call, (fence, from), lost, released);
             }
             Err(_) => self.tell("dropped the release", call),
         }
@@ -219,10 +222,16 @@ impl Worker {
         self.settled(kind != "unavailable", call);
     }
 
-    fn released(&self, call: &Call, fence: u64, from: Duration, released: Result<(), Error>) {
+    fn released(
+        &self,
+        call: &Call,
+        (fence, from): (u64, Duration),
+        lost: &'static str,
+        released: Result<(), Error>,
+    ) {
         let kind = match &released {
             Ok(()) => "released",
-            Err(error) if error.is_lost() => "lost",
+            Err(error) if error.is_lost() => lost,
             Err(error) if error.is_unknown() => "release unknown",
             Err(error) => return self.wrong(format!("a release failed strangely: {error}")),
         };
@@ -269,9 +278,11 @@ impl Worker {
 
     /// For how long there is work.
     fn hold(&mut self) -> Duration {
-        match self.dice.up_to(9) {
+        match self.dice.up_to(10) {
             0 => self.lease * 2 + self.dice.within(2000),
             1 => Duration::ZERO,
+            // So long that those who wait for it pass their deadlines.
+            2 => self.dice.about(5000, 25_000),
             _ => self.dice.about(1, 5000),
         }
     }

@@ -50,6 +50,10 @@ pub(super) struct Left {
     pub(super) fence: u64,
     /// Whether somebody else took it out, as a dead one's.
     pub(super) stolen: bool,
+    /// Whether it was taken out as a waiter's, by whoever did.
+    pub(super) abandoned: bool,
+    /// Whether the write that took it out has set the anchor.
+    pub(super) anchored: bool,
 }
 
 impl Rows {
@@ -152,6 +156,8 @@ impl Watched {
                 era,
                 fence,
                 stolen,
+                abandoned: change.is_an_abandon(),
+                anchored: change.sets_the_anchor(),
             });
         }
         self.era += usize::from(matches!(by, By::Somebody));

@@ -46,8 +46,6 @@ mutants! {
     BeatsInSilence,
     /// A thief does not ask whether the holder has moved.
     StealsWithoutTheAnchor,
-    /// Who takes a dead holder's place does not compare the queue.
-    TakesWithoutTheQueue,
     /// A thief takes the waiters for dead whose lease would be over.
     WaitersLeaseRuns,
     /// A dead holder is left where it is.
@@ -76,10 +74,6 @@ mutants! {
     ThiefUsesLatest,
     /// Monotonic clocks run apart by more than they may.
     ClocksRunApart,
-    /// A refused beat counts as applied.
-    RefusedBeatCounts,
-    /// Busy is final while a copy is on its way.
-    BusyIsFinal,
     /// A void that is refused with the entry in the queue counts as done.
     RefusedVoidIsDone,
     /// An abandon that is refused counts as done.

@@ -4,6 +4,9 @@
 //! something or until something may reach it; and nothing happens at the table before everybody has
 //! come that far.
 
+mod mishaps;
+mod saboteur;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,20 +14,20 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::agenda::{Agenda, Copy, Event, Role};
-use super::cast::{Cast, Fallen};
+use super::cast::Cast;
 use super::clocks::BEGINNING;
 use super::diary::Diary;
 use super::dice::Dice;
 use super::life::{GROUP, TABLE};
 use super::line::Sent;
 use super::rows::{By, Rows};
-use super::sabotage::{Leaving, Mutant, SABOTAGE, Saboteur};
-use super::scenario::{Mishap, Scenario};
+use super::sabotage::Saboteur;
+use super::scenario::Scenario;
 use super::tally::Sort;
 use super::weather::{Climate, Weather};
 use crate::Clock;
-use crate::dynamo::{Arrival, Dynamo, Hears, Reply, Request, Schema};
-use crate::locks::{Step, row_of};
+use crate::dynamo::{Arrival, Dynamo, Reply, Request, Schema};
+use crate::locks::Step;
 
 pub(super) struct Stage {
     scenario: Arc<Scenario>,
@@ -155,32 +158,12 @@ impl Stage {
             fate.before.time().expect(gates),
             fate.after.time().expect(gates),
         );
-        let answered = (!matches!(fate.hears, Hears::Nothing)).then_some(before + after);
-        let hasty = self.saboteur.as_ref();
-        let hasty = hasty.and_then(|saboteur| saboteur.hastens(now, &request, answered));
-        let awaited = match hasty {
-            Some((at, reply)) => {
-                let (answer, reply) = (sent.answer, Some(reply));
-                self.agenda.add(
-                    at,
-                    Event::Answered {
-                        to: who,
-                        number,
-                        answer,
-                        reply,
-                    },
-                );
-                self.diary.fault(SABOTAGE);
-                None
-            }
-            None => Some((who, sent.answer, after)),
-        };
         let copy = Copy {
             request,
             arrival: fate.arrival,
             hears: fate.hears,
             again: fate.again.map(|again| again.time().expect(gates)),
-            awaited,
+            awaited: Some((who, sent.answer, after)),
         };
         self.agenda.add(now + before, Event::Arrives(copy));
     }
@@ -267,105 +250,6 @@ impl Stage {
         for lock in &self.scenario.locks {
             let item = self.dynamo.row(TABLE, &lock.key, GROUP);
             self.rows.see(at, &lock.key, by, item.as_ref());
-        }
-    }
-
-    fn strike(&mut self, at: Duration, mishap: Mishap) {
-        self.diary.tell(at, format!("{mishap:?}"));
-        match mishap {
-            Mishap::Stop { who, time } => {
-                if self.scenario.mutant == Some(Mutant::SweepsTheLiving) {
-                    self.sweep_the_living(who, at);
-                }
-                if self.cast.stop(who, at, at + time) {
-                    self.agenda.add(at + time, Event::GoesOn { who });
-                }
-            }
-            Mishap::Die { who, swept, again } => {
-                let Some(Fallen { being, reborn }) = self.cast.die(who, at) else {
-                    return;
-                };
-                if let Some(later) = swept {
-                    self.agenda
-                        .add(at + later, Event::Begins(Role::Sweep(being.clone())));
-                }
-                if again {
-                    let later = at + self.dice.within(5000);
-                    self.agenda.add(later, Event::Begins(Role::Being(reborn)));
-                }
-                for job in &being.jobs {
-                    let lock = self.scenario.locks[job.lock].clone();
-                    if lock.closed {
-                        let later = at + self.dice.about(1000, 60_000);
-                        self.agenda.add(later, Event::Begins(Role::Person(lock)));
-                    }
-                }
-            }
-            Mishap::Delete { lock } => {
-                let lock = &self.scenario.locks[lock];
-                let deleted = self.dynamo.delete_row(TABLE, &lock.key, GROUP);
-                deleted.expect("the table deletes the row");
-                self.diary.fault("row deleted");
-                self.look(at, By::Somebody);
-            }
-            Mishap::Broom => {
-                self.shown.store(at.as_nanos() as u64, Ordering::Relaxed);
-                let swept = self.dynamo.sweep_ttl() as u64;
-                self.diary
-                    .open()
-                    .tally
-                    .count(Sort::Fault, "row expired", swept);
-                self.look(at, By::Broom);
-            }
-        }
-    }
-}
-
-/// What only a mutant does.
-impl Stage {
-    fn rewrite(&mut self, at: Duration, sent: &mut Sent) {
-        let Some(saboteur) = &mut self.saboteur else {
-            return;
-        };
-        let mut body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
-        let (from, step) = (&*sent.from, Step::asked(&sent.op, &body));
-        let row = self.dynamo.row(TABLE, key(&body), GROUP);
-        let row = row.as_ref().map(row_of).unwrap_or_default();
-        let (row, body) = (&row, &mut body);
-        if saboteur.rewrites(Leaving {
-            at,
-            from,
-            step,
-            body,
-            row,
-        }) {
-            self.diary.fault(SABOTAGE);
-            sent.body = body.to_string().into_bytes();
-        }
-    }
-
-    fn instead(&mut self, at: Duration, request: &Request) -> Option<Reply> {
-        let item = self.dynamo.row(TABLE, key(&request.body), GROUP);
-        let reply = self.saboteur.as_mut()?.instead(at, request, item)?;
-        self.diary.fault(SABOTAGE);
-        Some(reply)
-    }
-
-    fn retell(&self, at: Duration, request: &Request, reply: Reply) -> Reply {
-        let Some(saboteur) = &self.saboteur else {
-            return reply;
-        };
-        let (reply, altered) = saboteur.retells(at, request, reply);
-        if altered {
-            self.diary.fault(SABOTAGE);
-        }
-        reply
-    }
-
-    fn sweep_the_living(&mut self, who: usize, at: Duration) {
-        if let Some(being) = self.cast.take_for_dead(who) {
-            self.diary.fault(SABOTAGE);
-            self.agenda.add(at, Event::Begins(Role::Sweep(being)));
         }
     }
 }

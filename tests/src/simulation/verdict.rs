@@ -8,6 +8,7 @@ use super::cast::Cast;
 use super::diary::{Diary, Grant, Released, Wait};
 use super::others;
 use super::rows::Rows;
+use super::sabotage::Mutant;
 use super::scenario::Scenario;
 use super::tally::{Sort, Tally};
 use crate::history::{Law, Violation, Work, inversions, violations};
@@ -32,7 +33,10 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
         .iter()
         .filter_map(|told| not_released(told, rows));
     wrong.extend(told);
-    wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
+    // By clocks that run apart like this every wait is too long.
+    if scenario.mutant != Some(Mutant::ClocksRunApart) {
+        wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
+    }
     let notes = cast
         .folders()
         .flat_map(|folder| others::notes(folder.path()));
@@ -44,6 +48,7 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
     if scenario.is_fair() {
         wrong.extend(in_fair_weather(&pages.tally));
     }
+    wrong.sort();
     wrong
 }
 
@@ -57,12 +62,13 @@ fn in_fair_weather(tally: &Tally) -> Vec<String> {
         "unavailable",
     ];
     let mut wrong: Vec<_> = never.into_iter().filter(|what| done(what) > 0).collect();
-    if done("stolen") > done("dropped the lock") + done("dropped the future") {
+    let left_behind = ["dropped the lock", "dropped the future", "lost unawares"];
+    if done("stolen") > left_behind.map(done).iter().sum::<u64>() {
         wrong.push("stolen");
     }
     wrong
         .into_iter()
-        .map(|what| format!("law 10: `{what}`, in fair weather"))
+        .map(|what| format!("law 8: `{what}`, in fair weather"))
         .collect()
 }
 
@@ -82,6 +88,9 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
             )),
         }
     }
+    let kept = |grant: &&&Grant| out_of_the_queue(grant, lock.closed, rows);
+    let first = eras.get(&0).into_iter().flatten();
+    wrong.extend(first.filter_map(|grant| kept(&grant)));
     for (era, grants) in eras {
         let begun: Vec<_> = grants
             .iter()
@@ -133,12 +142,16 @@ fn not_released(told: &Released, rows: &Rows) -> Option<String> {
         .left(key, *fence, Duration::ZERO)
         .filter(|left| left.at <= *until);
     // Somebody else deleted the row, and may have done so again and again.
-    if left.is_some_and(|left| left.era > 0 || !left.stolen) || rows.was_deleted(key) {
-        return None;
+    match left {
+        _ if rows.was_deleted(key) => None,
+        Some(left) if !left.stolen && left.anchored => None,
+        Some(left) if !left.stolen => Some(format!(
+            "law 8: {fence} has left {key} with an old anchor, from {from:?} on"
+        )),
+        _ => Some(format!(
+            "law 5: the release of {key} with {fence} from {from:?} on is told to be done, and was not"
+        )),
     }
-    Some(format!(
-        "law 5: the release of {key} with {fence} from {from:?} on is told to be done, and was not"
-    ))
 }
 
 /// Law 7: nobody acts past its deadline.
@@ -159,6 +172,30 @@ fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
         begin,
         end,
         who: format!("{} with {}", grant.process, grant.fence),
+    }
+}
+
+/// Laws 7 and 8: nobody acts once it is out of the queue; and who has begun, fail-closed, leaves as a
+/// holder.
+fn out_of_the_queue(grant: &Grant, closed: bool, rows: &Rows) -> Option<String> {
+    let Grant {
+        process,
+        key,
+        fence,
+        ..
+    } = grant;
+    let left = rows
+        .left(key, *fence, Duration::ZERO)
+        .filter(|left| left.era == 0)?;
+    let acts = grant.acts.iter().chain([&grant.begin]).max()?;
+    match () {
+        () if left.stolen && *acts > left.at => Some(format!(
+            "law 7: {process} acts on {key} with {fence} at {acts:?}, and was taken out before"
+        )),
+        () if closed && left.abandoned && grant.begin <= left.at => Some(format!(
+            "law 8: {process} has begun on {key} with {fence}, and is taken out as a waiter"
+        )),
+        () => None,
     }
 }
 

@@ -75,6 +75,27 @@ impl<'a> Change<'a> {
         !itself && &*request.from != PERSON
     }
 
+    /// Whether whoever left did so as a waiter; what people force is told by its mark.
+    pub(super) fn is_an_abandon(&self) -> bool {
+        self.request().is_some_and(|(request, step)| {
+            let abandons = [
+                Step::AbandonQuietly,
+                Step::AbandonRaising,
+                Step::AbandonUnder,
+            ];
+            abandons.contains(&step) && &*request.from != PERSON
+        })
+    }
+
+    /// Whether the anchor is what the request says, and not only by chance.
+    pub(super) fn sets_the_anchor(&self) -> bool {
+        let now = self.request().and_then(|(request, _)| {
+            let now = request.body["ExpressionAttributeValues"][":now"]["N"].as_str();
+            now?.parse().ok().map(Micros)
+        });
+        now.is_some() && self.after.anchor == now
+    }
+
     /// Laws 3 and 8: nobody is taken out by others but the dead.
     pub(super) fn steals(&self, rank: usize, entry: &Entry) -> Option<String> {
         let (fields, now) = (entry.fields()?, self.now());
@@ -156,12 +177,10 @@ impl<'a> Change<'a> {
 
     /// Law 8: the next one has a whole lease, from its turn on.
     fn hands_on_an_old_anchor(&self) -> Option<String> {
-        let (request, step) = self.request()?;
-        let now = request.body["ExpressionAttributeValues"][":now"]["N"].as_str();
-        let now = now.and_then(|now| now.parse().ok()).map(Micros);
+        let (_, step) = self.request()?;
         let hands_on = matches!(step, Step::Release | Step::Steal);
         let promoted = self.after.holder().is_some() && self.before.holder() != self.after.holder();
-        let wrong = hands_on && promoted && self.after.anchor != now;
+        let wrong = hands_on && promoted && !self.sets_the_anchor();
         wrong.then(|| format!("law 8: {} hands on an old anchor", self.by))
     }
 

@@ -10,9 +10,6 @@ use crate::dynamo::{Refusal, Reply, Request};
 use crate::locks::{Step, row_of};
 use crate::simulation::clocks::BEGINNING;
 
-/// Later than an answer that is waited for, and earlier than the end of that wait.
-const HASTE: Duration = Duration::from_millis(300);
-
 /// How late the server's time is told.
 const LATE: Duration = Duration::from_secs(4);
 
@@ -52,21 +49,6 @@ impl Saboteur {
         Some(Reply::of(OK, json!({ "Attributes": attributes }), time(at)))
     }
 
-    /// An answer that does not wait for the request to arrive, and when it comes.
-    pub(in crate::simulation) fn hastens(
-        &self,
-        at: Duration,
-        request: &Request,
-        answered: Option<Duration>,
-    ) -> Option<(Duration, Reply)> {
-        let enters = matches!(Step::of(request), Step::Enqueue | Step::Try | Step::Take);
-        let late = answered.is_none_or(|answered| answered > HASTE);
-        (self.mutant == Mutant::BusyIsFinal && enters && late).then(|| {
-            let reply = Reply::refusing(Refusal::Throttled, time(at + HASTE));
-            (at + HASTE, reply)
-        })
-    }
-
     /// What the client gets to hear; tells whether that is another thing.
     pub(in crate::simulation) fn retells(
         &self,
@@ -86,7 +68,7 @@ impl Saboteur {
         let of = |status, body| Some(Reply::of(status, body, time(at)));
         let refused = reply.status == REFUSED && body.get("Item").is_some();
         match (self.mutant, step) {
-            (M::RefusedBeatCounts, S::Beat) | (M::LostIsReleased, S::Release) if refused => {
+            (M::LostIsReleased, S::Release) if refused => {
                 of(OK, json!({ "Attributes": body["Item"] }))
             }
             (M::RefusedVoidIsDone, S::Void) if refused => {

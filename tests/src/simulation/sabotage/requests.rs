@@ -15,7 +15,6 @@ const ROOM: &str = "(attribute_not_exists(#q) OR size(#q) < :cap)";
 const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
 const MINE: &str = "contains(#q, :me)";
 const UNMOVED: &str = "#p = :seen";
-const WHOLE: &str = "#q = :out";
 
 /// A request on its way out.
 pub(in crate::simulation) struct Leaving<'a> {
@@ -43,7 +42,6 @@ impl Saboteur {
             (M::BeatsBlindly, S::Beat) => request.waive(LATER),
             (M::BeatRevives, S::Beat) => request.waive(MINE) && request.revives(),
             (M::StealsWithoutTheAnchor, _) if steals => request.waive(UNMOVED),
-            (M::TakesWithoutTheQueue, S::Take) => request.waive(WHOLE),
             (M::WaitersLeaseRuns, S::Steal) => request.steals_the_waiters(),
             (M::ReleasesUnconditionally, S::Release) => request.waive(MINE),
             (M::ReleaseSetsTtl, S::Release) => request.dates(),
