@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test fails where its stage cannot be set")]
+
 use dynamodb_locks::{Locks, Vars};
 use lambda_locks::{Failure, LockLayer};
 use lambda_runtime::{Context, LambdaEvent};

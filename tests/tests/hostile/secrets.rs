@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test fails where its stage cannot be set")]
+
 use std::fmt::Debug;
 
 use aws_sdk_dynamodb::Client;
