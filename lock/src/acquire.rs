@@ -50,6 +50,12 @@ impl Limits {
         }
     }
 
+    /// How long it waits at most.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.wait
+    }
+
     /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -104,12 +110,18 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     give_back::orphans(shared, &key, bound).await;
 
     let mut trail = shared.trail(&key, &table);
-    let mut drive = Drive::new(shared, table, key, Acquisition::new(terms));
+    let acquisition = match shared.settings.attributes.is_empty() {
+        true => Acquisition::new(terms),
+        false => Acquisition::new(terms).attributed(),
+    };
+    let mut drive = Drive::new(shared, table, key, acquisition);
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             trail.hold(&drive.clock);
-            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+            let waited = shared.clock.tick().since(started);
+            let period = shared.settings.beats();
+            Ok(Held::new(drive, trail, ends, period, waited))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();

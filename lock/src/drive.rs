@@ -1,13 +1,16 @@
 //! Driving the protocol over the table: the thin shell around the decisions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::attributes::Attributes;
 use crate::key::Key;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
+use crate::tally::Tally;
 use crate::terms::{Action, Answer, Ending, Event};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
@@ -27,6 +30,9 @@ pub(crate) struct Drive {
     pub(crate) key: Key,
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
+    pub(crate) tally: Arc<Tally>,
+    /// What enters with the entry.
+    attributes: Attributes,
     longest_pause: Duration,
     /// How often to look yet; none for as often as the time allows.
     pub(crate) looks_left: Option<u32>,
@@ -80,6 +86,8 @@ impl Drive {
             key,
             clock: shared.clock.afresh(),
             acquisition,
+            tally: Arc::default(),
+            attributes: shared.settings.attributes.clone(),
             longest_pause,
             looks_left: None,
             loud: shared.settings.debug_logs,
@@ -131,11 +139,16 @@ impl Drive {
 
     async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
         let (sent, until) = self.ready(bound).await;
-        let reply = timeout_at(until, self.table.write(&self.key, write)).await;
+        let written = self.table.write(&self.key, write, &self.attributes);
+        let reply = timeout_at(until, written).await;
         let answer = match self.received(sent, reply.ok()) {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),
         };
+        let steals = matches!(write, Write::Steal { .. } | Write::Take { .. });
+        if steals && matches!(answer, Ok(Answer::Applied(_))) {
+            self.tally.steals();
+        }
         self.log(write.name(), answer.as_ref().map_or("failed", Answer::name));
         answer
     }
@@ -167,6 +180,7 @@ impl Drive {
             let pause = wait::repeat(self.unanswered - 1);
             sleep_until(bound.send.min(self.clock.after(pause))).await;
         }
+        self.tally.sends();
         let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
         // However late it is, a request that is sent at all gets time for an answer.
         let until = bound

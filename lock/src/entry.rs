@@ -34,6 +34,7 @@ pub struct Owner(String);
 pub struct Entry {
     text: String,
     fields: Option<Fields>,
+    attributed: bool,
 }
 
 /// What an entry says.
@@ -104,7 +105,11 @@ impl Entry {
     pub fn read(text: impl Into<String>) -> Self {
         let text = text.into();
         let fields = Fields::from_str(&text).ok();
-        Self { text, fields }
+        Self {
+            text,
+            fields,
+            attributed: false,
+        }
     }
 
     /// The line as it stands in the table.
@@ -117,6 +122,22 @@ impl Entry {
     #[must_use]
     pub fn fields(&self) -> Option<&Fields> {
         self.fields.as_ref()
+    }
+
+    /// The same line, with additional attributes beside it in the row; whatever removes the entry
+    /// removes them. It is no other entry because of them.
+    #[must_use]
+    pub fn attributed(self) -> Self {
+        Self {
+            attributed: true,
+            ..self
+        }
+    }
+
+    /// Whether there are additional attributes beside it.
+    #[must_use]
+    pub fn is_attributed(&self) -> bool {
+        self.attributed
     }
 
     /// Its stamp; an entry that cannot be read has none.

@@ -199,6 +199,21 @@ impl Error {
     }
 
     /// After how long the lock may be free, if it is refused: the rest of the holder's lease.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// match locks.try_acquire("order/42").await {
+    ///     Ok(_) => unreachable!("it is held"),
+    ///     Err(refused) if refused.is_busy() => {
+    ///         let rest = refused.retry_after().expect("the holder has a lease");
+    ///         println!("{refused}: come back in {rest:?}");
+    ///     }
+    ///     Err(error) => return Err(error),
+    /// }
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

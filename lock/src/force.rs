@@ -23,7 +23,8 @@ pub(crate) async fn release(
             .inspect(key)
             .await
             .map_err(explain)?
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .row;
         let Some(entry) = row.entry(fence) else {
             return Ok(false);
         };

@@ -29,11 +29,17 @@ pub struct Held {
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Held {
-    pub(crate) fn new(drive: Drive, trail: Trail, ends: Tick, period: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        drive: Drive,
+        trail: Trail,
+        ends: Tick,
+        period: Option<Duration>,
+        waited: Duration,
+    ) -> Self {
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
-        let place = drive.table.place().clone();
+        let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
         let (keeper, lease) = Keeper::start(drive, ends, period, trail.ended());
-        let holding = Holding::new(place, key, fence, lease);
+        let holding = Holding::new(place, key, fence, lease, waited, tally);
         Self {
             holding,
             keeper,
@@ -60,11 +66,33 @@ impl Held {
     }
 
     /// Waits until the lease is lost.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// # async fn work() {}
+    /// let held = locks.acquire("order/42").await?;
+    /// tokio::select! {
+    ///     () = work() => println!("done"),
+    ///     () = held.lost() => println!("somebody else may work on it now"),
+    /// }
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
     pub async fn lost(&self) {
         self.lease().over().await;
     }
 
     /// How the lease does: it tells before it is lost when beats fail.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// let health = held.health();
+    /// assert!(!health.left.is_zero());
+    /// assert_eq!(health.overdue, None);
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn health(&self) -> Health {
         self.holding.lease().health()

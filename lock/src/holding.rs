@@ -1,10 +1,12 @@
 //! What the work that is done under a lock knows of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::keep::Lease;
 use crate::key::Key;
 use crate::table::Place;
+use crate::tally::Tally;
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -23,6 +25,8 @@ pub struct Holding {
     key: Key,
     fence: u64,
     lease: Lease,
+    waited: Duration,
+    tally: Arc<Tally>,
 }
 
 /// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
@@ -49,12 +53,21 @@ fn scope() -> Option<Arc<Scope>> {
 }
 
 impl Holding {
-    pub(crate) fn new(place: Arc<Place>, key: Key, fence: u64, lease: Lease) -> Self {
+    pub(crate) fn new(
+        place: Arc<Place>,
+        key: Key,
+        fence: u64,
+        lease: Lease,
+        waited: Duration,
+        tally: Arc<Tally>,
+    ) -> Self {
         Self {
             place,
             key,
             fence,
             lease,
+            waited,
+            tally,
         }
     }
 
@@ -75,6 +88,24 @@ impl Holding {
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease.clone()
+    }
+
+    /// How long it took to get the lock.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// How many requests were sent for the lock so far: writes, looks, and beats.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.tally.requests()
+    }
+
+    /// How many times a dead holder was taken out on the way to the lock.
+    #[must_use]
+    pub fn stolen(&self) -> u32 {
+        self.tally.stolen()
     }
 
     /// Does a piece of work under the lock: [`current`] tells it, and asking for the same lock once more

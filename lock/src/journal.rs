@@ -47,6 +47,8 @@ pub struct Journal {
 pub struct Note {
     pub(crate) key: String,
     pub(crate) entry: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) attributed: bool,
     #[serde(default)]
     pub(crate) fail: Fail,
     pub(crate) region: Option<String>,
@@ -91,7 +93,7 @@ impl Journal {
 
     /// Writes a note: whole, or not at all.
     pub(crate) fn note(&self, note: &Note) -> io::Result<PathBuf> {
-        let entry = Entry::read(note.entry.as_str());
+        let entry = note.entry();
         let fields = entry.fields().ok_or(io::ErrorKind::InvalidData)?;
         let path = self
             .dir
@@ -153,9 +155,15 @@ impl Note {
     /// The number that orders its entry, and fences what its owner did.
     #[must_use]
     pub fn fence(&self) -> Option<u64> {
-        Entry::read(self.entry.as_str())
-            .stamp()
-            .map(|stamp| stamp.0)
+        self.entry().stamp().map(|stamp| stamp.0)
+    }
+
+    pub(crate) fn entry(&self) -> Entry {
+        let entry = Entry::read(self.entry.as_str());
+        match self.attributed {
+            true => entry.attributed(),
+            false => entry,
+        }
     }
 
     /// The table's region, if the writer knew it.

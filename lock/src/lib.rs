@@ -41,6 +41,7 @@
 compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix file system");
 
 // What is known.
+mod attributes;
 mod key;
 mod nonce;
 mod time;
@@ -58,6 +59,7 @@ mod wait;
 
 // What is outside.
 mod error;
+mod tally;
 
 mod table;
 
@@ -89,6 +91,7 @@ mod with;
 mod locks;
 
 pub use acquire::Limits;
+pub use attributes::Attribute;
 pub use error::Error;
 pub use held::Held;
 pub use holding::{Holding, current};

@@ -1,17 +1,16 @@
 //! The client.
 
+mod people;
+mod taking;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::acquire::{self, Limits};
+use crate::acquire::Limits;
 use crate::drive::Bound;
-use crate::entry::{Entry, Stamp};
 use crate::error::Error;
-use crate::force;
 use crate::give_back;
-use crate::held::Held;
-use crate::holding::Holding;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, Stage};
@@ -21,8 +20,6 @@ use crate::table::{Client, Connection};
 use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
-use crate::view::{Listing, View};
-use crate::with;
 
 /// A client of the locks in one table and one namespace. Clones share everything.
 #[derive(Clone, Debug)]
@@ -80,12 +77,13 @@ impl Locks {
 
     /// A client with other settings, which shares the connection and, with it, the region.
     ///
-    /// ```no_run
-    /// # use std::time::Duration;
-    /// # fn example(locks: dynamodb_locks::Locks) -> Result<(), dynamodb_locks::Error> {
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// use std::time::Duration;
+    ///
     /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
-    /// # Ok(())
-    /// # }
+    /// impatient.acquire("order/42").await?.release().await?;
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors
@@ -115,76 +113,10 @@ impl Locks {
         Self::new(Settings::from_vars(&Vars::from_env())?)
     }
 
-    /// Gets everything ready that the first acquisition needs, so that it need not wait for it.
+    /// Gets everything ready that the first acquisition needs, credentials and connection among it, so
+    /// that it need not wait for it. An acquisition that comes meanwhile waits for this.
     pub async fn connect(&self) {
-        self.shared.table().await;
-    }
-
-    /// Takes a lock, and waits for it as long as the settings say.
-    ///
-    /// # Errors
-    ///
-    /// When it was not had: the predicates of [`Error`] tell why.
-    pub async fn acquire(&self, key: impl Into<Arc<str>>) -> Result<Held, Error> {
-        self.acquire_within(key, self.limits()).await
-    }
-
-    /// Takes a lock if it is free.
-    ///
-    /// # Errors
-    ///
-    /// When it was not had: the predicates of [`Error`] tell why.
-    pub async fn try_acquire(&self, key: impl Into<Arc<str>>) -> Result<Held, Error> {
-        self.acquire_within(key, Limits::wait(Duration::ZERO)).await
-    }
-
-    /// Takes a lock, within limits of its own.
-    ///
-    /// # Errors
-    ///
-    /// When it was not had: the predicates of [`Error`] tell why.
-    pub async fn acquire_within(
-        &self,
-        key: impl Into<Arc<str>>,
-        limits: Limits,
-    ) -> Result<Held, Error> {
-        acquire::acquire(&self.shared, Key::new(key)?, limits).await
-    }
-
-    /// Holds a lock for the length of a closure's future, and returns what came of it, unchanged. The
-    /// lock is released after a value, an error and a panic; the future is dropped when the lease is
-    /// lost.
-    ///
-    /// ```no_run
-    /// # async fn example(locks: dynamodb_locks::Locks) -> Result<(), dynamodb_locks::Error> {
-    /// let fence = locks.with("order/42", |held| async move { held.fence() }).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`acquire`](Self::acquire), and [`is_lost`](Error::is_lost) when the lease was lost.
-    pub async fn with<F, W, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
-    where
-        F: FnOnce(Holding) -> W,
-        W: Future<Output = T>,
-    {
-        with::with(self.acquire(key).await?, work).await
-    }
-
-    /// As [`with`](Self::with), for work that blocks its thread: it gets one of its own, and the beats
-    /// go on beside it. It cannot be stopped when the lease is lost; [`Holding::lease`] tells it.
-    ///
-    /// # Errors
-    ///
-    /// As [`acquire`](Self::acquire).
-    pub async fn with_blocking<F, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
-    where
-        F: FnOnce(Holding) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        with::with_blocking(self.acquire(key).await?, work).await
+        self.shared.connection.open().await;
     }
 
     /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure
@@ -211,7 +143,7 @@ impl Locks {
         let left = Left {
             table: self.shared.table().await.at(note.place.clone()),
             key: Key::new(note.key())?,
-            entry: Entry::read(note.entry.as_str()),
+            entry: note.entry(),
             note: Some(path),
             fail: note.fail,
             stage: Stage::Gone,
@@ -225,56 +157,21 @@ impl Locks {
     /// most this long. Whoever holds loses the lease first, whoever waits gets an error that
     /// [`is_timed_out`](Error::is_timed_out). Tells what could not be given back: it ends with its
     /// lease.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// use std::time::Duration;
+    ///
+    /// let held = locks.acquire("order/42").await?;
+    /// let left = locks.release_all(Duration::from_secs(1)).await;
+    /// assert!(left.is_empty(), "all was given back");
+    /// assert!(held.lease().is_over());
+    /// # Ok(()) });
+    /// ```
     pub async fn release_all(&self, time: Duration) -> Vec<(Key, Error)> {
         let until = self.shared.clock.after(time);
         let bound = Bound::until(until);
         give_back::everything(&self.shared, bound).await
-    }
-
-    /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,
-    /// and says what is wrong with it.
-    ///
-    /// # Errors
-    ///
-    /// [`is_bad_table`](Error::is_bad_table) when the table has other keys or another TTL, or is a
-    /// global table without strong consistency, in which locks are not safe.
-    pub async fn ensure_table(&self) -> Result<(), Error> {
-        self.shared.table().await.ensure().await
-    }
-
-    /// Who holds a lock and who waits for it, as it is now. One read unit.
-    ///
-    /// # Errors
-    ///
-    /// When DynamoDB does not answer.
-    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
-        let (key, table) = (Key::new(key)?, self.shared.table().await);
-        let row = table.inspect(&key).await;
-        let row = row.map_err(|failure| table.explain(&key, "inspect", failure))?;
-        Ok(View::of(key.as_str(), row.unwrap_or_default()))
-    }
-
-    /// All locks of the namespace, page by page: it reads the whole table.
-    pub async fn list(&self) -> Listing {
-        Listing::of(self.shared.table().await)
-    }
-
-    /// Takes a lock away from the entry with this fence, whatever its owner does and whatever the
-    /// clocks say. `who` and when stay in the row. For the person who knows that the owner is dead.
-    ///
-    /// Tells whether there was such an entry.
-    ///
-    /// # Errors
-    ///
-    /// When DynamoDB does not answer.
-    pub async fn force_release(
-        &self,
-        key: impl Into<Arc<str>>,
-        fence: u64,
-        who: &str,
-    ) -> Result<bool, Error> {
-        let key = Key::new(key)?;
-        force::release(&self.shared, &key, Stamp(fence), who).await
     }
 
     /// How far [`acquire`](Self::acquire) goes.

@@ -33,9 +33,6 @@ use std::time::Duration;
 
 use crate::judge::Watch;
 
-/// How many reads may miss our entry before we stop believing that they are only stale.
-const BLIND_LOOKS: u32 = 8;
-
 /// One client's dealings with one key, from the first write to the last.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Acquisition {
@@ -75,10 +72,20 @@ enum Phase {
     Entering,
     Restamping,
     Waiting,
-    Stealing { since: Tick },
-    Beating { since: Tick, acting: bool },
+    Stealing {
+        since: Tick,
+    },
+    Beating {
+        since: Tick,
+        acting: bool,
+    },
     Holding,
-    Releasing { in_time: bool, loose: bool },
+    /// Somebody was dropped half-way, and where its entry stands is to be seen.
+    Inheriting,
+    Releasing {
+        in_time: bool,
+        loose: bool,
+    },
     Leaving(Then),
     Voiding(Then),
     Over,
@@ -97,6 +104,13 @@ impl Acquisition {
     #[must_use]
     pub fn new(terms: Terms) -> Self {
         Self::of(terms, Entry::read(""), Stamp::default(), Phase::Restamping)
+    }
+
+    /// The same, where additional attributes enter with the entry.
+    #[must_use]
+    pub fn attributed(mut self) -> Self {
+        self.me = self.me.attributed();
+        self
     }
 
     /// An entry that somebody left behind, who may have begun to act; the first event is
@@ -213,7 +227,11 @@ impl Acquisition {
             Phase::Releasing { .. } => self.over(Ending::Released),
             Phase::Leaving(then) => self.out(row, then, GivenBack::Abandoned, at),
             Phase::Voiding(then) => self.out(row, then, GivenBack::Voided, at),
-            Phase::Restamping | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
+            Phase::Restamping
+            | Phase::Waiting
+            | Phase::Holding
+            | Phase::Inheriting
+            | Phase::Over => self.resend(at),
         }
     }
 
@@ -256,27 +274,18 @@ impl Acquisition {
             }
             Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
             Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
-            Phase::Restamping | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
-        }
-    }
-
-    fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
-        let row = row.unwrap_or_default();
-        if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
-            self.blind = 0;
-            return self.judge(row, at);
-        }
-        self.blind += 1;
-        match self.blind < BLIND_LOOKS {
-            true => self.wait(at),
-            false => self.leave(Then::Restamp, at),
+            Phase::Restamping
+            | Phase::Waiting
+            | Phase::Holding
+            | Phase::Inheriting
+            | Phase::Over => self.resend(at),
         }
     }
 
     fn woken(&mut self, at: Moment) -> Action {
         match self.phase {
             Phase::Restamping => self.enqueue(at),
-            Phase::Waiting => Action::Look,
+            Phase::Waiting | Phase::Inheriting => Action::Look,
             Phase::Beating { acting, .. } => self.beat(acting, at),
             _ => self.resend(at),
         }

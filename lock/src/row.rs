@@ -30,6 +30,9 @@ pub struct Row {
 /// platform gives to an environment it ends.
 pub(crate) const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
+/// How many of the dead one write takes out: DynamoDB bounds the length of an expression.
+const MOST_AT_ONCE: usize = 100;
+
 impl Row {
     /// Who holds the lock.
     #[must_use]
@@ -79,9 +82,10 @@ impl Row {
     }
 
     /// Who waits and is dead: its deadline and the margin are over. A waiter's lease does not run.
+    /// The first of them, as many as one write takes out.
     pub fn dead_waiters(&self, now: Now) -> impl Iterator<Item = &Entry> {
         let over = move |entry: &&Entry| entry.fields().is_some_and(|waiter| waiter.is_over(now));
-        self.queue.iter().skip(1).filter(over)
+        self.queue.iter().skip(1).filter(over).take(MOST_AT_ONCE)
     }
 
     /// Whether somebody in the queue judges expiry in a way that does not go together with ours.

@@ -9,6 +9,7 @@ mod setters;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::attributes::{self, Attributes};
 use crate::entry::Owner;
 use crate::error::{Error, Kind};
 use crate::journal;
@@ -20,12 +21,25 @@ use crate::vars::Vars;
 
 /// How a client of the locks behaves.
 ///
-/// Every setter has a counterpart in the environment.
+/// Every setter has a counterpart in the environment, but for what only a program can know.
+///
+/// ```
+/// # world::locks::example_over(async |client| {
+/// use std::time::Duration;
+///
+/// use dynamodb_locks::{Locks, Settings};
+///
+/// let settings = Settings::new().owner("orders").lease(Duration::from_secs(5));
+/// let locks = Locks::with_client(&client, settings)?;
+/// locks.acquire("order/42").await?.release().await?;
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Settings {
     pub(crate) place: Place,
     pub(crate) owner: Owner,
+    pub(crate) attributes: Attributes,
     pub(crate) lease: LeaseLength,
     pub(crate) beats: Option<Duration>,
     pub(crate) max_wait: Duration,
@@ -75,6 +89,7 @@ impl Settings {
                 ttl: Some("ttl".to_owned()),
             },
             owner: Owner::new("Locks"),
+            attributes: Attributes::new(),
             lease: LeaseLength::Fixed(Duration::from_secs(10)),
             beats: None,
             max_wait: Duration::from_secs(20),
@@ -183,6 +198,9 @@ impl Settings {
         if let (Some(right), Some(period)) = (self.wrong_beats(), self.beats) {
             let message = format!("the heartbeat period is {period:?}; right is {right}");
             return Err(Error::new(Kind::Configuration, message));
+        }
+        if let Some(wrong) = attributes::wrong(&self.attributes, self.queue_cap) {
+            return Err(Error::new(Kind::Configuration, wrong));
         }
         columns::check(&self.place).map_err(|clash| {
             let message = format!(

@@ -5,6 +5,7 @@
 //! many copies of a write have left.
 
 mod admin;
+mod beside;
 mod connect;
 mod decode;
 mod ensure;
@@ -22,6 +23,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use self::witness::Witness;
+use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::key::Key;
 use crate::row::Row;
@@ -30,7 +32,7 @@ use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
 
-pub(crate) use self::admin::Page;
+pub(crate) use self::admin::{Page, Sight};
 pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
 
@@ -104,10 +106,15 @@ impl Table {
         self.client.config().region().map(ToString::to_string)
     }
 
-    /// Sends one copy of a write.
-    pub(crate) async fn write(&self, key: &Key, write: &Write) -> Reply<Answer> {
+    /// Sends one copy of a write; the attributes enter with the entry, if one does.
+    pub(crate) async fn write(
+        &self,
+        key: &Key,
+        write: &Write,
+        attributes: &Attributes,
+    ) -> Reply<Answer> {
         let witness = Witness::default();
-        let request = request::update(&self.client, &self.place, key, write);
+        let request = request::update(&self.client, &self.place, key, write, attributes);
         let answer = match request
             .customize()
             .interceptor(witness.clone())

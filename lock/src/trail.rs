@@ -122,6 +122,7 @@ impl Trail {
         let note = Note {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
+            attributed: entry.is_attributed(),
             fail: self.fail,
             region: self.table.region(),
             place: Place::clone(self.table.place()),

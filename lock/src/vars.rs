@@ -122,7 +122,8 @@ impl Vars {
     }
 
     /// The Lambda function that this process belongs to.
-    pub(crate) fn function_name(&self) -> Option<&str> {
+    #[must_use]
+    pub fn function_name(&self) -> Option<&str> {
         self.any(FUNCTION).filter(|name| !name.is_empty())
     }
 }

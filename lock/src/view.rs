@@ -1,17 +1,18 @@
 //! Looking at locks, for people and their tools. Nothing here takes part in the protocol.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use crate::attributes::Attribute;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::row::Row;
-use crate::table::{Page, Table};
+use crate::table::{Page, Sight, Table};
 
 /// One lock, as it was when somebody looked.
 #[derive(Clone, Debug)]
 pub struct View {
     key: String,
-    row: Row,
+    sight: Sight,
 }
 
 /// One entry of a lock's queue.
@@ -25,13 +26,15 @@ pub struct Standing {
     pub since: Option<SystemTime>,
     /// When a holder's lease ends unless it is prolonged; none if it does not end.
     pub until: Option<SystemTime>,
+    /// What its owner has added, by name.
+    pub attributes: BTreeMap<String, Attribute>,
 }
 
 impl View {
-    pub(crate) fn of(key: impl Into<String>, row: Row) -> Self {
+    pub(crate) fn of(key: impl Into<String>, sight: Sight) -> Self {
         Self {
             key: key.into(),
-            row,
+            sight,
         }
     }
 
@@ -44,44 +47,45 @@ impl View {
     /// Who holds the lock; nobody if it is free.
     #[must_use]
     pub fn holder(&self) -> Option<Standing> {
-        let holder = self.row.holder()?;
+        let row = &self.sight.row;
+        let holder = row.holder()?;
         let since = holder
             .fields()
-            .map(|fields| self.row.alive_at(fields).to_system_time());
-        let ends = self
-            .row
-            .lease_ends()
-            .filter(|_| !self.row.is_held_for_good());
+            .map(|fields| row.alive_at(fields).to_system_time());
+        let ends = row.lease_ends().filter(|_| !row.is_held_for_good());
         let until = ends.map(|end| end.to_system_time());
         Some(Standing {
             since,
             until,
-            ..Standing::of(holder)
+            ..self.standing(holder)
         })
     }
 
     /// Who waits, in the order of their turns.
     pub fn waiters(&self) -> impl Iterator<Item = Standing> {
-        self.row.queue.iter().skip(1).map(Standing::of)
+        let waiters = self.sight.row.queue.iter().skip(1);
+        waiters.map(|entry| self.standing(entry))
     }
 
     /// The last number that was given out for this key.
     #[must_use]
     pub fn last_fence(&self) -> Option<u64> {
-        self.row.last.map(|stamp| stamp.0)
+        self.sight.row.last.map(|stamp| stamp.0)
     }
-}
 
-impl Standing {
-    fn of(entry: &Entry) -> Self {
+    fn standing(&self, entry: &Entry) -> Standing {
         let fields = entry.fields();
-        Self {
+        let attributes = entry
+            .stamp()
+            .and_then(|stamp| self.sight.attributes.get(&stamp));
+        Standing {
             fence: entry.stamp().map(|stamp| stamp.0),
             owner: fields
                 .map(|fields| fields.owner.as_str().to_owned())
                 .unwrap_or_default(),
             since: fields.map(|fields| fields.own.to_system_time()),
             until: None,
+            attributes: attributes.cloned().unwrap_or_default(),
         }
     }
 }
@@ -119,7 +123,7 @@ impl Listing {
         self.page = next;
         Ok(Some(
             rows.into_iter()
-                .map(|(key, row)| View::of(key, row))
+                .map(|(key, sight)| View::of(key, sight))
                 .collect(),
         ))
     }

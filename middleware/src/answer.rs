@@ -1,141 +1,146 @@
-//! What the caller gets instead of the handler's answer, and under which name.
+//! What the caller gets: the handler's answer, a refusal, or nothing.
 
-use std::error::Error as StdError;
-use std::fmt;
+#[cfg(feature = "http")]
+mod http;
 
-use dynamodb_locks::Error;
-use lambda_runtime::Diagnostic;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use crate::key::BadKey;
+use crate::complete::Whole;
+use crate::failure::LockFailure;
+use crate::source::Source;
 
-/// Why an invocation has no answer: the handler's own error, or the lock's.
-#[derive(Debug)]
-pub enum Failure<E> {
-    /// The handler failed, as it would have failed without the layer.
-    Handler(E),
-    /// The lock was not had, or not to be kept.
-    Lock(LockFailure),
+/// What the layer answers with. It serializes to exactly what the handler's answer would.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer<A> {
+    /// The handler's answer.
+    Handler(A),
+    /// There was no lock, and the caller understands HTTP.
+    Refused(Refused),
+    /// There was nothing to do, as configured: somebody else is at it, or there is no key.
+    Nothing,
 }
 
-/// What went wrong with the lock. Its name is stable: retry rules of Step Functions and dead-letter
-/// queues can rely on it.
-///
-/// | name | what it means |
-/// |---|---|
-/// | `Lock.Busy` | somebody else holds the lock, and there was no time to wait |
-/// | `Lock.TimedOut` | the wait ended before it was our turn |
-/// | `Lock.Full` | as many wait as may wait |
-/// | `Lock.BadKey` | the event has no key, or not one that can name a lock |
-/// | `Lock.Lost` | the lease ended while the handler ran; the handler was stopped |
-/// | `Lock.Deadline` | the handler did not end in time; it was stopped, and the lock released |
-/// | `Lock.Unavailable` | DynamoDB does not answer |
-/// | `Lock.Denied` | the function has not the rights it needs on the table |
-/// | `Lock.BadTable` | there is no such table, or it has other keys |
-/// | `Lock.Configuration` | a setting is wrong, or the clients of one key disagree |
-#[derive(Debug)]
-pub struct LockFailure {
-    name: &'static str,
-    message: String,
-    source: Option<Error>,
+/// A refusal as a response over HTTP.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    source: Source,
+    status: u16,
+    retry_after_s: Option<u64>,
+    body: String,
 }
 
-impl LockFailure {
-    /// Its stable name.
+impl<A> Answer<A> {
+    /// The handler's answer, if it ran.
+    pub fn handler(self) -> Option<A> {
+        match self {
+            Self::Handler(answer) => Some(answer),
+            Self::Refused(_) | Self::Nothing => None,
+        }
+    }
+
+    /// Tells a refusal in the words of the event's source; where those are errors, as one.
+    pub(crate) fn refuse(failure: LockFailure, source: Source) -> Result<Self, LockFailure> {
+        match source {
+            Source::Errors => Err(failure),
+            Source::Http | Source::Balancer { .. } => {
+                tracing::warn!(name = failure.name(), message = %failure, "refused");
+                Ok(Self::Refused(Refused::new(&failure, source)))
+            }
+        }
+    }
+
+    /// Tells that there was nothing to do.
+    pub(crate) fn nothing(source: Source) -> Self {
+        match source {
+            Source::Errors => Self::Nothing,
+            // Gateways take nothing at all for a broken function.
+            Source::Http | Source::Balancer { .. } => Self::Refused(Refused {
+                source,
+                status: 204,
+                retry_after_s: None,
+                body: String::new(),
+            }),
+        }
+    }
+}
+
+impl Refused {
+    fn new(failure: &LockFailure, source: Source) -> Self {
+        let body = serde_json::json!({"error": failure.name(), "message": failure.public()});
+        // The header knows only whole seconds, and one that is too early is of no use.
+        let seconds = |after: std::time::Duration| after.as_millis().div_ceil(1000).max(1) as u64;
+        Self {
+            source,
+            status: failure.status(),
+            retry_after_s: failure.retry_after().map(seconds),
+            body: body.to_string(),
+        }
+    }
+
+    /// Its status.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn status(&self) -> u16 {
+        self.status
     }
 
-    pub(crate) fn bad_key(why: &BadKey) -> Self {
-        Self {
-            name: "Lock.BadKey",
-            message: why.to_string(),
-            source: None,
-        }
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        let content =
+            (!self.body.is_empty()).then(|| ("content-type", "application/json".to_owned()));
+        let retry = self
+            .retry_after_s
+            .map(|after| ("retry-after", after.to_string()));
+        content.into_iter().chain(retry).collect()
     }
 
-    pub(crate) fn lost(key: impl fmt::Display) -> Self {
-        let message =
-            format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
-        Self {
-            name: "Lock.Lost",
-            message,
-            source: None,
-        }
-    }
-
-    pub(crate) fn deadline(key: impl fmt::Display) -> Self {
-        let message = format!(
-            "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
-             released"
-        );
-        Self {
-            name: "Lock.Deadline",
-            message,
-            source: None,
+    fn reason(&self) -> &'static str {
+        match self.status {
+            204 => "No Content",
+            400 => "Bad Request",
+            409 => "Conflict",
+            503 => "Service Unavailable",
+            504 => "Gateway Timeout",
+            _ => "Internal Server Error",
         }
     }
 }
 
-impl From<Error> for LockFailure {
-    fn from(error: Error) -> Self {
-        let name = match &error {
-            error if error.is_busy() => "Lock.Busy",
-            error if error.is_timed_out() => "Lock.TimedOut",
-            error if error.is_full() => "Lock.Full",
-            error if error.is_bad_key() => "Lock.BadKey",
-            error if error.is_lost() => "Lock.Lost",
-            error if error.is_denied() => "Lock.Denied",
-            error if error.is_bad_table() => "Lock.BadTable",
-            error if error.is_configuration() => "Lock.Configuration",
-            _ => "Lock.Unavailable",
-        };
-        Self {
-            name,
-            message: error.to_string(),
-            source: Some(error),
-        }
-    }
-}
-
-impl fmt::Display for LockFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl StdError for LockFailure {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for Failure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<A: Whole> Serialize for Answer<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Handler(error) => error.fmt(f),
-            Self::Lock(failure) => failure.fmt(f),
+            Self::Handler(answer) => answer.serialize(serializer),
+            Self::Refused(refused) => refused.serialize(serializer),
+            Self::Nothing => serializer.serialize_unit(),
         }
     }
 }
 
-impl<E: StdError + 'static> StdError for Failure<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Handler(error) => error.source(),
-            Self::Lock(failure) => failure.source(),
+/// As a proxy integration has it.
+impl Serialize for Refused {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut response = serializer.serialize_map(None)?;
+        response.serialize_entry("statusCode", &self.status)?;
+        if let Source::Balancer { .. } = self.source {
+            let described = format!("{} {}", self.status, self.reason());
+            response.serialize_entry("statusDescription", &described)?;
         }
+        let headers = self.headers();
+        if let Source::Balancer { lists: true } = self.source {
+            let lists = headers.into_iter().map(|(name, value)| (name, [value]));
+            response.serialize_entry("multiValueHeaders", &Map(lists.collect()))?;
+        } else {
+            response.serialize_entry("headers", &Map(headers))?;
+        }
+        response.serialize_entry("body", &self.body)?;
+        response.serialize_entry("isBase64Encoded", &false)?;
+        response.end()
     }
 }
 
-impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
-    fn from(failure: Failure<E>) -> Self {
-        match failure {
-            Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => Self {
-                error_type: failure.name.to_owned(),
-                error_message: failure.message,
-            },
-        }
+struct Map<V>(Vec<(&'static str, V)>);
+
+impl<V: Serialize> Serialize for Map<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use dynamodb_locks::{Error, Vars};
 use tokio::time::{Instant, sleep_until};
 
 /// When the platform ends the invocation.
@@ -59,11 +60,31 @@ impl Deadline {
     }
 }
 
+/// Measures how long something takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timer(Instant);
+
+impl Timer {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Now, in milliseconds since the epoch.
+pub(crate) fn epoch_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Reserve {
     const LEAST: Duration = Duration::from_millis(500);
 
-    pub(crate) fn new(fixed: Option<Duration>) -> Self {
-        Self(fixed)
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        Ok(Self(vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?))
     }
 
     /// What may be spent on waiting; a tenth of the time is kept if nothing else was said.
@@ -97,9 +118,6 @@ mod tests {
             Reserve::default().leaves(Duration::from_millis(400)),
             Duration::ZERO
         );
-        assert_eq!(
-            Reserve::new(Some(seconds(20))).leaves(seconds(60)),
-            seconds(40)
-        );
+        assert_eq!(Reserve(Some(seconds(20))).leaves(seconds(60)), seconds(40));
     }
 }

@@ -2,17 +2,55 @@
 
 use std::fmt;
 
+use dynamodb_locks::{Error, Vars};
 use serde::Serialize;
 
+use crate::name::{Part, name};
 use crate::pointer::{Found, Pointer, PointerError, Value};
 
-/// Where the key stands in an event: one pointer or several.
+/// Where the key stands in an event: one JSON pointer or several, as `LOCKS_KEY` names them.
 #[derive(Clone, Debug)]
-pub(crate) struct Pointers(Vec<Pointer>);
+pub struct Pointers(Vec<Pointer>);
 
 /// Why an event has no key.
 #[derive(Debug)]
-pub(crate) struct BadKey(String);
+pub enum NoKey {
+    /// There is nothing where the key should be.
+    Missing(BadKey),
+    /// There is something that cannot be a key.
+    Bad(BadKey),
+}
+
+/// Why an event cannot be locked, for people.
+#[derive(Debug)]
+pub struct BadKey(String);
+
+/// What becomes of an event without a key.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum OnMissing {
+    /// It is refused.
+    #[default]
+    Error,
+    /// The handler runs without a lock.
+    Run,
+    /// The handler does not run.
+    Skip,
+}
+
+/// What is to be done for an event.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// Take this lock first.
+    Lock(String),
+    /// Run without a lock.
+    Run(BadKey),
+    /// Do not run.
+    Skip(BadKey),
+    /// Refuse it.
+    Bad(BadKey),
+}
+
+const ON_MISSING: &str = "LOCKS_ON_MISSING";
 
 impl Pointers {
     /// Reads pointers with commas between them.
@@ -23,53 +61,94 @@ impl Pointers {
             .map(Self)
     }
 
-    /// The key of an event. Several values are joined so that no two lists of them give the same
-    /// key.
-    pub(crate) fn key<T: Serialize>(&self, event: &T) -> Result<String, BadKey> {
-        match self.0.as_slice() {
-            [only] => value(only, event),
-            several => {
-                let parts = several
-                    .iter()
-                    .map(|pointer| value(pointer, event).map(|part| escape(&part)));
-                Ok(parts.collect::<Result<Vec<_>, _>>()?.join("#"))
-            }
-        }
+    /// The key of an event.
+    pub(crate) fn key<T: Serialize + ?Sized>(&self, event: &T) -> Result<String, NoKey> {
+        let parts = self.0.iter().map(|pointer| part(pointer, event));
+        Ok(name(&parts.collect::<Result<Vec<_>, _>>()?))
     }
 }
 
-fn value<T: Serialize>(pointer: &Pointer, event: &T) -> Result<String, BadKey> {
+fn part<T: Serialize + ?Sized>(pointer: &Pointer, event: &T) -> Result<Part, NoKey> {
     let found = pointer.find(event);
     let Found { value, batch } = found.map_err(|error| {
-        BadKey(format!(
+        NoKey::bad(format!(
             "the event cannot be read for its key at `{pointer}`: {error}"
         ))
     })?;
     if let Some(records) = batch {
-        return Err(BadKey(format!(
+        return Err(NoKey::bad(format!(
             "`{pointer}` points to one of {records} records, and the lock would protect only that one; \
              set BatchSize 1, or point to something above the records"
         )));
     }
     match value {
-        Value::Text(text) if text.is_empty() => Err(BadKey(format!(
-            "`{pointer}` is an empty string; a lock needs a name"
-        ))),
-        Value::Text(text) | Value::Number(text) => Ok(text),
-        Value::Bool(value) => Ok(value.to_string()),
-        missing @ Value::Missing { .. } => Err(BadKey(format!(
-            "`{pointer}` is {missing}; set LOCKS_KEY to where the key stands, and see that the handler's \
-             payload type keeps that field"
-        ))),
-        other => Err(BadKey(format!(
-            "`{pointer}` is {other}; the key must be a string, a number or a boolean"
-        ))),
+        Value::Bool(value) => Ok(Part::Text(value.to_string())),
+        Value::Number(digits) => Ok(Part::Text(digits)),
+        Value::Text(text) if !text.is_empty() => Ok(Part::Text(text)),
+        Value::Whole(canonical) if !is_empty(&canonical) => Ok(Part::Whole(canonical)),
+        missing => Err(NoKey::missing(format!("`{pointer}` is {}", Why(&missing)))),
     }
 }
 
-/// Keeps the joint unmistakable.
-fn escape(part: &str) -> String {
-    part.replace('%', "%25").replace('#', "%23")
+fn is_empty(canonical: &str) -> bool {
+    matches!(canonical, "[]" | "{}")
+}
+
+/// What is there instead of a key, and what to do about it.
+struct Why<'a>(&'a Value<'a>);
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Text(_) => f.write_str("an empty string; a lock needs a name"),
+            whole @ Value::Whole(_) => {
+                let kind = whole.to_string();
+                let kind = kind.trim_start_matches("an ");
+                write!(f, "an empty {kind}; a lock needs a name")
+            }
+            dropped @ Value::NoField { .. } => write!(
+                f,
+                "{dropped} and has no such field, so that it drops what the event says there; add the \
+                 field to the type, or set LOCKS_KEY to one that it has"
+            ),
+            missing => write!(
+                f,
+                "{missing}; set LOCKS_KEY to where the key stands, and see that the handler's payload \
+                 type keeps that field"
+            ),
+        }
+    }
+}
+
+impl NoKey {
+    pub(crate) fn missing(why: impl Into<String>) -> Self {
+        Self::Missing(BadKey(why.into()))
+    }
+
+    pub(crate) fn bad(why: impl Into<String>) -> Self {
+        Self::Bad(BadKey(why.into()))
+    }
+}
+
+impl OnMissing {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        let words = [
+            ("error", Self::Error),
+            ("run", Self::Run),
+            ("skip", Self::Skip),
+        ];
+        Ok(vars.choice(ON_MISSING, &words)?.unwrap_or_default())
+    }
+
+    /// What is to be done for an event with this key, or with none.
+    pub(crate) fn decide(self, key: Result<String, NoKey>) -> Decision {
+        match (key, self) {
+            (Ok(key), _) => Decision::Lock(key),
+            (Err(NoKey::Missing(why)), Self::Run) => Decision::Run(why),
+            (Err(NoKey::Missing(why)), Self::Skip) => Decision::Skip(why),
+            (Err(NoKey::Missing(why) | NoKey::Bad(why)), _) => Decision::Bad(why),
+        }
+    }
 }
 
 impl fmt::Display for BadKey {
@@ -79,59 +158,4 @@ impl fmt::Display for BadKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value as Json, json};
-
-    fn key(pointers: &str, event: &Json) -> String {
-        Pointers::parse(pointers).unwrap().key(event).unwrap()
-    }
-
-    fn refusal(pointers: &str, event: &Json) -> String {
-        Pointers::parse(pointers)
-            .unwrap()
-            .key(event)
-            .unwrap_err()
-            .to_string()
-    }
-
-    #[test]
-    fn a_string_a_number_and_a_boolean_are_keys() {
-        let event = json!({"a": "x", "b": 42, "c": true});
-        assert_eq!(key("/a", &event), "x");
-        assert_eq!(key("/b", &event), "42");
-        assert_eq!(key("/c", &event), "true");
-    }
-
-    #[test]
-    fn no_two_lists_of_values_share_a_key() {
-        let joined = |a: &str, b: &str| key("/a, /b", &json!({"a": a, "b": b}));
-        assert_ne!(joined("x#y", "z"), joined("x", "y#z"));
-        assert_ne!(joined("x%23", "y"), joined("x#", "y"));
-        assert_eq!(joined("x", "y"), "x#y");
-    }
-
-    #[test]
-    fn an_event_without_the_key_says_where_the_path_ended() {
-        let refusal = refusal("/order/id", &json!({"order": {}}));
-        assert!(refusal.starts_with("`/order/id` is missing from `/order`, which is an object"));
-        assert!(refusal.contains("LOCKS_KEY"));
-    }
-
-    #[test]
-    fn a_key_of_a_wrong_type_is_named() {
-        let event = json!({"a": null, "b": {}, "c": [], "d": ""});
-        assert!(refusal("/a", &event).starts_with("`/a` is null; the key must be a string"));
-        assert!(refusal("/b", &event).starts_with("`/b` is an object"));
-        assert!(refusal("/c", &event).starts_with("`/c` is an array"));
-        assert!(refusal("/d", &event).starts_with("`/d` is an empty string"));
-    }
-
-    #[test]
-    fn a_pointer_into_one_record_of_several_is_refused() {
-        let one = json!({"Records": [{"body": "{\"id\": 1}"}]});
-        assert_eq!(key("/Records/0/body/id", &one), "1");
-        let two = json!({"Records": [{"body": "a"}, {"body": "b"}]});
-        assert!(refusal("/Records/0/body", &two).contains("set BatchSize 1"));
-    }
-}
+mod tests;

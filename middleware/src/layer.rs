@@ -5,14 +5,25 @@ use std::sync::Arc;
 use dynamodb_locks::{Error, Locks, Settings, Vars};
 use tower::Layer;
 
-use crate::deadline::Reserve;
 use crate::key::Pointers;
-use crate::service::{Locked, Rules};
+use crate::rules::Rules;
+use crate::service::Locked;
+use crate::sigterm;
 
-/// Holds a lock for the length of each invocation of the service it wraps.
-#[derive(Clone, Debug)]
-pub struct LockLayer {
+/// Holds a lock for the length of each invocation of the service it wraps. `K` is where it looks for
+/// the key.
+#[derive(Debug)]
+pub struct LockLayer<K = Pointers> {
     rules: Arc<Rules>,
+    keys: Arc<K>,
+    heeds: Heeds,
+}
+
+/// Who does what SIGTERM asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Heeds {
+    Layer,
+    Caller,
 }
 
 impl LockLayer {
@@ -26,6 +37,19 @@ impl LockLayer {
     #[must_use]
     pub fn from_env() -> Self {
         Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`from_env`](Self::from_env), and waits until the connection to DynamoDB is open: no
+    /// invocation pays for it then, not even the first one in an environment that was frozen right
+    /// after its start.
+    ///
+    /// # Panics
+    ///
+    /// As [`from_env`](Self::from_env).
+    pub async fn connect() -> Self {
+        let layer = Self::from_env();
+        layer.connected().await;
+        layer
     }
 
     /// As [`from_env`](Self::from_env), and returns what is wrong.
@@ -44,36 +68,58 @@ impl LockLayer {
     ///
     /// As [`try_from_env`](Self::try_from_env).
     pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
-        let locks = Locks::new(Settings::from_vars(vars)?)?;
-        let layer = Self::over(locks, vars)?;
-        layer.warm();
-        Ok(layer)
+        Self::from_keys(pointers(vars)?, vars)
     }
 
     /// Uses locks of the caller's; the variables say the rest.
     ///
     /// # Errors
     ///
-    /// When `LOCKS_KEY` or `LOCKS_RESERVE_MS` is not right.
+    /// When `LOCKS_KEY`, `LOCKS_ON_MISSING` or `LOCKS_RESERVE_MS` is not right.
     pub fn over(locks: Locks, vars: &Vars) -> Result<Self, Error> {
-        let right = |why: &str| {
-            vars.wrong(
-                KEY,
-                &format!("one JSON pointer into the event, or several with commas{why}"),
-            )
+        Self::of(pointers(vars)?, locks, vars)
+    }
+}
+
+impl<K> LockLayer<K> {
+    /// Looks for keys there; the variables say the rest.
+    pub(crate) fn from_keys(keys: K, vars: &Vars) -> Result<Self, Error> {
+        let locks = Locks::new(Settings::from_vars(vars)?)?;
+        let layer = Self {
+            heeds: Heeds::Layer,
+            ..Self::of(keys, locks, vars)?
         };
-        let key = vars
-            .text(KEY)?
-            .ok_or_else(|| right(", for instance `/orderId`"))?;
-        let pointers = Pointers::parse(key).map_err(|error| right(&format!(" ({error})")))?;
-        let reserve = Reserve::new(vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?);
+        layer.warm();
+        Ok(layer)
+    }
+
+    /// The same, with locks of the caller's.
+    pub(crate) fn of(keys: K, locks: Locks, vars: &Vars) -> Result<Self, Error> {
         Ok(Self {
-            rules: Arc::new(Rules {
-                locks,
-                pointers,
-                reserve,
-            }),
+            rules: Arc::new(Rules::new(locks, vars)?),
+            keys: Arc::new(keys),
+            heeds: Heeds::Caller,
         })
+    }
+
+    /// The locks, for whatever else needs one.
+    #[must_use]
+    pub fn locks(&self) -> &Locks {
+        &self.rules.locks
+    }
+
+    /// Waits until the connection to DynamoDB is open.
+    pub async fn connected(&self) {
+        self.rules.locks.connect().await;
+    }
+
+    /// Leaves SIGTERM to a hook of the caller's, which gives the locks back with
+    /// [`Locks::release_all`]; what it does not give back the extension does. Default: the layer
+    /// stops the handlers, gives their locks back and ends the process.
+    #[must_use]
+    pub fn without_sigterm(self) -> Self {
+        let heeds = Heeds::Caller;
+        Self { heeds, ..self }
     }
 
     /// Uses the time in which the function initialises anyway; the first acquisition joins in.
@@ -87,10 +133,36 @@ impl LockLayer {
 
 const KEY: &str = "LOCKS_KEY";
 
-impl<S> Layer<S> for LockLayer {
-    type Service = Locked<S>;
+fn pointers(vars: &Vars) -> Result<Pointers, Error> {
+    let right = |why: &str| {
+        vars.wrong(
+            KEY,
+            &format!("one JSON pointer into the event, or several with commas{why}"),
+        )
+    };
+    let key = vars
+        .text(KEY)?
+        .ok_or_else(|| right(", for instance `/orderId`"))?;
+    Pointers::parse(key).map_err(|error| right(&format!(" ({error})")))
+}
 
-    fn layer(&self, inner: S) -> Locked<S> {
-        Locked::new(inner, Arc::clone(&self.rules))
+impl<S, K> Layer<S> for LockLayer<K> {
+    type Service = Locked<S, K>;
+
+    fn layer(&self, inner: S) -> Locked<S, K> {
+        if self.heeds == Heeds::Layer && self.rules.heeds_first() {
+            sigterm::heed(&self.rules);
+        }
+        Locked::new(inner, Arc::clone(&self.rules), Arc::clone(&self.keys))
+    }
+}
+
+impl<K> Clone for LockLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            rules: Arc::clone(&self.rules),
+            keys: Arc::clone(&self.keys),
+            heeds: self.heeds,
+        }
     }
 }

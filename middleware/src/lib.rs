@@ -33,14 +33,38 @@
 mod deadline;
 mod pointer;
 
+mod name;
+
 mod key;
 
+mod failure;
+mod source;
+
+mod request;
+
+mod complete;
+
 mod answer;
+
+mod lane;
+mod metrics;
+mod rules;
+
+mod hold;
 mod service;
+
+mod sigterm;
 
 mod layer;
 
-pub use answer::{Failure, LockFailure};
+mod closure;
+
+pub use answer::{Answer, Refused};
+pub use closure::ByClosure;
+pub use complete::{Complete, Whole};
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
+pub use failure::{Failure, LockFailure};
+pub use key::Pointers;
 pub use layer::LockLayer;
+pub use request::LockRequest;
 pub use service::{Locked, ResponseFuture};

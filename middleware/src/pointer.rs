@@ -1,7 +1,8 @@
 //! A JSON pointer (RFC 6901) into the event.
 //!
 //! The pointer is followed while the event serializes: what does not lie on its path is neither
-//! visited nor copied. A string that the path leads on into is read as JSON, in the same manner.
+//! visited nor copied. A string that the path leads on into is read as JSON, or as JSON in base64, in
+//! the same manner.
 //!
 //! ```text
 //! /Records/0/body/orderId
@@ -11,13 +12,18 @@
 //!  └ a field, whose neighbours are skipped
 //! ```
 //!
+//! The names of headers (what follows `headers` in the pointer) are found in any case.
+//!
 //! Where an object has a key twice the last one counts, as in the DOM that a handler might build.
 
 mod found;
 mod seek;
 
+mod base64;
 mod inside;
 mod json;
+
+mod whole;
 
 mod compound;
 mod serializer;
@@ -66,7 +72,7 @@ impl Pointer {
     where
         T: Serialize + ?Sized,
     {
-        event.serialize(Seek::new(&self.text, &self.tokens))
+        whole::visit(Seek::new(&self.text, &self.tokens), event)
     }
 }
 

@@ -6,39 +6,35 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, ready as at_once};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dynamodb_locks::{Held, Holding, Lease, Locks};
-use lambda_runtime::LambdaEvent;
 use pin_project_lite::pin_project;
-use serde::Serialize;
 use tower::Service;
 
-use crate::answer::{Failure, LockFailure};
-use crate::deadline::{Deadline, Reserve};
-use crate::key::Pointers;
+use crate::answer::Answer;
+use crate::complete::Complete;
+use crate::deadline::Deadline;
+use crate::failure::{Failure, LockFailure};
+use crate::hold::{self, Boxed, Hold};
+use crate::key::{Decision, Pointers};
+use crate::request::LockRequest;
+use crate::rules::{OnBusy, Rules};
+use crate::source::Source;
 
 /// A service that holds a lock while the inner one works.
-#[derive(Clone, Debug)]
-pub struct Locked<S> {
+#[derive(Debug)]
+pub struct Locked<S, K = Pointers> {
     inner: S,
     rules: Arc<Rules>,
-}
-
-/// How invocations are locked.
-#[derive(Debug)]
-pub(crate) struct Rules {
-    pub(crate) locks: Locks,
-    pub(crate) pointers: Pointers,
-    pub(crate) reserve: Reserve,
+    keys: Arc<K>,
 }
 
 pin_project! {
-    /// The handler's answer, once the lock is released.
+    /// The handler's answer, once the lock is released; or what there is instead.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, R>
     where
@@ -47,6 +43,8 @@ pin_project! {
         #[pin]
         step: Step<S, R>,
         deadline: Option<Deadline>,
+        source: Source,
+        rules: Arc<Rules>,
     }
 }
 
@@ -56,49 +54,55 @@ pin_project! {
     where
         S: Service<R>,
     {
-        Acquire { taken: Boxed<Result<Hold, LockFailure>>, call: Option<(S, R)> },
+        Acquire { taken: Boxed<Taken>, call: Option<(S, R)> },
         Work { #[pin] work: S::Future, hold: Option<Hold> },
         Release { released: Boxed<()>, outcome: Option<Outcome<S, R>> },
     }
 }
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Answer<S, R> = Result<<S as Service<R>>::Response, Failure<<S as Service<R>>::Error>>;
-type Outcome<S, R> = Result<Answer<S, R>, Box<dyn Any + Send>>;
+/// The lock, or none if the handler is to run without; or why it is not to run.
+type Taken = Result<Option<Hold>, Stop>;
 
-/// A lock that is held for this invocation, and what ends it before its time.
-struct Hold {
-    held: Held,
-    holding: Holding,
-    lease: Lease,
-    cut: Boxed<LockFailure>,
+type Answered<S, R> = Result<<S as Service<R>>::Response, Failure<<S as Service<R>>::Error>>;
+type Outcome<S, R> = Result<Answered<S, R>, Box<dyn Any + Send>>;
+
+/// Why the handler does not run.
+enum Stop {
+    Fail(LockFailure),
+    Skip,
 }
 
-impl<S> Locked<S> {
-    pub(crate) fn new(inner: S, rules: Arc<Rules>) -> Self {
-        Self { inner, rules }
+impl<S, K> Locked<S, K> {
+    pub(crate) fn new(inner: S, rules: Arc<Rules>, keys: Arc<K>) -> Self {
+        Self { inner, rules, keys }
     }
 }
 
-impl<S, T> Service<LambdaEvent<T>> for Locked<S>
+impl<S: Clone, K> Clone for Locked<S, K> {
+    fn clone(&self) -> Self {
+        let (rules, keys) = (Arc::clone(&self.rules), Arc::clone(&self.keys));
+        Self::new(self.inner.clone(), rules, keys)
+    }
+}
+
+impl<S, K, R> Service<R> for Locked<S, K>
 where
-    S: Service<LambdaEvent<T>> + Clone,
-    T: Serialize,
+    S: Service<R, Response: Complete<R>> + Clone,
+    R: LockRequest<K>,
 {
-    type Response = S::Response;
+    type Response = Answer<S::Response>;
     type Error = Failure<S::Error>;
-    type Future = ResponseFuture<S, LambdaEvent<T>>;
+    type Future = ResponseFuture<S, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Failure::Handler)
     }
 
-    fn call(&mut self, event: LambdaEvent<T>) -> Self::Future {
-        let deadline = Deadline::of(event.context.deadline());
-        let taken: Boxed<_> = match self.rules.pointers.key(&event.payload) {
-            Ok(key) => Box::pin(acquire(Arc::clone(&self.rules), key, deadline)),
-            Err(why) => Box::pin(std::future::ready(Err(LockFailure::bad_key(&why)))),
-        };
+    fn call(&mut self, event: R) -> Self::Future {
+        let deadline = event.deadline().and_then(Deadline::of);
+        let source = self.rules.told.to(|| event.source());
+        let decision = self.rules.on_missing.decide(event.key(&self.keys));
+        let taken = taken(&self.rules, decision, deadline);
         // The service that is ready is the one to call; a clone of it may not be.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
@@ -108,12 +112,14 @@ where
                 call: Some((ready, event)),
             },
             deadline,
+            source,
+            rules: Arc::clone(&self.rules),
         }
     }
 }
 
 impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
-    type Output = Answer<S, R>;
+    type Output = Result<Answer<S::Response>, Failure<S::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -121,7 +127,11 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
             let next = match this.step.as_mut().project() {
                 StepProjection::Acquire { taken, call } => match ready!(taken.as_mut().poll(cx)) {
                     Ok(hold) => Step::start(hold, call.take(), *this.deadline),
-                    Err(failure) => return Poll::Ready(Err(Failure::Lock(failure))),
+                    Err(Stop::Skip) => return Poll::Ready(Ok(Answer::nothing(*this.source))),
+                    Err(Stop::Fail(failure)) => {
+                        this.rules.metrics.refused(&failure);
+                        return Poll::Ready(refuse(failure, *this.source));
+                    }
                 },
                 StepProjection::Work { work, hold } => {
                     let outcome = ready!(Step::<S, R>::poll_work(work, hold.as_mut(), cx));
@@ -133,7 +143,11 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
                         .take()
                         .expect("a future is not polled after it is done")
                     {
-                        Ok(answer) => Poll::Ready(answer),
+                        Ok(Ok(answer)) => Poll::Ready(Ok(Answer::Handler(answer))),
+                        Ok(Err(Failure::Lock(failure))) => {
+                            Poll::Ready(refuse(failure, *this.source))
+                        }
+                        Ok(Err(error)) => Poll::Ready(Err(error)),
                         Err(panic) => resume_unwind(panic),
                     };
                 }
@@ -144,34 +158,30 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
     }
 }
 
+fn refuse<A, E>(failure: LockFailure, source: Source) -> Result<Answer<A>, Failure<E>> {
+    Answer::refuse(failure, source).map_err(Failure::Lock)
+}
+
 impl<S: Service<R>, R> Step<S, R> {
-    /// The lock is held: calls the handler.
-    fn start(hold: Hold, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
+    /// The lock is held, or not to be held: calls the handler.
+    fn start(hold: Option<Hold>, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
         let (mut service, request) = call.expect("the lock is acquired once");
-        let called = || hold.holding.scope(|| service.call(request));
+        let called = || within(hold.as_ref(), || service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
-            Ok(work) => Self::Work {
-                work,
-                hold: Some(hold),
-            },
-            Err(panic) => Self::release(Some(hold), Err(panic), deadline),
+            Ok(work) => Self::Work { work, hold },
+            Err(panic) => Self::release(hold, Err(panic), deadline),
         }
     }
 
     fn poll_work(
         work: Pin<&mut S::Future>,
-        hold: Option<&mut Hold>,
+        mut hold: Option<&mut Hold>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<S, R>> {
-        let hold = hold.expect("the lock is held while the handler works");
-        if hold.lease.is_over() {
-            let lost = LockFailure::lost(hold.holding.key());
-            return Poll::Ready(Ok(Err(Failure::Lock(lost))));
-        }
-        if let Poll::Ready(failure) = hold.cut.as_mut().poll(cx) {
+        if let Some(failure) = hold.as_mut().and_then(|hold| hold.ended(cx)) {
             return Poll::Ready(Ok(Err(Failure::Lock(failure))));
         }
-        let polled = || hold.holding.scope(|| work.poll(cx));
+        let polled = || within(hold.as_deref(), || work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -179,55 +189,50 @@ impl<S: Service<R>, R> Step<S, R> {
     }
 
     fn release(hold: Option<Hold>, outcome: Outcome<S, R>, deadline: Option<Deadline>) -> Self {
-        let held = hold.expect("the lock is released once").held;
         Self::Release {
-            released: Box::pin(give_up(held, deadline)),
+            released: Box::pin(async move {
+                if let Some(hold) = hold {
+                    hold.give_up(deadline).await;
+                }
+            }),
             outcome: Some(outcome),
         }
     }
 }
 
-async fn acquire(
-    rules: Arc<Rules>,
-    key: String,
-    deadline: Option<Deadline>,
-) -> Result<Hold, LockFailure> {
-    let limits = rules.locks.limits();
-    let limits = match deadline.map(Deadline::left) {
-        Some(left) => limits.at_most(rules.reserve.leaves(left)).deadline(left),
-        None => limits,
-    };
-    let held = rules.locks.acquire_within(key, limits).await?;
-    held.stops_with_its_lease();
-    let (holding, lease) = (held.holding(), held.lease());
-    let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
-    Ok(Hold {
-        held,
-        holding,
-        lease,
-        cut,
-    })
-}
-
-/// Ends when the handler has to end before its time, and tells why.
-async fn keep(key: String, mut lease: Lease, deadline: Option<Deadline>) -> LockFailure {
-    let margin = async {
-        match deadline {
-            Some(deadline) => deadline.margin().await,
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        () = lease.over() => LockFailure::lost(&key),
-        () = margin => LockFailure::deadline(&key),
+/// Does a piece of the handler's work under the lock, if there is one.
+fn within<T>(hold: Option<&Hold>, work: impl FnOnce() -> T) -> T {
+    match hold {
+        Some(hold) => hold.scope(work),
+        None => work(),
     }
 }
 
-async fn give_up(held: Held, deadline: Option<Deadline>) {
-    let (key, fence) = (held.key().clone(), held.fence());
-    // The handler's result stands, whatever becomes of the release.
-    if let Err(error) = held.release_within(Deadline::for_release(deadline)).await {
-        tracing::error!(%key, fence, %error, "the lock was not released");
+/// The lock that the handler needs.
+fn taken(rules: &Arc<Rules>, decision: Decision, deadline: Option<Deadline>) -> Boxed<Taken> {
+    match decision {
+        Decision::Lock(key) => {
+            let skips = rules.on_busy == OnBusy::Skip;
+            let acquired = hold::acquire(Arc::clone(rules), key, deadline);
+            Box::pin(async move {
+                acquired.await.map(Some).map_err(|failure| {
+                    if skips && failure.is_busy() {
+                        tracing::info!(%failure, "the handler is skipped");
+                        return Stop::Skip;
+                    }
+                    Stop::Fail(failure)
+                })
+            })
+        }
+        Decision::Run(why) => {
+            tracing::info!(%why, "the handler runs without a lock");
+            Box::pin(at_once(Ok(None)))
+        }
+        Decision::Skip(why) => {
+            tracing::info!(%why, "the handler is skipped");
+            Box::pin(at_once(Err(Stop::Skip)))
+        }
+        Decision::Bad(why) => Box::pin(at_once(Err(Stop::Fail(LockFailure::bad_key(&why))))),
     }
 }
 

@@ -9,6 +9,7 @@
 //! assert_eq!(table.story("a"), ["enqueue", "release unheard", "release refused"]);
 //! ```
 
+mod example;
 mod step;
 
 mod row;
@@ -16,6 +17,7 @@ mod script;
 
 mod table;
 
+pub use example::{example, example_over};
 pub use step::Step;
 pub use table::{Client, KEY, LockTable};
 

@@ -1,29 +1,42 @@
 //! The model: every way in which a few clients of one lock can get in each other's way.
 //!
-//! It drives the very [`Acquisition`](dynamodb_locks::protocol::Acquisition) that ships, in a world
-//! of one row, two or three clients and a few points in time, and leaves nothing out: requests are
-//! delivered, lost, late and doubled, clients are slow, dropped or dead, clocks are wrong within
-//! their bounds, reads are stale. Stateright visits every state that can come of it, and holds each
-//! against the laws of DESIGN.md.
+//! A test tries one order of events; the bug is in another. Here all orders are tried, of few events.
+//! That works because the protocol is pure: what happens next is a function of what was, so a state is
+//! a value, two equal states have the same future, and each is visited once.
 //!
 //! ```text
 //! Scope ──► Model ──► World ──Happening──► World ──► ...          every one of them lawful?
 //!                      row, clients, copies on their way, time
 //! ```
 //!
-//! A [`Mutant`] is a protocol with one thought left out. A model that does not catch it is too small.
+//! - The clients are the very [`Acquisition`](dynamodb_locks::protocol::Acquisition)s that ship. The
+//!   table is [`apply`]; that DynamoDB does the same with the real requests is a test of its own.
+//! - A [`Scope`] bounds the world: two or three clients, a few units of time, and so many crashes, lost
+//!   answers, drops and stale looks. Each has to say what it reaches, or it might show nothing.
+//! - Between two happenings everything else can happen: requests arrive late, twice or never, clients
+//!   sleep or die, and clocks are wrong, each within its bounds.
+//! - The judge, not the protocol, knows the true time and who acts; it finds a [`Law`] broken. That
+//!   nobody waits for ever is no matter of one state: [`live`] walks the graph backwards for it.
+//! - A [`Mutant`] is the protocol with one thought left out. A model that does not catch it is too small.
+//!
+//! A broken law comes with the way to it, step by step. Read it as a story; it is nearly always short.
 
 mod clock;
 mod law;
+mod mutant;
+mod size;
 mod table;
 
 mod reached;
 mod sabotage;
+mod seat;
 
+mod found;
 mod scope;
 
 mod client;
 mod copies;
+mod part;
 mod world;
 
 mod happening;
@@ -37,11 +50,14 @@ mod liveness;
 
 pub use checked::{Checked, Wrong, check};
 pub use explore::Model;
+pub use found::Found;
 pub use happening::{Cue, Happening};
 pub use law::Law;
 pub use liveness::{Lived, live};
+pub use mutant::Mutant;
 pub use reached::Reached;
-pub use sabotage::Mutant;
-pub use scope::{Scope, Seat, Size};
+pub use scope::Scope;
+pub use seat::Seat;
+pub use size::Size;
 pub use table::{Condition, apply, conditions, dates};
 pub use world::World;

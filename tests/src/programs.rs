@@ -42,6 +42,16 @@ pub fn unlocked() -> Result<&'static Path, Error> {
     built.as_deref().map_err(Clone::clone)
 }
 
+/// The libraries that a test was built against, the first time that this process asks.
+pub fn libraries(test: &str, names: &[&str]) -> Result<&'static [PathBuf], Error> {
+    static BUILT: OnceLock<Result<Vec<PathBuf>, Error>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let built = cargo(&["--test", test])?;
+        names.iter().map(|name| built.library(name)).collect()
+    });
+    built.as_deref().map_err(Clone::clone)
+}
+
 /// What cargo reported, a JSON message a line.
 struct Report(String);
 
@@ -95,12 +105,31 @@ const OUTER_PACKAGE: [&str; 7] = [
 
 impl Report {
     fn path(&self, target: &str) -> Result<PathBuf, Error> {
+        let executable = |message: &Value| Some(message["executable"].as_str()?.to_owned());
+        self.built(target, executable)
+    }
+
+    fn library(&self, target: &str) -> Result<PathBuf, Error> {
+        self.built(target, |message| {
+            let files = message["filenames"].as_array()?;
+            let mut files = files.iter().filter_map(Value::as_str);
+            files
+                .find(|file| file.ends_with(".rlib"))
+                .map(str::to_owned)
+        })
+    }
+
+    fn built(
+        &self,
+        target: &str,
+        file: impl Fn(&Value) -> Option<String>,
+    ) -> Result<PathBuf, Error> {
         let messages = self
             .0
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut programs = messages.filter(|message| message["target"]["name"] == target);
-        let found = programs.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        let found = programs.find_map(|message| file(&message).map(PathBuf::from));
         found.ok_or_else(|| {
             Error::new(format!(
                 "cargo built `{target}` but did not say where it is"

@@ -19,6 +19,8 @@ mod diary;
 mod line;
 mod nonces;
 
+mod sabotage;
+
 mod beings;
 mod weather;
 
@@ -26,9 +28,13 @@ mod scenario;
 
 mod process;
 
-mod life;
+mod acting;
+mod ask;
 
 mod job;
+
+mod life;
+
 mod others;
 
 mod agenda;
@@ -41,7 +47,54 @@ mod verdict;
 
 use std::fmt::Write as _;
 
+pub use sabotage::Mutant;
 pub use tally::{Sort, Tally};
+
+/// What has to happen in every few hundred seeds, or they show little.
+pub const SURPRISES: &[(Sort, &str)] = &[
+    (Sort::Fault, "request lost"),
+    (Sort::Fault, "request slow"),
+    (Sort::Fault, "request late"),
+    (Sort::Fault, "request twice"),
+    (Sort::Fault, "second copy"),
+    (Sort::Fault, "answer lost"),
+    (Sort::Fault, "answer slow"),
+    (Sort::Fault, "answer late"),
+    (Sort::Fault, "silence"),
+    (Sort::Fault, "outage"),
+    (Sort::Fault, "500 applied"),
+    (Sort::Fault, "500 not applied"),
+    (Sort::Fault, "throttled"),
+    (Sort::Fault, "conflict"),
+    (Sort::Fault, "stale read"),
+    (Sort::Fault, "row deleted"),
+    (Sort::Fault, "row expired"),
+    (Sort::Fault, "clock off"),
+    (Sort::Fault, "clock stepped"),
+    (Sort::Fault, "clock drifts"),
+    (Sort::Fault, "timers drift"),
+    (Sort::Fault, "process stopped"),
+    (Sort::Fault, "process frozen"),
+    (Sort::Fault, "process died"),
+    (Sort::Done, "acts, verified"),
+    (Sort::Done, "acts, by the clock"),
+    (Sort::Done, "acts, observing"),
+    (Sort::Done, "acts, fail-closed"),
+    (Sort::Done, "busy"),
+    (Sort::Done, "queue full"),
+    (Sort::Done, "timed out"),
+    (Sort::Done, "unavailable"),
+    (Sort::Done, "dropped the future"),
+    (Sort::Done, "dropped the lock"),
+    (Sort::Done, "dropped the release"),
+    (Sort::Done, "left in the middle"),
+    (Sort::Done, "lost"),
+    (Sort::Done, "lost under the lock"),
+    (Sort::Done, "stolen"),
+    (Sort::Done, "dead waiter removed"),
+    (Sort::Done, "given back by the sweep"),
+    (Sort::Done, "released by force"),
+];
 
 /// What became of one seed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,9 +111,18 @@ pub struct Outcome {
 
 /// Simulates a seed.
 pub fn simulate(seed: u64) -> Outcome {
+    play(seed, None)
+}
+
+/// Simulates a seed with one thought left out.
+pub fn sabotaged(seed: u64, mutant: Mutant) -> Outcome {
+    play(seed, Some(mutant))
+}
+
+fn play(seed: u64, mutant: Option<Mutant>) -> Outcome {
     // The jitter of the client and of the SDK.
     fastrand::seed(seed);
-    let scenario = scenario::Scenario::new(seed);
+    let scenario = scenario::Scenario::new(seed, mutant);
     let stage = stage::Stage::new(scenario, seed);
     let (scenario, diary, rows, cast) = stage.play();
     let wrong = verdict::of(&scenario, &diary, &rows, &cast);

@@ -1,6 +1,9 @@
 //! What is deployed is what the code needs: its rights, its variables, its table.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its stage cannot be set")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where its stage cannot be set"
+)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -163,18 +166,38 @@ fn variables(stack: &'static str) -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
+/// The code of all that is deployed.
+fn sources() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = ["lock/src", "middleware/src", "extension/src"];
+    folders.map(|folder| text(&root.join(folder))).concat()
+}
+
 #[test]
 fn every_variable_that_is_set_is_one_that_is_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = ["lock/src", "middleware/src", "extension/src"].map(|dir| text(&root.join(dir)));
+    let sources = sources();
     for (stack, set) in STACKS {
         let variables = variables(set);
         assert!(variables.len() >= 3, "{stack}");
         for (name, _) in variables {
-            let literal = format!("\"{name}\"");
-            let read = sources.iter().any(|source| source.contains(&literal));
+            let read = sources.contains(&format!("\"{name}\""));
             assert!(read, "{name} in {stack} is read by nobody");
         }
+    }
+}
+
+#[test]
+fn every_metric_that_is_shown_is_one_that_is_written() {
+    let (_, template) = STACKS[0];
+    let sources = sources();
+    let alarm = said(template, "MetricName: ", "");
+    let shown = template.split("[\"lambda-locks\", \"").skip(1);
+    let shown = shown.filter_map(|rest| Some(rest.split_once('"')?.0));
+    let shown: BTreeSet<_> = shown.chain([alarm]).collect();
+    assert_eq!(shown.len(), 7, "{shown:?}");
+    for name in shown {
+        let written = sources.contains(&format!("\"{name}\""));
+        assert!(written, "{name} is written by nobody");
     }
 }
 
@@ -204,17 +227,20 @@ fn what_is_set_is_accepted() {
         };
         for metrics in ["0", "1"] {
             let vars: Vars = set(metrics).collect();
-            let locks = Locks::new(Settings::from_vars(&Vars::default()).unwrap());
-            LockLayer::over(locks.unwrap(), &vars).expect(name);
+            drop(Settings::from_vars(&vars).expect(name));
+            LockLayer::over(Locks::new(Settings::new()).unwrap(), &vars).expect(name);
         }
     }
 }
 
-/// What stands in a stack behind a name that it says once, up to the next comma or brace.
+/// What stands in a stack between two texts, on the only line that has both.
 fn said(stack: &'static str, before: &str, after: &str) -> &'static str {
     let mut found = lines(stack)
-        .filter_map(|line| line.split_once(before)?.1.split_once(after))
-        .map(|(said, _)| said);
+        .filter_map(|line| line.split_once(before))
+        .filter_map(|(_, rest)| match after {
+            "" => Some(rest),
+            after => Some(rest.split_once(after)?.0),
+        });
     let only = found.next().expect("it is said");
     assert_eq!(found.next(), None, "it is said once");
     only

@@ -59,6 +59,18 @@ async fn an_orphan_that_cannot_be_given_back_does_not_stop_the_work_on_other_key
     }
 }
 
+/// Who waits until the very deadline has no time left to leave the queue.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_its_deadline_ends_leaves_no_entry_behind() {
+    let table = LockTable::new();
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    let limits = Limits::wait(20 * SECOND).deadline(SECOND);
+    let refused = table.client("b").acquire_within(KEY, limits).await;
+    assert!(refused.unwrap_err().is_timed_out());
+    assert_eq!(table.row().queue.len(), 1);
+    held.release().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fail_closed_release_that_nobody_answered_is_finished_by_the_next_call() {
     let table = LockTable::new();

@@ -8,10 +8,30 @@ use crate::row::Row;
 use crate::terms::{Action, Fail, Patience, Why};
 use crate::time::{Micros, Moment, Tick};
 
+/// How many reads may miss our entry before we stop believing that they are only stale.
+const BLIND_LOOKS: u32 = 8;
+
 /// The end of a lease that does not end.
 const FOR_EVER: Tick = Tick(Duration::from_secs(100 * 365 * 24 * 60 * 60));
 
 impl Acquisition {
+    /// Decides by a look, which may be stale.
+    pub(super) fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
+        let row = row.unwrap_or_default();
+        if self.phase == Phase::Inheriting {
+            return self.inherit(row, at);
+        }
+        if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
+            self.blind = 0;
+            return self.judge(row, at);
+        }
+        self.blind += 1;
+        match self.blind < BLIND_LOOKS {
+            true => self.wait(at),
+            false => self.leave(Then::Restamp, at),
+        }
+    }
+
     /// Decides anew by a row that shows the truth about our entry.
     pub(super) fn judge(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);

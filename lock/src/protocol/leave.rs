@@ -16,10 +16,16 @@ impl Acquisition {
             Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
             Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
             Phase::Beating { acting: false, .. } => self.leave(then, at),
-            // Nobody knows where a dropped waiter stands. Were it to raise the anchor, waiters that
-            // are dropped again and again would keep a dead holder alive.
-            Phase::Holding if !self.acted => self.abandon(Departure::Quiet, Then::Tell),
-            Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
+            // Nobody knows where a dropped waiter stands. Raising the anchor unseen, waiters that are
+            // dropped again and again would keep a dead holder alive; leaving quietly, one whose turn
+            // had come long ago would have its successor found dead at once.
+            Phase::Holding | Phase::Inheriting if !self.acted => {
+                self.phase = Phase::Inheriting;
+                Action::Look
+            }
+            Phase::Beating { .. } | Phase::Holding | Phase::Inheriting => {
+                self.leave(Then::Tell, at)
+            }
             Phase::Leaving(Then::Restamp) => {
                 self.phase = Phase::Leaving(then);
                 self.resend(at)
@@ -30,6 +36,19 @@ impl Acquisition {
             }
             Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Voiding(_) => self.resend(at),
             Phase::Over => self.over(Ending::GivenBack(GivenBack::Gone)),
+        }
+    }
+
+    /// Gets an entry out of wherever a look shows it, that somebody was dropped with.
+    pub(super) fn inherit(&mut self, row: Row, at: Moment) -> Action {
+        self.see(row, at);
+        if self.is_queued() {
+            return self.leave(Then::Tell, at);
+        }
+        match self.row.has_passed(self.stamp) {
+            true => self.over(Ending::GivenBack(GivenBack::Gone)),
+            // The look may be stale: then the refusal shows the entry.
+            false => self.void(Then::Tell, at),
         }
     }
 

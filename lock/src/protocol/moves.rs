@@ -44,7 +44,7 @@ impl Acquisition {
         let terms = &self.terms;
         // Observers trust no clock: nobody could tell when a deadline is past.
         let deadline = terms.deadline.filter(|_| terms.expiry != Expiry::Observe);
-        Entry::from(Fields {
+        let mine = Entry::from(Fields {
             stamp,
             own,
             lease: terms.lease,
@@ -52,7 +52,11 @@ impl Acquisition {
             expiry: terms.expiry,
             nonce: terms.nonce,
             owner: terms.owner.clone(),
-        })
+        });
+        match self.me.is_attributed() {
+            true => mine.attributed(),
+            false => mine,
+        }
     }
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {

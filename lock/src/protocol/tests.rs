@@ -51,11 +51,22 @@ impl Hand {
         hand
     }
 
-    /// Gives back what somebody left.
+    /// Gives back what somebody left who may have begun.
     fn for_another(entry: &Entry) -> Self {
+        Self::for_who_left(entry, true)
+    }
+
+    /// Gives back what somebody left who was dropped before it began.
+    fn for_a_waiter(entry: &Entry) -> Self {
+        let hand = Self::for_who_left(entry, false);
+        assert_eq!(hand.asked, Action::Look);
+        hand
+    }
+
+    fn for_who_left(entry: &Entry, begun: bool) -> Self {
         let stamp = entry.stamp().unwrap();
         let mut hand = Self {
-            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, true),
+            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, begun),
             millis: 0,
             asked: Action::Look,
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{LeaseLength, Settings};
+use crate::attributes::Attribute;
 use crate::entry::Owner;
 use crate::nonce::Nonces;
 use crate::table::KeyKind;
@@ -61,6 +62,28 @@ impl Settings {
     /// Who holds the locks, for people to read. Default: `Locks`, in Lambda the function's name.
     pub fn owner(mut self, label: &str) -> Self {
         self.owner = Owner::new(label);
+        self
+    }
+
+    /// An additional attribute: it stands in the row beside each entry of this client, for as long as
+    /// the entry does, and [`inspect`](crate::Locks::inspect) shows it. At most 1 KB in all. Default:
+    /// none.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// // For this acquisition alone; on the settings of a client, for all of its own.
+    /// let locks = locks.child(|settings| settings.attribute("order", 42))?;
+    /// let held = locks.acquire("order/42").await?;
+    /// let holder = locks.inspect("order/42").await?.holder().expect("it is held");
+    /// assert_eq!(holder.attributes["order"], 42.into());
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// It costs no request, but it counts in the size of the row: a write is one unit for each KB. For
+    /// one acquisition, ask a [`child`](crate::Locks::child).
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Attribute>) -> Self {
+        self.attributes.insert(name.into(), value.into());
         self
     }
 

@@ -1,17 +1,27 @@
 //! What people ask for: a close look, a list, the forced release. No function needs the rights for it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::beside;
 use super::decode::{row, text};
 use super::request::{self, FORCED};
 use super::{Failure, Item, KeyKind, Table, failure};
-use crate::entry::Entry;
+use crate::attributes::Attributes;
+use crate::entry::{Entry, Stamp};
 use crate::key::Key;
 use crate::row::Row;
 use crate::terms::Answer;
 use crate::time::Micros;
+
+/// A row, and what stands in it beside its entries.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sight {
+    pub(crate) row: Row,
+    pub(crate) attributes: BTreeMap<Stamp, Attributes>,
+}
 
 /// Where a listing goes on.
 #[derive(Debug)]
@@ -23,14 +33,14 @@ pub(crate) enum Page {
 
 impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
-    pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Row>, Failure> {
+    pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Sight>, Failure> {
         let request = request::get(&self.client, &self.place, key).consistent_read(true);
         let output = within(request.send()).await?.map_err(failure::of)?;
-        Ok(output.item.map(row))
+        Ok(output.item.map(sight))
     }
 
     /// The next page of rows of the namespace, with their keys.
-    pub(crate) async fn page(&self, page: &Page) -> Result<(Vec<(String, Row)>, Page), Failure> {
+    pub(crate) async fn page(&self, page: &Page) -> Result<(Vec<(String, Sight)>, Page), Failure> {
         let start = match page {
             Page::First => None,
             Page::After(last) => Some(last.clone()),
@@ -41,7 +51,7 @@ impl Table {
         let output = within(request.send()).await?.map_err(failure::of)?;
         let rows = output.items.unwrap_or_default().into_iter();
         let rows = rows
-            .filter_map(|item| Some((self.place.key_of(&item)?, row(item))))
+            .filter_map(|item| Some((self.place.key_of(&item)?, sight(item))))
             .collect();
         let next = output.last_evaluated_key.map_or(Page::End, Page::After);
         Ok((rows, next))
@@ -72,6 +82,15 @@ impl Table {
             Err(error) => failure::of_write(error),
         }
     }
+}
+
+fn sight(item: Item) -> Sight {
+    let row = row(item.clone());
+    let attributed = row.queue.iter().filter(|entry| entry.is_attributed());
+    let attributes = attributed
+        .filter_map(|entry| Some((entry.stamp()?, beside::of(entry, &item))))
+        .collect();
+    Sight { row, attributes }
 }
 
 /// How long a person waits for one answer.

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
+use super::beside;
 use super::request::{ANCHOR, CLOSED, HELD, LAST, QUEUE};
 use crate::entry::{Entry, Stamp};
 use crate::row::Row;
@@ -11,7 +12,10 @@ use crate::time::Micros;
 pub(super) fn row(mut item: Item) -> Row {
     Row {
         queue: match item.remove(QUEUE) {
-            Some(AttributeValue::Ss(entries)) => entries.into_iter().map(Entry::read).collect(),
+            Some(AttributeValue::Ss(entries)) => {
+                let read = |text: String| beside::marked(Entry::read(text), &item);
+                entries.into_iter().map(read).collect()
+            }
             _ => Default::default(),
         },
         last: number(item.get(LAST)).map(Stamp),

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::step::{LATER, Step, number, set};
 use super::{Item, KeyKind, Place};
+use crate::attributes::Attributes;
 use crate::entry::{Entry, Stamp};
 use crate::key::Key;
 use crate::time::Micros;
@@ -38,8 +39,13 @@ pub(super) fn update(
     place: &Place,
     key: &Key,
     write: &Write,
+    attributes: &Attributes,
 ) -> UpdateItemFluentBuilder {
-    send(client, place, key, step(write))
+    let step = match write.enters() {
+        Some(me) => step(write).brings(me, attributes),
+        None => step(write),
+    };
+    send(client, place, key, step)
 }
 
 /// A release by somebody who is not the holder; the caller fills in the mark that it leaves.
@@ -66,6 +72,9 @@ fn send(client: &Client, place: &Place, key: &Key, mut step: Step) -> UpdateItem
         if update.contains(name) || condition.contains(name) {
             request = request.expression_attribute_names(name, column);
         }
+    }
+    for (name, column) in step.names {
+        request = request.expression_attribute_names(name, column);
     }
     for (name, value) in step.values {
         request = request.expression_attribute_values(name, value);
@@ -104,11 +113,8 @@ fn step(write: &Write) -> Step {
             now,
             closed,
         } => {
-            let remove = if *closed { "REMOVE #held" } else { "" };
-            Step {
-                remove,
-                ..leave(me, dead).anchors(*now)
-            }
+            let out = leave(me, dead).anchors(*now);
+            if *closed { out.remove("#held") } else { out }
         }
         Write::Abandon { me, anchor, unless } => abandon(me, *anchor).unless(*unless),
         Write::Beat {
@@ -150,6 +156,7 @@ fn step(write: &Write) -> Step {
         } => Step::default()
             .when("#q = :out")
             .with(":out", set(dead))
+            .clears(dead)
             .set("#q = :in")
             .with(":in", set([me]))
             .stamps(*stamp, *life)
@@ -171,12 +178,13 @@ fn enter(me: &Entry, stamp: Stamp, life: Life) -> Step {
 }
 
 fn leave(first: &Entry, others: &[Entry]) -> Step {
-    let out = set([first].into_iter().chain(others));
+    let all = || [first].into_iter().chain(others);
     Step {
         queue: "DELETE #q :out",
         ..Step::default()
     }
-    .with(":out", out)
+    .with(":out", set(all()))
+    .clears(all())
     .mine(first)
 }
 

@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::beside::{self, column};
+use crate::attributes::Attributes;
 use crate::entry::{Entry, Stamp};
 use crate::time::Micros;
 use crate::write::Life;
@@ -16,9 +18,10 @@ const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
 pub(super) struct Step {
     pub(super) set: Vec<&'static str>,
     pub(super) queue: &'static str,
-    pub(super) remove: &'static str,
+    pub(super) remove: Vec<String>,
     pub(super) when: Vec<&'static str>,
     pub(super) ttl: Option<u64>,
+    pub(super) names: Vec<(String, String)>,
     pub(super) values: Vec<(&'static str, AttributeValue)>,
 }
 
@@ -28,7 +31,11 @@ impl Step {
             [] => String::new(),
             set => format!("SET {}", set.join(", ")),
         };
-        let clauses = [set.as_str(), self.queue, self.remove];
+        let remove = match self.remove.as_slice() {
+            [] => String::new(),
+            remove => format!("REMOVE {}", remove.join(", ")),
+        };
+        let clauses = [set.as_str(), self.queue, remove.as_str()];
         clauses
             .into_iter()
             .filter(|clause| !clause.is_empty())
@@ -49,6 +56,31 @@ impl Step {
     pub(super) fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
         self.values.push((name, value));
         self
+    }
+
+    pub(super) fn remove(mut self, name: &str) -> Self {
+        self.remove.push(name.to_owned());
+        self
+    }
+
+    /// What stands beside entries that leave, leaves with them.
+    pub(super) fn clears<'a>(mut self, out: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let attributed = out.into_iter().filter(|entry| entry.is_attributed());
+        for (number, column) in attributed.filter_map(column).enumerate() {
+            let name = format!("#x{number}");
+            self.names.push((name.clone(), column));
+            self.remove.push(name);
+        }
+        self
+    }
+
+    /// What is to stand beside an entry, enters with it.
+    pub(super) fn brings(mut self, me: &Entry, attributes: &Attributes) -> Self {
+        let Some(column) = column(me).filter(|_| !attributes.is_empty()) else {
+            return self;
+        };
+        self.names.push(("#a".to_owned(), column));
+        self.set("#a = :a").with(":a", beside::map(attributes))
     }
 
     pub(super) fn mine(self, me: &Entry) -> Self {

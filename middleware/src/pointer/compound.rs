@@ -13,7 +13,8 @@ use serde_json::{Error, Result};
 
 use super::found::Found;
 use super::inside::{Elements, Entries};
-use super::seek::Seek;
+use super::seek::{Name, Seek};
+use super::whole;
 
 macro_rules! elements {
     ($($trait:ident: $serialize:ident,)*) => {
@@ -52,8 +53,13 @@ macro_rules! fields {
                 key: &'static str,
                 value: &T,
             ) -> Result<()> {
-                let found = visit(self.next(|token| token == key), value)?;
+                let found = visit(self.next(|name| name.is(key)), value)?;
                 self.put(found);
+                Ok(())
+            }
+
+            fn skip_field(&mut self, key: &'static str) -> Result<()> {
+                self.leave_out(key);
                 Ok(())
             }
 
@@ -89,7 +95,7 @@ impl<'p> SerializeMap for Pairs<'p> {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        self.value = self.entries.next(|token| reads(key, token));
+        self.value = self.entries.next(|name| reads(key, name));
         Ok(())
     }
 
@@ -108,23 +114,23 @@ fn visit<'p, T>(inside: Option<Seek<'p>>, value: &T) -> Result<Option<Found<'p>>
 where
     T: Serialize + ?Sized,
 {
-    inside.map(|seek| value.serialize(seek)).transpose()
+    inside.map(|seek| whole::visit(seek, value)).transpose()
 }
 
-/// Whether a map's `key` is written as `token`.
+/// Whether a map's `key` is written as `name`.
 ///
 /// A formatter serializes just what JSON takes for a key: text, numbers, booleans, unit variants.
-fn reads<T: Serialize + ?Sized>(key: &T, token: &str) -> bool {
-    let mut rest = Rest(token);
-    write!(rest, "{}", fmt::from_fn(|f| key.serialize(f))).is_ok() && rest.0.is_empty()
+fn reads<T: Serialize + ?Sized>(key: &T, name: Name<'_>) -> bool {
+    let mut rest = Rest(name);
+    write!(rest, "{}", fmt::from_fn(|f| key.serialize(f))).is_ok() && rest.0.is("")
 }
 
-/// What is left of a token that is compared with a key as the key is written.
-struct Rest<'a>(&'a str);
+/// What is left of a name that is compared with a key as the key is written.
+struct Rest<'a>(Name<'a>);
 
 impl Write for Rest<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+        self.0 = self.0.after(part).ok_or(fmt::Error)?;
         Ok(())
     }
 }

@@ -13,13 +13,15 @@ pub(crate) struct Found<'p> {
     pub(crate) batch: Option<usize>,
 }
 
-/// A value as JSON knows it: a scalar with its text, the rest by its kind alone.
+/// A value as JSON knows it.
 ///
 /// Displayed, it ends the sentence '`/orderId` is ...'.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Value<'p> {
     /// The path ends at `at`, which is empty for the event itself; `there` is what lies there.
     Missing { at: &'p str, there: &'static str },
+    /// The path ends at `at`, in a value of the type `of`, which has not the field that leads on.
+    NoField { at: &'p str, of: &'static str },
     /// The path leads on into the string at `at`, which does not hold JSON.
     NotJson { at: &'p str, why: String },
     /// `null`, which `None`, `()` and a float that is not finite are too.
@@ -30,10 +32,12 @@ pub(crate) enum Value<'p> {
     Number(String),
     /// A string.
     Text(String),
-    /// An array.
+    /// An array that was not read.
     Array,
-    /// An object.
+    /// An object that was not read.
     Object,
+    /// An array or an object, in its canonical form.
+    Whole(String),
 }
 
 impl Value<'_> {
@@ -45,16 +49,25 @@ impl Value<'_> {
         }
     }
 
+    /// Whether there is no value at all.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. } | Self::NoField { .. } | Self::NotJson { .. } | Self::Null
+        )
+    }
+
     /// The kind of the value, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Missing { .. } | Self::NotJson { .. } => "missing",
+            Self::Missing { .. } | Self::NoField { .. } | Self::NotJson { .. } => "missing",
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
             Self::Text(_) => "a string",
+            Self::Whole(text) if text.starts_with('[') => "an array",
             Self::Array => "an array",
-            Self::Object => "an object",
+            Self::Object | Self::Whole(_) => "an object",
         }
     }
 }
@@ -65,6 +78,10 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Missing { at: "", there } => write!(f, " from the event, which is {there}"),
             Self::Missing { at, there } => write!(f, " from `{at}`, which is {there}"),
+            Self::NoField { at: "", of } => {
+                write!(f, " from the event, which is of the type `{of}`")
+            }
+            Self::NoField { at, of } => write!(f, " from `{at}`, which is of the type `{of}`"),
             Self::NotJson { at, why } => write!(f, " from `{at}`, which is not JSON: {why}"),
             _ => Ok(()),
         }

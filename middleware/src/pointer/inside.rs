@@ -3,11 +3,11 @@
 //! The values of the event and those of JSON in a string are entered by the same rules, these.
 
 use super::found::{Found, Value};
-use super::seek::{Reading, Seek};
+use super::seek::{Name, Reading, Seek};
 
 /// The only key of the object as which `serde_json` passes a number on when it keeps numbers as
 /// text: for the whole program, as soon as one crate in it asks for `arbitrary_precision`.
-const NUMBER: &str = "$serde_json::private::Number";
+const NUMBER: Name<'_> = Name::Exact("$serde_json::private::Number");
 
 /// The elements of an array, one after the other.
 pub(super) struct Elements<'p> {
@@ -21,7 +21,7 @@ impl<'p> Elements<'p> {
     pub(super) fn of(seek: Seek<'p>) -> Self {
         let wanted = seek
             .step()
-            .and_then(|(token, inside)| Some((index(token)?, inside)));
+            .and_then(|(token, inside)| Some((token.index()?, inside)));
         Self {
             wanted,
             ..Self::skipped(seek.stop(Value::Array))
@@ -63,7 +63,7 @@ impl<'p> Elements<'p> {
 
 /// The entries of an object, one after the other.
 pub(super) struct Entries<'p> {
-    wanted: Option<(&'p str, Seek<'p>)>,
+    wanted: Option<(Name<'p>, Seek<'p>)>,
     number: Option<Seek<'p>>,
     found: Found<'p>,
 }
@@ -78,10 +78,18 @@ impl<'p> Entries<'p> {
         }
     }
 
+    /// The fields of the struct at `seek`, which is of the type `name`.
+    pub(super) fn of_struct(name: &'static str, seek: Seek<'p>) -> Self {
+        Self {
+            found: seek.no_field(name),
+            ..Self::of(seek)
+        }
+    }
+
     /// The one entry of an object that only wraps the JSON of the value at `seek`.
     pub(super) fn wrapping(key: &'p str, seek: Seek<'p>) -> Self {
         Self {
-            wanted: Some((key, seek.reading(Reading::Json))),
+            wanted: Some((Name::Exact(key), seek.reading(Reading::Json))),
             ..Self::of(seek)
         }
     }
@@ -96,11 +104,11 @@ impl<'p> Entries<'p> {
     }
 
     /// The place of the next entry, if its key `is` the one through which the path leads.
-    pub(super) fn next(&mut self, is: impl Fn(&str) -> bool) -> Option<Seek<'p>> {
+    pub(super) fn next(&mut self, is: impl Fn(Name<'_>) -> bool) -> Option<Seek<'p>> {
         // Only the first key can be a number's, and the path's own counts after it: no event
         // can hide what it says at the path behind that name.
         let number = self.number.take().filter(|_| is(NUMBER));
-        let wanted = self.wanted.filter(|(token, _)| is(token));
+        let wanted = self.wanted.filter(|(name, _)| is(*name));
         wanted.map(|(_, inside)| inside).or(number)
     }
 
@@ -111,15 +119,15 @@ impl<'p> Entries<'p> {
         }
     }
 
+    /// Takes note of a field that the struct has and does not serialize, for it is empty.
+    pub(super) fn leave_out(&mut self, key: &str) {
+        if let Some((_, inside)) = self.wanted.filter(|(name, _)| name.is(key)) {
+            self.found = inside.stop(Value::Null);
+        }
+    }
+
     /// What was found when the last entry is done.
     pub(super) fn done(self) -> Found<'p> {
         self.found
     }
-}
-
-/// The element that `token` names. RFC 6901 has neither signs nor leading zeros, and its `-` is the
-/// element after the last, which is never there.
-fn index(token: &str) -> Option<usize> {
-    let plain = token == "0" || !token.starts_with(['0', '+']);
-    token.parse().ok().filter(|_| plain)
 }

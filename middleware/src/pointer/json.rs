@@ -5,11 +5,14 @@
 
 use std::fmt;
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::Number;
+use serde_json::de::Read;
+use serde_json::{Error, Number, Value as Json};
 
+use super::base64;
 use super::found::{Found, Value};
 use super::inside::{Elements, Entries};
 use super::seek::{Reading, Seek};
@@ -23,12 +26,27 @@ pub(super) fn string<'p>(text: &str, seek: Seek<'p>) -> Found<'p> {
     }
 }
 
-/// What is found in the JSON `text`, which stands at `seek`.
+/// What is found in the JSON `text`, which stands at `seek`, or in the JSON that it is in base64.
 fn document<'p>(text: &str, seek: Seek<'p>) -> Found<'p> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    seek.deserialize(&mut json)
-        .and_then(|found| json.end().map(|()| found))
-        .unwrap_or_else(|why| seek.not_json(&why))
+    let seek = seek.reading(Reading::Text);
+    let plain = read(serde_json::Deserializer::from_str(text), seek);
+    plain.unwrap_or_else(|why| in_base64(text, seek).unwrap_or_else(|| seek.not_json(&why)))
+}
+
+fn in_base64<'p>(text: &str, seek: Seek<'p>) -> Option<Found<'p>> {
+    let json = base64::decoded(text)?;
+    read(serde_json::Deserializer::from_reader(json), seek).ok()
+}
+
+fn read<'p, 'de, R>(
+    mut json: serde_json::Deserializer<R>,
+    seek: Seek<'p>,
+) -> Result<Found<'p>, Error>
+where
+    R: Read<'de>,
+{
+    let found = seek.deserialize(&mut json)?;
+    json.end().map(|()| found)
 }
 
 impl<'de, 'p> DeserializeSeed<'de> for Seek<'p> {
@@ -70,6 +88,9 @@ impl<'de, 'p> Visitor<'de> for Seek<'p> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Found<'p>, A::Error> {
+        if self.is_there() {
+            return whole(SeqAccessDeserializer::new(array));
+        }
         let mut elements = Elements::of(self);
         while let Some(found) = array.next_element_seed(Slot(elements.next()))? {
             elements.put(found);
@@ -78,12 +99,20 @@ impl<'de, 'p> Visitor<'de> for Seek<'p> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Found<'p>, A::Error> {
+        if self.is_there() {
+            return whole(MapAccessDeserializer::new(object));
+        }
         let mut entries = Entries::of(self);
         while let Some(slot) = object.next_key_seed(Key(&mut entries))? {
             entries.put(object.next_value_seed(slot)?);
         }
         Ok(entries.done())
     }
+}
+
+/// The array or object that the pointer names.
+fn whole<'de, 'p, D: Deserializer<'de>>(value: D) -> Result<Found<'p>, D::Error> {
+    Json::deserialize(value).map(|json| Value::from(json).into())
 }
 
 /// A value that is entered if it lies on the path, and else skipped.
@@ -119,6 +148,6 @@ impl<'p> Visitor<'_> for Key<'_, 'p> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Slot<'p>, E> {
-        Ok(Slot(self.0.next(|token| token == key)))
+        Ok(Slot(self.0.next(|name| name.is(key))))
     }
 }

@@ -11,6 +11,7 @@ use super::found::{Found, Value};
 use super::inside::{Elements, Entries};
 use super::json;
 use super::seek::Seek;
+use super::whole;
 
 /// The struct, and its only field, as which `serde_json` passes on a value that is JSON already.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
@@ -103,7 +104,7 @@ impl<'p> Serializer for Seek<'p> {
         value: &T,
     ) -> Result<Found<'p>> {
         match enter(self, variant) {
-            Ok(inside) => value.serialize(inside),
+            Ok(inside) => whole::visit(inside, value),
             Err(found) => Ok(found),
         }
     }
@@ -137,7 +138,7 @@ impl<'p> Serializer for Seek<'p> {
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Entries<'p>> {
         Ok(match name {
             RAW_VALUE => Entries::wrapping(name, self),
-            _ => Entries::of(self),
+            _ => Entries::of_struct(name, self),
         })
     }
 
@@ -156,6 +157,6 @@ impl<'p> Serializer for Seek<'p> {
 fn enter<'p>(seek: Seek<'p>, variant: &str) -> std::result::Result<Seek<'p>, Found<'p>> {
     let mut entries = Entries::of(seek);
     entries
-        .next(|token| token == variant)
+        .next(|name| name.is(variant))
         .ok_or_else(|| entries.done())
 }

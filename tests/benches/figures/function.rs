@@ -13,8 +13,8 @@ use world::{Clock, Error};
 const TIMEOUT_MS: u64 = 60_000;
 
 /// The function without the layer.
-pub(crate) fn unlocked() -> impl Service<LambdaEvent<Value>, Error = lambda_runtime::Error> + Clone
-{
+pub(crate) fn unlocked()
+-> impl Service<LambdaEvent<Value>, Response = Value, Error = lambda_runtime::Error> + Clone {
     service_fn(async |event: LambdaEvent<Value>| Ok::<_, lambda_runtime::Error>(event.payload))
 }
 

@@ -2,7 +2,10 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Config, Credentials, Region};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Builder, Config, Credentials, IdentityCache, Region,
+    StalledStreamProtectionConfig,
+};
 
 use super::inproc::{InProcess, Way};
 use super::serve::Dynamo;
@@ -19,6 +22,11 @@ impl Dynamo {
 /// A client in the same process, whose requests take another way.
 pub(crate) fn client_by(way: impl Way + 'static, name: &str) -> Client {
     let config = config(name).endpoint_url("http://in.process");
+    // The SDK would ask the machine's clock how fast the body of a request flows, and age the identity
+    // by it; a client on tokio's paused time would then do now this, now that.
+    let config = config
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .identity_cache(IdentityCache::no_cache());
     let config = config.http_client(InProcess::new(way, name));
     Client::from_conf(config.build())
 }

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use serde_json::Value;
 
 use super::answered::Answered;
 use super::capacity::metered;
 use super::engine::Engine;
 use super::ledger::{Counts, Ledger, Logged};
 use super::plan::{Arrival, Fate, Hears, Plan, Request};
+use super::refusal::Refusal;
 use super::versions::Versions;
 use super::wait::Wait;
 use crate::Clock;
@@ -92,6 +94,10 @@ impl Dynamo {
 
     /// Carries a request from its arrival to its answer; `None` is a connection that breaks.
     pub(super) async fn serve(&self, from: Arc<str>, op: &str, body: &[u8]) -> Option<Reply> {
+        if op.is_empty() {
+            // Whoever names no operation asks only whether there is a DynamoDB. That costs nothing.
+            return Some(Reply::dated(200, "healthy: dynamodb", self.0.clock.now()));
+        }
         let (request, fate) = self.accept(from, op, body);
         // In a task of its own: what has left its client is applied even if the client is gone by
         // then.
@@ -189,15 +195,31 @@ impl Dynamo {
 }
 
 impl Reply {
+    /// An answer that somebody else gives in DynamoDB's place.
+    pub(crate) fn of(status: u16, body: Value, at: SystemTime) -> Self {
+        Self::new(&Answered { status, body }, at)
+    }
+
+    /// What DynamoDB answers when it refuses for its own reasons.
+    pub(crate) fn refusing(refusal: Refusal, at: SystemTime) -> Self {
+        Self::new(&refusal.answered(), at)
+    }
+
+    /// The body, as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
     fn new(answered: &Answered, at: SystemTime) -> Self {
+        Self::dated(answered.status, answered.body.to_string(), at)
+    }
+
+    fn dated(status: u16, body: impl Into<String>, at: SystemTime) -> Self {
         let whole = DateTime::from(at).secs();
         let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
         let date = date.expect("the years of this world have four digits");
-        Self {
-            status: answered.status,
-            date,
-            body: answered.body.to_string(),
-        }
+        let body = body.into();
+        Self { status, date, body }
     }
 }
 

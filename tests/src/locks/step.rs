@@ -38,9 +38,14 @@ pub enum Step {
 impl Step {
     /// Which step a request is.
     pub fn of(request: &Request) -> Self {
-        let said = |what| request.body[what].as_str().unwrap_or_default();
+        Self::asked(&request.op, &request.body)
+    }
+
+    /// Which step is asked for by an operation with this body.
+    pub fn asked(op: &str, body: &Value) -> Self {
+        let said = |what| body[what].as_str().unwrap_or_default();
         let (update, condition) = (said("UpdateExpression"), said("ConditionExpression"));
-        match &*request.op {
+        match op {
             "GetItem" => Self::Look,
             "UpdateItem" if update.contains("ADD #q") && condition.contains("size(") => {
                 Self::Enqueue

@@ -14,6 +14,9 @@ use crate::Clock;
 /// As many explore as the machine on which the figures were taken has processors.
 const THREADS: usize = 2;
 
+/// So many steps are enough to catch a mutant, or to give it up.
+const MOST: usize = 3_000_000;
+
 /// What the exploration of a scope has found.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -25,6 +28,8 @@ pub struct Checked {
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
+    /// What was to be reached, and was.
+    pub reached: Vec<&'static str>,
     /// The laws that are broken and the things that are never reached, each with the way to it.
     pub wrong: Vec<Wrong>,
 }
@@ -38,40 +43,53 @@ pub struct Wrong {
     pub way: Vec<String>,
 }
 
+impl Checked {
+    /// What stands above the lines that these are printed as.
+    pub const HEAD: &str =
+        "scope                                               states  depth  seconds  reached";
+}
+
 /// Visits every state of a scope, or as many as it takes to see a law broken.
 pub fn check(scope: &Scope) -> Checked {
     let clock = Clock::system();
     let began = clock.now();
-    let checker = Model::new(scope.clone())
-        .checker()
-        .threads(THREADS)
+    let checker = Model::new(scope.clone()).checker().threads(THREADS);
+    let checker = match scope.mutant {
+        // Nothing says that there is an end to what a mutant can get into.
+        Some(_) => checker.target_state_count(MOST),
+        None => checker,
+    };
+    let checker = checker
         .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()
         .join();
     let took = clock.now().duration_since(began).unwrap_or_default();
     let found = checker.discoveries();
     let properties = checker.model().properties();
-    let wrong = properties.iter().filter_map(|property| {
+    let (mut reached, mut wrong) = (Vec::new(), Vec::new());
+    for property in properties {
         let way = found.get(property.name).cloned();
         let what = property.name;
         match (property.expectation.discovery_is_failure(), way) {
-            (true, Some(way)) => Some(Wrong {
+            (true, Some(way)) => wrong.push(Wrong {
                 what,
                 way: tell(way),
             }),
-            (false, None) => Some(Wrong {
+            (false, None) => wrong.push(Wrong {
                 what,
                 way: Vec::new(),
             }),
-            _ => None,
+            (false, Some(_)) => reached.push(what),
+            (true, None) => {}
         }
-    });
+    }
     Checked {
         name: scope.name,
         states: checker.unique_state_count(),
         depth: checker.max_depth(),
         took,
-        wrong: wrong.collect(),
+        reached,
+        wrong,
     }
 }
 
@@ -93,8 +111,11 @@ impl fmt::Display for Checked {
             took,
             ..
         } = self;
-        let took = took.as_secs_f64();
-        write!(f, "{name:<46} {states:>11} {depth:>6} {took:>8.1}")?;
+        let (took, reached) = (took.as_secs_f64(), self.reached.join(", "));
+        write!(
+            f,
+            "{name:<46} {states:>11} {depth:>6} {took:>8.1}  {reached}"
+        )?;
         for Wrong { what, way } in &self.wrong {
             write!(f, "\n  {what}:")?;
             if way.is_empty() {

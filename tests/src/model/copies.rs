@@ -29,6 +29,10 @@ impl Copies {
 
     pub(super) fn add(&mut self, copy: Copy) {
         self.0.push(copy);
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.0.sort_by_cached_key(|copy| {
             let mut hasher = DefaultHasher::new();
             copy.hash(&mut hasher);
@@ -45,6 +49,15 @@ impl Copies {
         for copy in self.0.iter_mut().filter(|copy| copy.write == *write) {
             copy.spent = true;
         }
+        self.sort();
+    }
+
+    /// Marks the copies of some writes as if none had been applied.
+    pub(super) fn renew(&mut self, which: impl Fn(&Write) -> bool) {
+        for copy in self.0.iter_mut().filter(|copy| which(&copy.write)) {
+            copy.spent = false;
+        }
+        self.sort();
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&Copy) -> bool) {

@@ -8,7 +8,7 @@ use super::law::Law;
 use super::reached::Reached;
 use super::scope::Scope;
 use super::world::World;
-use dynamodb_locks::protocol::Answer;
+use dynamodb_locks::protocol::{Answer, Write};
 
 /// A scope, to be explored.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ impl stateright::Model for Model {
     type Action = Happening;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(&self.scope)]
+        let found = self.scope.found.iter();
+        found.map(|&found| World::new(&self.scope, found)).collect()
     }
 
     fn actions(&self, world: &World, all: &mut Vec<Happening>) {
@@ -76,32 +77,54 @@ macro_rules! sometimes {
         match $reached {
             $(Reached::$name => Property::sometimes(
                 Reached::$name.name(),
-                |_, world: &World| world.reaches(Reached::$name),
+                |model: &Model, world: &World| world.reaches(&model.scope, Reached::$name),
             )),*
         }
     };
 }
 
 fn sometimes(reached: Reached) -> Property<Model> {
-    sometimes!(reached: Acts, HandedOff, Stolen, Taken, Claimed, Beaten, Voided, Restamps,
-        LeftQuietly, LeftRaising, LeftUnder, Swept, Late, Deleted, Kept)
+    sometimes!(reached: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
+        LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept)
 }
 
 impl World {
-    fn reaches(&self, reached: Reached) -> bool {
+    fn reaches(&self, scope: &Scope, reached: Reached) -> bool {
         let any = |is: fn(&Client) -> bool| self.clients.iter().any(|it| is(it));
         match reached {
             Reached::Acts => any(|it| it.acts.is_some()),
             Reached::HandedOff => self.turn.is_some() && any(|it| it.acts.is_some()),
             Reached::Restamps => any(|it| it.stage == Stage::Paused { restamps: true }),
+            Reached::Resent => {
+                let lost = self.budget.losses < scope.budget.losses;
+                lost && self.clients.iter().any(|it| self.asks_again(it))
+            }
             Reached::Late => self.late.iter().len() > 0,
+            Reached::Stale => self.budget.stale < scope.budget.stale,
+            Reached::Full => self.clients.iter().any(|it| is_turned_away(scope, it)),
             Reached::Deleted => self.row.is_none() && self.fence.0 > 0,
             Reached::Kept => {
-                let held = self.row.as_ref().is_some_and(|row| row.is_held_for_good());
-                held && any(|it| it.heir && it.asks().is_some())
+                self.row().is_held_for_good() && any(|it| it.heir && it.asks().is_some())
             }
             _ => self.clients.iter().any(|it| applied(it, reached)),
         }
+    }
+
+    /// Whether a client waits for a write of which another copy is still on its way.
+    fn asks_again(&self, it: &Client) -> bool {
+        let asks = it.asks();
+        self.late.iter().any(|copy| Some(&copy.write) == asks)
+    }
+}
+
+/// Whether a client is being told that there is no room for it.
+fn is_turned_away(scope: &Scope, it: &Client) -> bool {
+    match &it.stage {
+        Stage::Told {
+            write: Write::Enqueue { stamp, .. },
+            answer: Answer::Refused(Some(row)),
+        } => !row.has_passed(*stamp) && row.queue.len() >= usize::from(scope.cap),
+        _ => false,
     }
 }
 

@@ -27,8 +27,10 @@ pub enum Happening {
 /// What makes a client do something.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Cue {
-    /// It begins, or it takes over what was left.
+    /// It begins, or it takes over what was left; if it looks, it sees the row as it is.
     Begin,
+    /// It takes over what was left; it looks, and sees the row as it was before its last change.
+    StaleBegin,
     /// The answer has come.
     Answer,
     /// No answer will come.
@@ -87,13 +89,16 @@ impl World {
             }
             Stage::Left(_) if scope.seats[client].sweeps => {
                 self.cues(scope, client, Cue::Begin, all);
+                if self.older.is_some() && !it.begun && !it.died {
+                    self.cues(scope, client, Cue::StaleBegin, all);
+                }
             }
             Stage::Asked { sent, .. } => {
-                if scope.life.is_none_or(|life| self.time - sent <= life) {
+                let arrives = scope.life.is_none_or(|life| self.time - sent <= life);
+                if arrives {
                     all.push(Happening::Delivered(client));
                 }
-                // A process that slept hears nothing of what it sent before.
-                if self.budget.losses > 0 || scope.life.is_some() && self.time > *sent {
+                if self.budget.losses > 0 || !arrives {
                     self.cues(scope, client, Cue::Silence, all);
                 }
             }

@@ -31,8 +31,9 @@ impl World {
             let waited = after
                 .holder()
                 .is_some_and(|holder| before.queue.contains(holder));
-            // Whoever leaves without a word was first for less than half a lease, or nobody knows.
-            let known = !self.clients[from].heir;
+            // Whoever leaves without a word was first for less than half a lease, unless a look may be
+            // older than that.
+            let known = scope.budget.stale == 0;
             let quiet = || known.then(|| truth(scope.elapsed(self.time)) - scope.lease / 2);
             self.turn = given(write).or_else(quiet).filter(|_| waited);
         }

@@ -18,6 +18,9 @@ use super::world::World;
 /// A graph with more states than this is not walked to its end.
 const MOST: usize = 1_000_000;
 
+/// A mutant's graph may well have no end.
+const MOST_OF_A_MUTANT: usize = 100_000;
+
 /// What the graph of a scope shows.
 #[derive(Clone, Debug)]
 pub struct Lived {
@@ -31,6 +34,9 @@ pub struct Lived {
     pub way: Vec<String>,
 }
 
+/// How each state but the first was met.
+type Told = HashMap<u32, (u32, Happening)>;
+
 /// The graph: each state once, and for each the states from which a faultless step leads there.
 #[derive(Default)]
 struct Graph {
@@ -43,10 +49,15 @@ struct Graph {
 /// Walks the whole graph of a scope. A state has time enough if this many units are left of it.
 pub fn live(scope: &Scope, units: u8) -> Lived {
     let model = Model::new(scope.clone());
+    let most = scope.mutant.map_or(MOST, |_| MOST_OF_A_MUTANT);
     let mut graph = Graph::default();
-    let mut ahead = VecDeque::from(model.init_states());
+    let first = model.init_states();
+    for world in &first {
+        graph.meet(world, scope, units);
+    }
+    let mut ahead = VecDeque::from(first.clone());
     let mut told = HashMap::new();
-    while let Some(world) = ahead.pop_front().filter(|_| graph.well.len() < MOST) {
+    while let Some(world) = ahead.pop_front().filter(|_| graph.well.len() < most) {
         let from = graph.meet(&world, scope, units).0;
         let mut happenings = Vec::new();
         model.actions(&world, &mut happenings);
@@ -66,12 +77,12 @@ pub fn live(scope: &Scope, units: u8) -> Lived {
     }
     let states = graph.well.len();
     let stuck = graph.stuck();
-    let first = stuck.first();
+    let way = |&state| way(&model, &first, &told, state);
     Lived {
         states,
         stuck: stuck.len(),
-        endless: states >= MOST,
-        way: first.map_or(Vec::new(), |&state| way(&model, &told, state)),
+        endless: states >= most,
+        way: stuck.first().map_or(Vec::new(), way),
     }
 }
 
@@ -118,14 +129,15 @@ impl Graph {
 }
 
 /// How a state was met first.
-fn way(model: &Model, told: &HashMap<u32, (u32, Happening)>, mut state: u32) -> Vec<String> {
+fn way(model: &Model, first: &[World], told: &Told, mut state: u32) -> Vec<String> {
     let mut happenings = Vec::new();
     while let Some(&(from, happening)) = told.get(&state) {
         happenings.push(happening);
         state = from;
     }
     let mut way = Vec::new();
-    let mut world = World::new(&model.scope);
+    // The first worlds were met first.
+    let mut world = first[state as usize].clone();
     for happening in happenings.into_iter().rev() {
         if let Some(next) = model.next_state(&world, happening) {
             way.push(next.tell(happening));

@@ -11,6 +11,8 @@ pub enum Reached {
     HandedOff,
     /// A dead holder is removed by a waiter.
     Stolen,
+    /// A dead holder is removed, and the dead behind it.
+    StolenBoth,
     /// A dead holder's place is taken at once.
     Taken,
     /// A sign of life is given before acting.
@@ -29,8 +31,14 @@ pub enum Reached {
     LeftUnder,
     /// What the dead have left is given back.
     Swept,
-    /// A copy arrives that nobody waits for.
+    /// A write is sent again while an earlier copy of it is on its way.
+    Resent,
+    /// A copy is on its way that nobody waits for.
     Late,
+    /// A read shows the row as it was.
+    Stale,
+    /// The queue has no room.
+    Full,
     /// The row is deleted by its TTL after a fence was issued.
     Deleted,
     /// A fail-closed holder that is dead stays.
@@ -38,24 +46,28 @@ pub enum Reached {
 }
 
 impl Reached {
-    /// Its name.
+    /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Acts => "somebody acts",
-            Self::HandedOff => "the lock is handed on",
-            Self::Stolen => "a dead holder is stolen from",
-            Self::Taken => "a dead holder's place is taken",
-            Self::Claimed => "somebody claims",
-            Self::Beaten => "somebody beats",
-            Self::Voided => "a stamp is voided",
-            Self::Restamps => "a stamp is raised",
-            Self::LeftQuietly => "a waiter leaves quietly",
-            Self::LeftRaising => "somebody leaves and raises the anchor",
-            Self::LeftUnder => "somebody leaves under a later anchor",
-            Self::Swept => "the sweep gives back",
-            Self::Late => "a late copy is on its way",
-            Self::Deleted => "the row is deleted",
-            Self::Kept => "the begun stays",
+            Self::Acts => "act",
+            Self::HandedOff => "hand-off",
+            Self::Stolen => "steal",
+            Self::StolenBoth => "steal from two",
+            Self::Taken => "take",
+            Self::Claimed => "claim",
+            Self::Beaten => "beat",
+            Self::Voided => "void",
+            Self::Restamps => "restamp",
+            Self::LeftQuietly => "leave quietly",
+            Self::LeftRaising => "leave raising",
+            Self::LeftUnder => "leave under",
+            Self::Swept => "sweep",
+            Self::Resent => "resend",
+            Self::Late => "late copy",
+            Self::Stale => "stale look",
+            Self::Full => "full",
+            Self::Deleted => "deletion",
+            Self::Kept => "kept",
         }
     }
 
@@ -63,7 +75,9 @@ impl Reached {
     /// sweeps up or not.
     pub(super) fn is(self, write: &Write, begun: bool, heir: bool) -> bool {
         match write {
-            Write::Steal { .. } => self == Self::Stolen,
+            Write::Steal { behind, .. } => {
+                self == Self::Stolen || !behind.is_empty() && self == Self::StolenBoth
+            }
             Write::Take { .. } => self == Self::Taken,
             Write::Beat { .. } if begun => self == Self::Beaten,
             Write::Beat { .. } => self == Self::Claimed,

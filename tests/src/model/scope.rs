@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fail, Nonce, Owner, Patience, Terms};
+use dynamodb_locks::protocol::{Fail, Nonce, Owner, Terms};
 use dynamodb_locks::{Expiry, protocol::Tick};
 
-use super::clock::Reading;
+use super::found::Found;
+use super::mutant::Mutant;
 use super::reached::Reached;
-use super::sabotage::Mutant;
+use super::seat::Seat;
 
 /// One configuration of the model.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ pub struct Scope {
     pub(super) expiry: Expiry,
     pub(super) fail: Fail,
     pub(super) seats: Vec<Seat>,
+    pub(super) found: Vec<Found>,
     pub(super) budget: Budget,
     /// How long a copy lives that nobody answered, in units; none for ever. With it the row is deleted
     /// when its time has come.
@@ -43,114 +45,6 @@ pub(super) struct Budget {
     pub(super) stale: u8,
 }
 
-/// What one client is like.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[must_use]
-pub struct Seat {
-    pub(super) patience: Patience,
-    pub(super) deadline: Option<u8>,
-    pub(super) rounds: u8,
-    pub(super) beats: u8,
-    pub(super) before: Reading,
-    pub(super) after: Vec<Reading>,
-    pub(super) sweeps: bool,
-}
-
-/// How much is explored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Size {
-    /// A million states, for every day.
-    Small,
-    /// Twenty million and more.
-    Full,
-    /// As much as a large machine can hold.
-    Huge,
-}
-
-impl Size {
-    /// Reads a size variable: `full`, `huge`, or nothing.
-    pub fn read(word: Option<&str>) -> Self {
-        match word {
-            Some("full") => Self::Full,
-            Some("huge") => Self::Huge,
-            _ => Self::Small,
-        }
-    }
-}
-
-impl Seat {
-    /// A client that waits for its turn, once, with a clock that is right; when it has died, somebody
-    /// sweeps up after it.
-    pub fn new() -> Self {
-        Self {
-            patience: Patience::Wait,
-            deadline: None,
-            rounds: 1,
-            beats: 0,
-            before: Reading::TRUE,
-            after: vec![Reading::TRUE],
-            sweeps: true,
-        }
-    }
-
-    /// Asks once and does not wait.
-    pub fn tries(self) -> Self {
-        let patience = Patience::Try;
-        Self { patience, ..self }
-    }
-
-    /// Ends this many units after it began.
-    pub fn deadline(self, units: u8) -> Self {
-        let deadline = Some(units);
-        Self { deadline, ..self }
-    }
-
-    /// Takes the lock this often.
-    pub fn rounds(self, rounds: u8) -> Self {
-        Self { rounds, ..self }
-    }
-
-    /// Gives at most this many signs of life.
-    pub fn beats(self, beats: u8) -> Self {
-        Self { beats, ..self }
-    }
-
-    /// Nobody sweeps up after it.
-    pub fn unswept(self) -> Self {
-        let sweeps = false;
-        Self { sweeps, ..self }
-    }
-
-    /// Has bounds of the time that are this far from the truth, in milliseconds, and a guess between
-    /// them.
-    pub fn knows(self, earliest: i64, likely: i64, latest: i64) -> Self {
-        let reading = Reading::of(earliest, likely, latest);
-        Self {
-            before: reading,
-            after: vec![reading],
-            ..self
-        }
-    }
-
-    /// Before its first answer it believes this, wrong as it may be.
-    pub fn believes(self, earliest: i64, likely: i64, latest: i64) -> Self {
-        let before = Reading::of(earliest, likely, latest);
-        Self { before, ..self }
-    }
-
-    /// At any step its bounds may as well be these.
-    pub fn or_knows(mut self, earliest: i64, likely: i64, latest: i64) -> Self {
-        self.after.push(Reading::of(earliest, likely, latest));
-        self
-    }
-}
-
-impl Default for Seat {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Scope {
     /// Fail-open locks and verified clocks; a unit of time is a second, a lease just less than one,
     /// and nothing goes wrong.
@@ -166,6 +60,7 @@ impl Scope {
             expiry: Expiry::Verified,
             fail: Fail::Open,
             seats,
+            found: vec![Found::Nothing],
             budget: Budget::default(),
             life: None,
             reaches: Vec::new(),
@@ -209,6 +104,17 @@ impl Scope {
         Self { lease, ..self }
     }
 
+    /// A unit of time is this many seconds; the lease is just less than one.
+    pub fn unit_s(self, unit: u64) -> Self {
+        let unit = Duration::from_secs(unit);
+        let lease = unit - Duration::from_millis(10);
+        Self {
+            unit,
+            lease,
+            ..self
+        }
+    }
+
     /// How far honest clocks may be apart, in milliseconds.
     pub fn skew_ms(self, skew: u64) -> Self {
         let skew = Duration::from_millis(skew);
@@ -244,6 +150,12 @@ impl Scope {
             life: Some(1),
             ..self
         }
+    }
+
+    /// Before anybody begins the table holds any of these. Default: nothing.
+    pub fn finds(self, found: impl IntoIterator<Item = Found>) -> Self {
+        let found = found.into_iter().collect();
+        Self { found, ..self }
     }
 
     /// These things happen in it, or it is too small.

@@ -17,10 +17,7 @@ impl World {
     pub(super) fn happens(&mut self, scope: &Scope, happening: Happening) -> Option<()> {
         match happening {
             Happening::Tick => self.time += 1,
-            Happening::Deleted => {
-                self.becomes(None);
-                self.ttl = 0;
-            }
+            Happening::Deleted => self.deleted(),
             Happening::Does(client, cue, reading) => self.does(scope, client, cue, reading),
             Happening::Delivered(client) => self.delivered(scope, client),
             Happening::Late(copy) => {
@@ -34,12 +31,24 @@ impl World {
         Some(())
     }
 
+    fn deleted(&mut self) {
+        self.becomes(None);
+        self.ttl = 0;
+        // With the row went what a void had done to it, and another copy may do it again.
+        self.late.renew(is_void);
+        for client in 0..self.clients.len() {
+            if self.clients[client].asks().is_some_and(is_void) {
+                self.client(client).spent = false;
+            }
+        }
+    }
+
     fn delivered(&mut self, scope: &Scope, client: usize) {
         let Stage::Asked { write, .. } = self.clients[client].stage.clone() else {
             return;
         };
         let spent = self.clients[client].spent;
-        let met = self.row.as_deref().cloned();
+        let met = (*self.row).clone();
         let answer = match self.carry_out(scope, client, &write, spent) {
             Some(row) => Answer::Applied(row),
             None => Answer::Refused(met),
@@ -49,7 +58,7 @@ impl World {
 
     /// Carries out a write; the row after it, or none if it was refused.
     fn carry_out(&mut self, scope: &Scope, from: usize, write: &Write, spent: bool) -> Option<Row> {
-        let before = self.row();
+        let before = self.row().clone();
         let asked = table::conditions(write);
         let left_out = |asked: &&table::Condition| {
             scope
@@ -63,9 +72,7 @@ impl World {
         {
             return None;
         }
-        // A void that finds no row makes one that says the same: that is harmless.
-        let anew = self.row.is_none() && matches!(write, Write::Void { .. });
-        if spent && !anew {
+        if spent {
             self.breaks(Law::CopiesAreNoOps);
         }
         let mut after = table::changed(&before, write);
@@ -132,6 +139,9 @@ impl World {
         let hears = self.clients[client].heard || cue.is_answer();
         self.client(client).heard = hears;
         let at = self.moment(scope, client, reading);
+        if matches!(cue, Cue::StaleBegin | Cue::StaleLook) {
+            self.budget.stale -= 1;
+        }
         if matches!(cue, Cue::Silence | Cue::Release | Cue::GiveUp) {
             self.loses_sight(scope, client);
         }
@@ -165,7 +175,7 @@ impl World {
         let time = self.time;
         let it = self.client(client);
         match cue {
-            Cue::Begin => {
+            Cue::Begin | Cue::StaleBegin => {
                 let terms = scope.terms(client, it.rounds, at.tick);
                 if let Stage::Left(entry) = it.stage.clone() {
                     it.heir = true;
@@ -184,11 +194,7 @@ impl World {
                 self.budget.losses = self.budget.losses.saturating_sub(1);
                 Event::Answered(Answer::Lost)
             }
-            Cue::Wake => Event::Woken,
-            Cue::StaleLook => {
-                self.budget.stale -= 1;
-                Event::Woken
-            }
+            Cue::Wake | Cue::StaleLook => Event::Woken,
             Cue::Beat => {
                 it.beats -= 1;
                 Event::Beat
@@ -209,10 +215,11 @@ impl World {
     /// Asks the protocol; a look is answered at once.
     fn asks(&mut self, scope: &Scope, client: usize, event: Event, at: Moment, cue: Cue) -> Action {
         let shown = match cue {
-            Cue::StaleLook => self.older.clone().flatten(),
-            _ => self.row.clone(),
+            Cue::StaleBegin | Cue::StaleLook => {
+                self.older.as_ref().and_then(|older| Option::clone(older))
+            }
+            _ => Option::clone(&self.row),
         };
-        let shown = shown.map(|row| Row::clone(&row));
         let mutant = scope.mutant;
         let it = self.client(client);
         let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
@@ -275,6 +282,10 @@ impl World {
             Action::Look => {}
         }
     }
+}
+
+fn is_void(write: &Write) -> bool {
+    matches!(write, Write::Void { .. })
 }
 
 /// Who gives back what somebody left.

@@ -1,25 +1,36 @@
 //! One state of the model.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
 
 use super::client::Client;
 use super::copies::{Copies, is_futile};
+use super::found::Found;
 use super::law::Law;
+use super::part::Part;
 use super::scope::{Budget, Scope};
+
+/// What stands in the table where there is no row.
+static NO_ROW: Row = Row {
+    queue: BTreeSet::new(),
+    last: None,
+    anchor: None,
+    closed: false,
+    held: None,
+};
 
 /// The row, the clients, what is on its way between them, and the time.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct World {
     /// In units, since the beginning.
     pub(super) time: u8,
-    pub(super) row: Option<Arc<Row>>,
+    pub(super) row: Part<Option<Row>>,
     /// When the row may be swept away, in seconds since the epoch; zero where it lives for ever.
     pub(super) ttl: u64,
     /// What the row was before its last change, as long as somebody may yet be shown that.
-    pub(super) older: Option<Option<Arc<Row>>>,
-    pub(super) clients: Vec<Arc<Client>>,
+    pub(super) older: Option<Part<Option<Row>>>,
+    pub(super) clients: Vec<Part<Client>>,
     pub(super) late: Copies,
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
@@ -32,15 +43,16 @@ pub struct World {
 }
 
 impl World {
-    pub(super) fn new(scope: &Scope) -> Self {
+    /// Before anybody has begun, with what is found then.
+    pub(super) fn new(scope: &Scope, found: Found) -> Self {
         let seats = scope.seats.iter();
         Self {
             time: 0,
-            row: None,
+            row: Part::new(found.row(scope)),
             ttl: 0,
             older: None,
             clients: seats
-                .map(|seat| Arc::new(Client::new(seat.beats, seat.rounds)))
+                .map(|seat| Part::new(Client::new(seat.beats, seat.rounds)))
                 .collect(),
             late: Copies::default(),
             budget: scope.budget,
@@ -52,22 +64,21 @@ impl World {
     }
 
     pub(super) fn client(&mut self, client: usize) -> &mut Client {
-        Arc::make_mut(&mut self.clients[client])
+        self.clients[client].change()
     }
 
     /// The row; empty where there is none.
-    pub(super) fn row(&self) -> Row {
-        self.row.as_deref().cloned().unwrap_or_default()
+    pub(super) fn row(&self) -> &Row {
+        self.row.as_ref().unwrap_or(&NO_ROW)
     }
 
     pub(super) fn contains(&self, entry: &Entry) -> bool {
-        let row = self.row.as_ref();
-        row.is_some_and(|row| row.queue.contains(entry))
+        self.row().queue.contains(entry)
     }
 
     /// The row is another from now on; reads may still show the old one.
     pub(super) fn becomes(&mut self, row: Option<Row>) {
-        let old = std::mem::replace(&mut self.row, row.map(Arc::new));
+        let old = std::mem::replace(&mut self.row, Part::new(row));
         self.older = Some(old);
     }
 
@@ -87,20 +98,21 @@ impl World {
 
     /// Leaves out what can make no difference any more, so that equal worlds look equal.
     pub(super) fn tidy(&mut self, scope: &Scope) {
-        let (row, time) = (self.row(), self.time);
+        let (row, time) = (self.row.as_ref().unwrap_or(&NO_ROW), self.time);
         match scope.life {
             Some(life) => self.late.retain(|copy| time - copy.sent <= life),
             None if scope.mutant.is_none() => {
-                self.late.retain(|copy| !is_futile(&copy.write, &row));
+                self.late.retain(|copy| !is_futile(&copy.write, row));
             }
             None => {}
+        }
+        if row.queue.is_empty() {
+            self.turn = None;
         }
         let late = &self.late;
         self.gone
             .retain(|entry| late.iter().any(|copy| copy.write.enters() == Some(entry)));
         self.older = self.older.take().filter(|_| self.budget.stale > 0);
-        if row.queue.is_empty() {
-            self.turn = None;
-        }
+        self.clients.iter_mut().for_each(Part::settle);
     }
 }

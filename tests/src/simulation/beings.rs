@@ -24,6 +24,11 @@ pub(super) struct Being {
     pub(super) wall: Wall,
     pub(super) skew: Duration,
     pub(super) lease: Duration,
+    /// Each lease lasts until the caller's deadline, and is not beaten for.
+    pub(super) ends: bool,
+    pub(super) cap: u16,
+    /// It works in the night, holding its lock, when the others sleep.
+    pub(super) watches: bool,
     /// None: the default.
     pub(super) beats: Option<Duration>,
     pub(super) journal: bool,
@@ -100,12 +105,46 @@ impl Being {
             wall,
             skew,
             lease,
+            ends: dice.one_in(10),
+            cap: dice.pick(&[40, 40, 40, 2, 4]),
+            watches: false,
             beats: beats.filter(|_| !fair),
             journal: dice.one_in(2),
             jobs,
             leaves: leaves.filter(|_| !fair),
             dice: dice.fork(),
         }
+    }
+
+    /// A long lease is enough for a long night.
+    pub(super) fn keep_watch(&mut self) {
+        const LEASE: Duration = Duration::from_secs(900);
+        self.jobs.truncate(1);
+        (self.lease, self.beats, self.watches) = (LEASE, None, true);
+        (self.ends, self.leaves) = (false, None);
+    }
+
+    /// What is wrong with its clocks.
+    pub(super) fn clock_faults(&self) -> impl Iterator<Item = &'static str> {
+        let (wall, pace) = (&self.wall, self.pace);
+        let wrong = [
+            ("clock off", wall.fast_ms.iter().any(|(_, fast)| *fast != 0)),
+            (
+                "clock stepped",
+                wall.fast_ms.windows(2).any(|set| set[0].1 != set[1].1),
+            ),
+            ("clock drifts", wall.ppm != 0),
+            ("timers drift", pace.ppm != 0),
+        ];
+        wrong
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(fault, _)| fault)
+    }
+
+    /// A fifth of a second is missing in each, or too much, where it may be 200 millionths.
+    pub(super) fn runs_apart(&mut self) {
+        self.pace.ppm = 200_000 * self.pace.ppm.signum();
     }
 
     /// The environment of a process, which outlives it.

@@ -38,6 +38,7 @@ struct Actor {
     /// None for those who clean up.
     being: Option<Being>,
     requests: u64,
+    stopped_since: Option<Duration>,
     stopped_until: Duration,
 }
 
@@ -53,6 +54,7 @@ impl Actor {
             name: being.name.clone(),
             being: Some(being.clone()),
             requests: 0,
+            stopped_since: None,
             stopped_until: Duration::ZERO,
         }
     }
@@ -140,6 +142,7 @@ impl Cast {
                     born: at,
                     ..being.pace
                 };
+                being.clock_faults().for_each(|fault| diary.fault(fault));
                 let (outfit, cloned) = (self.outfit(&being), being.clone());
                 let process = Process::begin(&being.name, pace, |line, truth| {
                     life::live(cloned, scenario, outfit, line, truth)
@@ -188,6 +191,7 @@ impl Cast {
                     name,
                     being,
                     requests: 0,
+                    stopped_since: None,
                     stopped_until: at,
                 });
             }
@@ -223,7 +227,8 @@ impl Cast {
         process.stopped = true;
         let actor = &mut self.actors[who];
         actor.stopped_until = actor.stopped_until.max(until);
-        self.stops.push((actor.name.clone(), at, until));
+        // It may have come a little further: timers know no parts of a millisecond.
+        actor.stopped_since.get_or_insert(process.now.max(at));
         self.diary.fault("process stopped");
         true
     }
@@ -233,7 +238,28 @@ impl Cast {
         if let Some(process) = self.processes[who].as_mut().filter(|_| due) {
             process.skip(at);
             process.stopped = false;
+            let now = process.now;
+            self.stood_still(who, now);
         }
+    }
+
+    fn stood_still(&mut self, who: usize, until: Duration) {
+        let Actor {
+            name,
+            stopped_since,
+            ..
+        } = &mut self.actors[who];
+        let stop = stopped_since.take();
+        let stop = stop.map(|since| (name.clone(), since, until));
+        self.stops.extend(stop);
+    }
+
+    /// Takes the notes of somebody who lives for those of a dead one.
+    pub(super) fn take_for_dead(&mut self, who: usize) -> Option<Being> {
+        let being = self.actors.get(who)?.being.clone()?;
+        self.processes[who].as_ref().filter(|_| being.journal)?;
+        others::bury(&self.folder(&being), &being.name);
+        Some(being)
     }
 
     pub(super) fn die(&mut self, who: usize, at: Duration) -> Option<Fallen> {
@@ -241,6 +267,7 @@ impl Cast {
         let being = self.actors[who].being.clone()?;
         self.diary.died(&process.name, at);
         drop(process);
+        self.stood_still(who, at);
         self.diary.fault("process died");
         self.gone.insert(being.name.clone(), true);
         if being.journal {

@@ -15,6 +15,8 @@ pub(super) struct Pages {
     pub(super) grants: Vec<Grant>,
     /// When each acquisition was over for good, by its nonce: nothing of it is left in the table.
     pub(super) settled: BTreeMap<String, Duration>,
+    /// What its owner was told to have released.
+    pub(super) released: Vec<Released>,
     /// Waits that may not have been longer than they were.
     pub(super) waits: Vec<Wait>,
     pub(super) tally: Tally,
@@ -35,6 +37,17 @@ pub(super) struct Grant {
     pub(super) acts: Vec<Duration>,
     /// When it ended.
     pub(super) end: Option<Duration>,
+    /// When it was to end, whatever happened.
+    pub(super) deadline: Option<Duration>,
+}
+
+/// A lock whose release was told to be done, and when that was asked for and told.
+#[derive(Clone, Debug)]
+pub(super) struct Released {
+    pub(super) key: String,
+    pub(super) fence: u64,
+    pub(super) from: Duration,
+    pub(super) until: Duration,
 }
 
 /// A call, and how long it was to take at the most.

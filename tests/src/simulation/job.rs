@@ -1,19 +1,20 @@
-//! The work under a lock, and how it is taken and given up.
+//! A job: a lock is taken, used and given up, well or badly, again and again.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Held, Lease, Limits, Locks};
+use dynamodb_locks::{Error, Held, Limits, Locks};
 use tokio::time::{sleep, timeout};
 
+use super::acting::Acting;
+use super::ask::Ask;
 use super::clocks::Truth;
-use super::diary::{Diary, Grant, GrantId, Wait};
+use super::diary::{Diary, Grant, Released, Wait};
 use super::dice::Dice;
-use super::life::sleep_at_night;
 use super::nonces::NonceLog;
+use super::sabotage::Mutant;
 use super::scenario::Night;
 
 /// One task that uses one lock.
@@ -22,10 +23,18 @@ pub(super) struct Worker {
     pub(super) process: String,
     pub(super) key: String,
     pub(super) locks: Locks,
+    /// How it judges, or that it fails closed.
+    pub(super) kind: &'static str,
     pub(super) nonces: NonceLog,
     pub(super) lease: Duration,
+    /// Every call has a deadline.
+    pub(super) ends: bool,
     /// Nothing else is done in its process.
     pub(super) alone: bool,
+    /// It holds the lock all night.
+    pub(super) watches: bool,
+    pub(super) night: Option<Night>,
+    pub(super) mutant: Option<Mutant>,
     /// The process is leaving: nothing new is begun.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) truth: Truth,
@@ -33,28 +42,46 @@ pub(super) struct Worker {
     pub(super) dice: Dice,
 }
 
-/// What a request gets, however short the wait is; and what getting out may take.
-const OVERHEAD: Duration = Duration::from_millis(2200);
+/// One call, from its beginning.
+#[derive(Clone, Debug)]
+struct Call {
+    nonce: String,
+    ask: Ask,
+    from: Duration,
+}
 
 /// What a release may take.
 const RELEASE: Duration = Duration::from_millis(3100);
 
 impl Worker {
-    pub(super) async fn work(mut self, rounds: u64, night: Option<Night>) {
+    pub(super) async fn work(mut self, rounds: u64) {
         for _ in 0..rounds {
             sleep(self.dice.about(1, 2000)).await;
-            sleep_at_night(night, &self.truth).await;
-            if self.alone && self.dice.one_in(8) {
+            let watch = self.at_night().await;
+            if self.alone && watch.is_none() && self.dice.one_in(8) {
                 self.freeze();
             }
             if self.leaving.load(Ordering::Relaxed) {
                 return;
             }
-            match self.dice.up_to(3) {
-                0 => self.enclosed().await,
-                _ => self.guarded().await,
+            let hold = watch.unwrap_or_else(|| self.hold());
+            match !self.ends && self.dice.one_in(4) {
+                true => self.enclosed(hold).await,
+                false => self.guarded(hold).await,
             }
         }
+    }
+
+    /// Sleeps through the night if it has fallen, or tells how long it lasts.
+    async fn at_night(&self) -> Option<Duration> {
+        let night = self.night?;
+        let now = self.truth.now();
+        let left = night.ends.checked_sub(now).filter(|_| night.falls <= now)?;
+        if self.watches {
+            return Some(left);
+        }
+        sleep(left).await;
+        None
     }
 
     /// Between two invocations Lambda may stop everything, clocks included.
@@ -62,69 +89,65 @@ impl Worker {
         let time = self.dice.about(100, 1_000_000);
         self.truth.freeze(time);
         self.diary.fault("process frozen");
-        self.diary.tell(
-            self.truth.now(),
-            format!("{} was frozen for {time:?}", self.process),
-        );
+        let line = format!("{} was frozen for {time:?}", self.process);
+        self.diary.tell(self.truth.now(), line);
+    }
+
+    fn call(&mut self) -> Call {
+        Call {
+            nonce: self.nonces.next(),
+            ask: Ask::any(self.ends, &mut self.dice),
+            from: self.truth.now(),
+        }
     }
 
     /// Takes the lock for the length of a closure.
-    async fn enclosed(&mut self) {
-        let (wait, hold) = (self.wait(), self.hold());
-        let (nonce, from) = (self.nonces.next(), self.truth.now());
-        let locks = self.locks.child(|settings| settings.max_wait(wait));
+    async fn enclosed(&mut self, hold: Duration) {
+        let mut call = self.call();
+        call.ask = call.ask.plain();
+        let child = |settings: dynamodb_locks::Settings| settings.max_wait(call.ask.wait);
+        let locks = self.locks.child(child);
         let locks = locks.expect("the journal's folder can be used");
-        let taken = AtomicBool::new(false);
-        let this = &*self;
+        let (this, taken) = (&*self, AtomicBool::new(false));
         let done = locks.with(self.key.as_str(), |held| {
             taken.store(true, Ordering::Relaxed);
-            this.waited(
-                "acquiring",
-                from,
-                wait.max(Duration::from_secs(1)) + OVERHEAD,
-            );
-            let acting = this.begin(held.fence());
+            let acting = this.begin(&call, held.fence());
             async move { acting.until(sleep(hold)).await }
         });
         let done = done.await;
         match (taken.into_inner(), done) {
-            // The work is done, whatever became of the release.
-            (true, Ok(())) => self.tell("released in the end", &nonce),
-            (true, done) => self.released(nonce, done),
-            (false, Err(error)) => self.refused(nonce, from, wait, &error),
-            (false, Ok(())) => self.wrong("a closure was run without a lock".into()),
+            // What became of the work is told, and nothing of the release.
+            (true, Ok(())) => self.tell("done under the lock", &call),
+            (true, Err(error)) if error.is_lost() => self.tell("lost under the lock", &call),
+            (false, Err(error)) => self.refused(&call, &error),
+            (_, done) => self.wrong(format!("strange under a lock: {done:?}")),
         }
     }
 
     /// Takes the lock by hand, and keeps an eye on the lease.
-    async fn guarded(&mut self) {
-        let (limits, wait) = self.limits();
-        let (nonce, from) = (self.nonces.next(), self.truth.now());
-        let taking = self.locks.acquire_within(self.key.as_str(), limits);
+    async fn guarded(&mut self, hold: Duration) {
+        let call = self.call();
+        let taking = self
+            .locks
+            .acquire_within(self.key.as_str(), self.limits(call.ask));
         let taken = match self.dice.one_in(12) {
             true => match timeout(self.dice.about(1, 4000), taking).await {
                 Ok(taken) => taken,
-                Err(_) => return self.tell("dropped the future", &nonce),
+                Err(_) => return self.tell("dropped the future", &call),
             },
             false => taking.await,
         };
         match taken {
-            Ok(held) => {
-                self.waited(
-                    "acquiring",
-                    from,
-                    wait.max(Duration::from_secs(1)) + OVERHEAD,
-                );
-                self.hold_on(held, nonce).await;
-            }
-            Err(error) => self.refused(nonce, from, wait, &error),
+            Ok(held) => self.hold_on(held, &call, hold).await,
+            Err(error) => self.refused(&call, &error),
         }
     }
 
-    async fn hold_on(&mut self, held: Held, nonce: String) {
-        let (hold, mut lease) = (self.hold(), held.lease());
-        let acting = self.begin(held.fence());
+    async fn hold_on(&mut self, held: Held, call: &Call, hold: Duration) {
+        let fence = held.fence();
+        let (acting, mut lease) = (self.begin(call, fence), held.lease());
         match self.dice.one_in(3) {
+            _ if self.mutant == Some(Mutant::NeverChecksTheEnd) => acting.until(sleep(hold)).await,
             true => acting.now_and_then(hold, &lease).await,
             false => {
                 let working = pin!(acting.until(sleep(hold)));
@@ -137,43 +160,51 @@ impl Worker {
         }
         if self.dice.one_in(10) {
             drop(held);
-            return self.tell("dropped the lock", &nonce);
+            return self.tell("dropped the lock", call);
         }
-        let from = self.truth.now();
-        let released = held.release().await;
-        self.waited("releasing", from, RELEASE);
-        self.released(nonce, released);
+        let (from, hurry) = (self.truth.now(), self.dice.one_in(20));
+        let time = if hurry {
+            self.dice.about(1, 500)
+        } else {
+            RELEASE
+        };
+        match timeout(time, held.release()).await {
+            Ok(released) => {
+                self.waited("releasing", from, RELEASE);
+                self.released(call, fence, from, released);
+            }
+            Err(_) => self.tell("dropped the release", call),
+        }
     }
 
-    fn begin(&self, fence: u64) -> Acting {
-        let now = self.truth.now();
+    fn limits(&self, ask: Ask) -> Limits {
+        match self.mutant {
+            Some(Mutant::IgnoresTheDeadline) => ask.late().limits(),
+            _ => ask.limits(),
+        }
+    }
+
+    fn begin(&self, call: &Call, fence: u64) -> Acting {
+        self.waited("acquiring", call.from, call.ask.most());
+        let (process, key, begin) = (self.process.clone(), self.key.clone(), self.truth.now());
         self.diary.done("acquisitions");
-        self.diary.tell(
-            now,
-            format!("{} acts on {} with {fence}", self.process, self.key),
-        );
+        self.diary.done(self.kind);
+        self.diary
+            .tell(begin, format!("{process} acts on {key} with {fence}"));
         let grant = Grant {
-            process: self.process.clone(),
-            key: self.key.clone(),
+            process,
+            key,
             fence,
-            begin: now,
+            begin,
             acts: Vec::new(),
             end: None,
+            deadline: call.ask.deadline.map(|deadline| call.from + deadline),
         };
-        let (diary, truth) = (self.diary.clone(), self.truth.clone());
-        Acting {
-            id: diary.begin(grant),
-            diary,
-            truth,
-        }
+        Acting::begin(grant, &self.diary, &self.truth)
     }
 
-    fn refused(&self, nonce: String, from: Duration, wait: Duration, error: &Error) {
-        self.waited(
-            "being refused",
-            from,
-            wait.max(Duration::from_secs(1)) + OVERHEAD,
-        );
+    fn refused(&self, call: &Call, error: &Error) {
+        self.waited("being refused", call.from, call.ask.most());
         let kinds = [
             (error.is_busy(), "busy"),
             (error.is_timed_out(), "timed out"),
@@ -184,66 +215,56 @@ impl Worker {
         let Some(kind) = kind else {
             return self.wrong(format!("{} was refused strangely: {error}", self.process));
         };
-        self.tell(kind, &nonce);
-        // What `release_all` takes over it gives back in its own time.
-        if kind != "unavailable" && !self.leaving.load(Ordering::Relaxed) {
-            self.diary.settle([nonce], self.truth.now());
-        }
+        self.tell(kind, call);
+        self.settled(kind != "unavailable", call);
     }
 
-    fn released(&self, nonce: String, released: Result<(), Error>) {
+    fn released(&self, call: &Call, fence: u64, from: Duration, released: Result<(), Error>) {
         let kind = match &released {
             Ok(()) => "released",
             Err(error) if error.is_lost() => "lost",
             Err(error) if error.is_unknown() => "release unknown",
             Err(error) => return self.wrong(format!("a release failed strangely: {error}")),
         };
-        self.tell(kind, &nonce);
-        if kind != "release unknown" && !self.leaving.load(Ordering::Relaxed) {
-            self.diary.settle([nonce], self.truth.now());
+        self.tell(kind, call);
+        self.settled(kind != "release unknown", call);
+        if kind == "released" && !self.leaving.load(Ordering::Relaxed) {
+            let (key, until) = (self.key.clone(), self.truth.now());
+            self.diary.open().released.push(Released {
+                key,
+                fence,
+                from,
+                until,
+            });
+        }
+    }
+
+    /// It is over for good; but what `release_all` takes over it gives back in its own time.
+    fn settled(&self, settled: bool, call: &Call) {
+        if settled && !self.leaving.load(Ordering::Relaxed) {
+            self.diary.settle([call.nonce.clone()], self.truth.now());
         }
     }
 
     fn waited(&self, what: &str, from: Duration, most: Duration) {
-        let (process, until) = (self.process.clone(), self.truth.now());
-        let what = format!("{what} {}", self.key);
-        self.diary.open().waits.push(Wait {
-            process,
-            what,
+        let wait = Wait {
+            process: self.process.clone(),
+            what: format!("{what} {}", self.key),
             from,
-            until,
+            until: self.truth.now(),
             most,
-        });
+        };
+        self.diary.open().waits.push(wait);
     }
 
-    fn tell(&self, what: &'static str, nonce: &str) {
+    fn tell(&self, what: &'static str, call: &Call) {
         self.diary.done(what);
-        self.diary.tell(
-            self.truth.now(),
-            format!("{} {nonce}: {what}", self.process),
-        );
+        let line = format!("{} {}: {what}", self.process, call.nonce);
+        self.diary.tell(self.truth.now(), line);
     }
 
     fn wrong(&self, what: String) {
-        self.diary.open().wrong.push(what);
-    }
-
-    fn wait(&mut self) -> Duration {
-        match self.dice.up_to(3) {
-            0 => Duration::ZERO,
-            1 => self.dice.about(50, 3000),
-            _ => self.dice.about(3000, 40_000),
-        }
-    }
-
-    /// How far an acquisition may go, and how long it waits by that.
-    fn limits(&mut self) -> (Limits, Duration) {
-        let wait = self.wait();
-        let limits = Limits::wait(wait);
-        match self.dice.one_in(4) {
-            true => (limits.deadline(wait + self.dice.about(100, 30_000)), wait),
-            false => (limits, wait),
-        }
+        self.diary.wrong([what]);
     }
 
     /// For how long there is work.
@@ -253,43 +274,5 @@ impl Worker {
             1 => Duration::ZERO,
             _ => self.dice.about(1, 5000),
         }
-    }
-}
-
-/// Work that is being done.
-struct Acting {
-    id: GrantId,
-    diary: Diary,
-    truth: Truth,
-}
-
-impl Acting {
-    /// Does small things, and asks before each whether the lease is over.
-    async fn now_and_then(self, work: Duration, lease: &Lease) {
-        const THINGS: u32 = 8;
-        self.diary.end(self.id, || self.truth.now());
-        for _ in 0..THINGS {
-            if lease.is_over() {
-                return;
-            }
-            self.diary.act(self.id, self.truth.now());
-            sleep(work / THINGS).await;
-        }
-    }
-
-    /// Acts whenever it is polled, and all the time in between.
-    async fn until(self, work: impl Future<Output = ()>) {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            self.diary.act(self.id, self.truth.now());
-            work.as_mut().poll(cx)
-        })
-        .await;
-    }
-}
-
-impl Drop for Acting {
-    fn drop(&mut self) {
-        self.diary.end(self.id, || self.truth.now());
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, Locks, Settings, Wall};
+use dynamodb_locks::{Expiry, Fail, Locks, Settings, Wall};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::beings::Being;
 use super::clocks::Truth;
@@ -15,7 +15,7 @@ use super::diary::{Diary, Wait};
 use super::job::Worker;
 use super::line::Line;
 use super::nonces::NonceLog;
-use super::scenario::{Night, Scenario};
+use super::scenario::Scenario;
 use crate::dynamo::client_by;
 
 /// Where the locks are.
@@ -41,10 +41,15 @@ pub(super) fn settings(being: &Being, outfit: &Outfit, truth: &Truth) -> Setting
         .owner(&being.name)
         .lease(being.lease)
         .clock_skew(being.skew)
+        .queue_cap(being.cap)
         .wall_clock(Wall::new(move || wall.shows(shown.now())));
     let settings = match being.beats {
         Some(period) => settings.heartbeat_period(period),
         None => settings,
+    };
+    let settings = match being.ends {
+        true => settings.lease_until_deadline(),
+        false => settings,
     };
     match &outfit.journal {
         Some(dir) => settings.journal(dir),
@@ -78,19 +83,30 @@ pub(super) async fn live(
                 Fail::Open
             })
         });
+        let kind = match job.expiry {
+            _ if lock.closed => "acts, fail-closed",
+            Expiry::Verified => "acts, verified",
+            Expiry::Clock => "acts, by the clock",
+            Expiry::Observe => "acts, observing",
+        };
         let worker = Worker {
             process: being.name.clone(),
+            kind,
             key: lock.key,
             locks: own.expect("the journal's folder can be used"),
             nonces,
             lease: being.lease,
+            ends: being.ends,
             alone: being.jobs.len() == 1 && being.leaves.is_none(),
+            watches: being.watches,
+            night: scenario.night,
+            mutant: scenario.mutant,
             leaving: leaving.clone(),
             truth: truth.clone(),
             diary: outfit.diary.clone(),
             dice: being.dice.fork(),
         };
-        jobs.spawn(worker.work(job.rounds, scenario.night));
+        jobs.spawn(worker.work(job.rounds));
     }
     if let Some(after) = being.leaves {
         let done = timeout(after, async { while jobs.join_next().await.is_some() {} }).await;
@@ -127,12 +143,4 @@ async fn farewell(being: &Being, locks: &Locks, diary: &Diary, truth: &Truth) ->
         most: FAREWELL,
     });
     left.is_empty()
-}
-
-/// Sleeps through the night, if it has fallen.
-pub(super) async fn sleep_at_night(night: Option<Night>, truth: &Truth) {
-    let Some(night) = night.filter(|night| night.falls <= truth.now()) else {
-        return;
-    };
-    sleep(night.ends.saturating_sub(truth.now())).await;
 }

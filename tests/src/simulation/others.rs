@@ -89,12 +89,15 @@ pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Lin
                 diary
                     .open()
                     .wrong
-                    .push(format!("the last one cannot release: {error}"));
+                    .push(format!("law 8: the last one cannot release: {error}"));
             }
         }
         Err(error) => {
             let waited = truth.now() - from;
-            let wrong = format!("nobody can take {}: after {waited:?}, {error}", lock.key);
+            let wrong = format!(
+                "law 8: nobody can take {}: after {waited:?}, {error}",
+                lock.key
+            );
             diary.open().wrong.push(wrong);
         }
     }

@@ -87,7 +87,18 @@ impl Process {
         if !self.life.is_finished() {
             return None;
         }
-        let ended = self.runtime.block_on(&mut self.life);
-        Some(ended.map_err(|panic| format!("{} panicked: {panic}", self.name)))
+        let ended = self.runtime.block_on(async {
+            let ended = (&mut self.life).await;
+            // Whoever was aborted needs one more turn to be gone.
+            yield_now().await;
+            ended
+        });
+        let left = self.runtime.metrics().num_alive_tasks();
+        let name = &self.name;
+        Some(match ended {
+            Err(panic) => Err(format!("{name} panicked: {panic}")),
+            Ok(()) if left > 0 => Err(format!("law 9: {left} tasks outlive {name}")),
+            Ok(()) => Ok(()),
+        })
     }
 }

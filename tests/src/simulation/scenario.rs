@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::beings::{Being, Lock};
 use super::dice::Dice;
+use super::sabotage::Mutant;
 use super::weather::Climate;
 
 /// The whole story.
@@ -18,6 +19,8 @@ pub(super) struct Scenario {
     pub(super) triggers: Vec<Trigger>,
     /// When everybody sleeps, so long that rows expire.
     pub(super) night: Option<Night>,
+    /// Which thought is left out.
+    pub(super) mutant: Option<Mutant>,
 }
 
 /// A time in which nobody works.
@@ -56,7 +59,7 @@ pub(super) struct Trigger {
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Scenario {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut dice = Dice::new(seed);
         let (locks, fair) = (Lock::some(&mut dice), dice.one_in(12));
         let beings = Being::some(&locks, fair, &mut dice);
@@ -71,9 +74,13 @@ impl Scenario {
             mishaps: Vec::new(),
             triggers: Vec::new(),
             night: None,
+            mutant,
         };
         if !fair {
             scenario.add_mishaps(&mut dice);
+        }
+        if mutant == Some(Mutant::ClocksRunApart) {
+            scenario.beings.iter_mut().for_each(Being::runs_apart);
         }
         scenario
     }
@@ -111,6 +118,9 @@ impl Scenario {
             let falls = dice.within(10_000) + Duration::from_secs(5);
             let ends = falls + HOUR * 25 + dice.within(8 * 3_600_000);
             self.night = Some(Night { falls, ends });
+            if dice.one_in(2) {
+                self.beings[0].keep_watch();
+            }
             let brooms = [
                 HOUR * 12,
                 HOUR * 24,

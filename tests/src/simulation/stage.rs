@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use super::agenda::{Agenda, Copy, Event, Role};
 use super::cast::{Cast, Fallen};
 use super::clocks::BEGINNING;
@@ -16,12 +18,13 @@ use super::dice::Dice;
 use super::life::{GROUP, TABLE};
 use super::line::Sent;
 use super::rows::{By, Rows};
+use super::sabotage::{Leaving, Mutant, SABOTAGE, Saboteur};
 use super::scenario::{Mishap, Scenario};
 use super::tally::Sort;
 use super::weather::{Climate, Weather};
 use crate::Clock;
-use crate::dynamo::{Dynamo, Schema};
-use crate::locks::Step;
+use crate::dynamo::{Arrival, Dynamo, Hears, Reply, Request, Schema};
+use crate::locks::{Step, row_of};
 
 pub(super) struct Stage {
     scenario: Arc<Scenario>,
@@ -33,6 +36,7 @@ pub(super) struct Stage {
     rows: Rows,
     diary: Diary,
     dice: Dice,
+    saboteur: Option<Saboteur>,
 }
 
 /// The front ends of DynamoDB agree within this, in microseconds.
@@ -66,6 +70,7 @@ impl Stage {
         let scenario = Arc::new(scenario);
         let cast = Cast::new(scenario.clone(), diary.clone());
         let rows = Rows::new(&scenario.locks, diary.clone());
+        let saboteur = scenario.mutant.map(Saboteur::new);
         Self {
             scenario,
             dynamo,
@@ -75,6 +80,7 @@ impl Stage {
             rows,
             diary,
             dice,
+            saboteur,
         }
     }
 
@@ -113,7 +119,10 @@ impl Stage {
                 return;
             }
         }
-        self.diary.open().wrong.push("it goes on and on".into());
+        self.diary
+            .open()
+            .wrong
+            .push("law 10: it goes on and on".into());
     }
 
     /// Lets one process run ahead.
@@ -126,8 +135,9 @@ impl Stage {
     }
 
     /// Takes a request from its process.
-    fn carry(&mut self, who: usize, now: Duration, sent: Sent) {
+    fn carry(&mut self, who: usize, now: Duration, mut sent: Sent) {
         self.shown.store(now.as_nanos() as u64, Ordering::Relaxed);
+        self.rewrite(now, &mut sent);
         let (request, fate) = self.dynamo.accept(sent.from, &sent.op, &sent.body);
         let (step, number) = (Step::of(&request), request.number);
         self.diary.open().tally.add(Sort::Sent, step.name());
@@ -145,12 +155,32 @@ impl Stage {
             fate.before.time().expect(gates),
             fate.after.time().expect(gates),
         );
+        let answered = (!matches!(fate.hears, Hears::Nothing)).then_some(before + after);
+        let hasty = self.saboteur.as_ref();
+        let hasty = hasty.and_then(|saboteur| saboteur.hastens(now, &request, answered));
+        let awaited = match hasty {
+            Some((at, reply)) => {
+                let (answer, reply) = (sent.answer, Some(reply));
+                self.agenda.add(
+                    at,
+                    Event::Answered {
+                        to: who,
+                        number,
+                        answer,
+                        reply,
+                    },
+                );
+                self.diary.fault(SABOTAGE);
+                None
+            }
+            None => Some((who, sent.answer, after)),
+        };
         let copy = Copy {
             request,
             arrival: fate.arrival,
             hears: fate.hears,
             again: fate.again.map(|again| again.time().expect(gates)),
-            awaited: Some((who, sent.answer, after)),
+            awaited,
         };
         self.agenda.add(now + before, Event::Arrives(copy));
     }
@@ -194,13 +224,19 @@ impl Stage {
             again,
             awaited,
         } = copy;
-        let reply = self.dynamo.settle(&request, arrival, hears);
+        let reply = match self.instead(at, &request) {
+            Some(reply) => Some(reply),
+            None => self.dynamo.settle(&request, arrival, hears),
+        };
         self.look(at, By::Request(&request));
+        self.note_staleness(arrival, &request, reply.as_ref());
+        let reply = reply.map(|reply| self.retell(at, &request, reply));
         // What was refused is not carried out later by anybody.
         if let Some(again) =
             again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200))
         {
             let request = request.clone();
+            self.diary.fault("second copy");
             self.agenda
                 .add(at + again, Event::Arrives(Copy::second(request)));
         }
@@ -212,6 +248,17 @@ impl Stage {
                 reply,
             };
             self.agenda.add(at + after, answered);
+        }
+    }
+
+    /// A read that was answered by a replica is stale only if that knew less.
+    fn note_staleness(&self, arrival: Arrival, request: &Request, reply: Option<&Reply>) {
+        let (Arrival::Behind(_), Some(reply)) = (arrival, reply) else {
+            return;
+        };
+        let item = self.dynamo.row(TABLE, key(&request.body), GROUP);
+        if reply.json().get("Item") != item.as_ref() {
+            self.diary.fault("stale read");
         }
     }
 
@@ -227,6 +274,9 @@ impl Stage {
         self.diary.tell(at, format!("{mishap:?}"));
         match mishap {
             Mishap::Stop { who, time } => {
+                if self.scenario.mutant == Some(Mutant::SweepsTheLiving) {
+                    self.sweep_the_living(who, at);
+                }
                 if self.cast.stop(who, at, at + time) {
                     self.agenda.add(at + time, Event::GoesOn { who });
                 }
@@ -269,6 +319,59 @@ impl Stage {
             }
         }
     }
+}
+
+/// What only a mutant does.
+impl Stage {
+    fn rewrite(&mut self, at: Duration, sent: &mut Sent) {
+        let Some(saboteur) = &mut self.saboteur else {
+            return;
+        };
+        let mut body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
+        let (from, step) = (&*sent.from, Step::asked(&sent.op, &body));
+        let row = self.dynamo.row(TABLE, key(&body), GROUP);
+        let row = row.as_ref().map(row_of).unwrap_or_default();
+        let (row, body) = (&row, &mut body);
+        if saboteur.rewrites(Leaving {
+            at,
+            from,
+            step,
+            body,
+            row,
+        }) {
+            self.diary.fault(SABOTAGE);
+            sent.body = body.to_string().into_bytes();
+        }
+    }
+
+    fn instead(&mut self, at: Duration, request: &Request) -> Option<Reply> {
+        let item = self.dynamo.row(TABLE, key(&request.body), GROUP);
+        let reply = self.saboteur.as_mut()?.instead(at, request, item)?;
+        self.diary.fault(SABOTAGE);
+        Some(reply)
+    }
+
+    fn retell(&self, at: Duration, request: &Request, reply: Reply) -> Reply {
+        let Some(saboteur) = &self.saboteur else {
+            return reply;
+        };
+        let (reply, altered) = saboteur.retells(at, request, reply);
+        if altered {
+            self.diary.fault(SABOTAGE);
+        }
+        reply
+    }
+
+    fn sweep_the_living(&mut self, who: usize, at: Duration) {
+        if let Some(being) = self.cast.take_for_dead(who) {
+            self.diary.fault(SABOTAGE);
+            self.agenda.add(at, Event::Begins(Role::Sweep(being)));
+        }
+    }
+}
+
+fn key(body: &Value) -> &str {
+    body["Key"]["id"]["S"].as_str().unwrap_or_default()
 }
 
 fn front_end(shown: &Arc<AtomicU64>) -> Clock {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::beings::Lock;
 use super::cast::Cast;
-use super::diary::{Diary, Grant, Wait};
+use super::diary::{Diary, Grant, Released, Wait};
 use super::others;
 use super::rows::Rows;
 use super::scenario::Scenario;
 use super::tally::{Sort, Tally};
-use crate::history::{Work, inversions, violations};
+use crate::history::{Law, Violation, Work, inversions, violations};
 
 /// When each process stood still.
 type Stops<'a> = BTreeMap<&'a str, Vec<(Duration, Duration)>>;
@@ -26,13 +26,21 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
     for lock in &scenario.locks {
         wrong.extend(on_one_lock(lock, &pages.grants, rows, &stops));
     }
+    wrong.extend(pages.grants.iter().filter_map(past_its_deadline));
+    let told = pages
+        .released
+        .iter()
+        .filter_map(|told| not_released(told, rows));
+    wrong.extend(told);
     wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
     let notes = cast
         .folders()
         .flat_map(|folder| others::notes(folder.path()));
     let leaked = notes.map(|note| others::nonce_of(&note));
     let leaked = leaked.filter(|nonce| pages.settled.contains_key(nonce));
-    wrong.extend(leaked.map(|nonce| format!("the note of {nonce} is left, which is settled")));
+    wrong.extend(
+        leaked.map(|nonce| format!("law 8: the note of {nonce} is left, which is settled")),
+    );
     if scenario.is_fair() {
         wrong.extend(in_fair_weather(&pages.tally));
     }
@@ -42,14 +50,19 @@ pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -
 /// Where nothing goes wrong nobody is taken for dead, but for those who dropped what they had.
 fn in_fair_weather(tally: &Tally) -> Vec<String> {
     let done = |what| tally.of(Sort::Done, what);
-    let never = ["lost", "release unknown", "unavailable"];
+    let never = [
+        "lost",
+        "lost under the lock",
+        "release unknown",
+        "unavailable",
+    ];
     let mut wrong: Vec<_> = never.into_iter().filter(|what| done(what) > 0).collect();
     if done("stolen") > done("dropped the lock") + done("dropped the future") {
         wrong.push("stolen");
     }
     wrong
         .into_iter()
-        .map(|what| format!("`{what}`, in fair weather"))
+        .map(|what| format!("law 10: `{what}`, in fair weather"))
         .collect()
 }
 
@@ -63,7 +76,10 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
         let mut came = came.filter(|one| one.fence == grant.fence && one.at <= grant.begin);
         match came.next() {
             Some(one) => eras.entry(one.era).or_default().push(grant),
-            None => wrong.push(format!("{} acts and was never in the queue", grant.process)),
+            None => wrong.push(format!(
+                "law 3: {} acts and was never in the queue",
+                grant.process
+            )),
         }
     }
     for (era, grants) in eras {
@@ -86,15 +102,54 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
                 ..work
             })
             .collect();
-        wrong.extend(violations(&begun).iter().map(ToString::to_string));
-        wrong.extend(violations(&done).iter().map(ToString::to_string));
-        wrong.extend(
-            inversions(&lock.key, &order, &begun)
-                .iter()
-                .map(ToString::to_string),
-        );
+        let found = [
+            violations(&begun),
+            violations(&done),
+            inversions(&lock.key, &order, &begun),
+        ];
+        wrong.extend(found.concat().iter().map(broken));
     }
     wrong
+}
+
+fn broken(violation: &Violation) -> String {
+    let number = match violation.law {
+        Law::Alone => 1,
+        Law::Fences => 2,
+        Law::Queue => 3,
+    };
+    format!("law {number}: {violation}")
+}
+
+/// Law 5: what was released was still there to be released.
+fn not_released(told: &Released, rows: &Rows) -> Option<String> {
+    let Released {
+        key,
+        fence,
+        from,
+        until,
+    } = told;
+    let left = rows
+        .left(key, *fence, Duration::ZERO)
+        .filter(|left| left.at <= *until);
+    // Somebody else deleted the row, and may have done so again and again.
+    if left.is_some_and(|left| left.era > 0 || !left.stolen) || rows.was_deleted(key) {
+        return None;
+    }
+    Some(format!(
+        "law 5: the release of {key} with {fence} from {from:?} on is told to be done, and was not"
+    ))
+}
+
+/// Law 7: nobody acts past its deadline.
+fn past_its_deadline(grant: &Grant) -> Option<String> {
+    const ROUNDING: Duration = Duration::from_millis(10);
+    let (end, deadline) = (grant.acts.last()?, grant.deadline?);
+    let late = end.checked_sub(deadline + ROUNDING)?;
+    let Grant { process, key, .. } = grant;
+    Some(format!(
+        "law 7: {process} acts on {key} {late:?} after its deadline"
+    ))
 }
 
 fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
@@ -110,7 +165,11 @@ fn work(grant: &Grant, begin: Duration, end: Duration) -> Work {
 /// Under a fail-closed lock nobody else acts before the entry is gone, whatever becomes of its owner.
 fn until_it_left(grant: &Grant, rows: &Rows) -> Work {
     let left = rows.left(&grant.key, grant.fence, grant.begin);
-    work(grant, grant.begin, left.unwrap_or(Duration::MAX))
+    work(
+        grant,
+        grant.begin,
+        left.map_or(Duration::MAX, |left| left.at),
+    )
 }
 
 /// The work without the times when its process stood still: it did nothing then. But it acted when it was
@@ -164,5 +223,6 @@ fn too_long(wait: &Wait, stops: &Stops<'_>) -> Option<String> {
         from,
         ..
     } = wait;
-    (took > most).then(|| format!("{process}: {what} from {from:?} took {took:?}, not {most:?}"))
+    (took > most)
+        .then(|| format!("law 10: {process}: {what} from {from:?} took {took:?}, not {most:?}"))
 }

@@ -1,4 +1,7 @@
-#![expect(clippy::unwrap_used, reason = "a test fails where its stage cannot be set")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where its stage cannot be set"
+)]
 
 use dynamodb_locks::{Locks, Vars};
 use lambda_locks::{Failure, LockLayer};

@@ -1,6 +1,9 @@
 //! Notes that none of us wrote: whatever they say, they end no entry but the one that they name.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its stage cannot be set")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where its stage cannot be set"
+)]
 
 use dynamodb_locks::{Held, Locks};
 use serde_json::{Value, json};

@@ -14,20 +14,20 @@ type Event = lambda_runtime::LambdaEvent<Value>;
 #[tokio::test(start_paused = true)]
 async fn a_handler_sees_its_lock_and_nobody_else_does() {
     let table = LockTable::new();
+    let held = || current().map(|held| (held.key().to_string(), held.fence()));
     let handler = service_fn(async |_: Event| {
-        let first = current();
+        let first = held();
         tokio::time::sleep(millis(10)).await;
         let elsewhere = tokio::spawn(async { current().map(|held| held.fence()) });
-        Ok::<_, String>((first, current(), elsewhere.await.unwrap()))
+        Ok::<_, String>((first, held(), elsewhere.await.unwrap()))
     });
     let mut locked = layer(table.client("a"), &[]).layer(handler);
     assert!(current().is_none(), "before");
     let (first, later, elsewhere) = invoke(&mut locked, order()).await.unwrap();
     assert!(current().is_none(), "after");
     let fence = table.row().last.unwrap().0;
-    assert_eq!(first.unwrap().fence(), fence);
-    let later = later.unwrap();
-    assert_eq!((later.key().as_str(), later.fence()), (KEY, fence));
+    let held = Some((KEY.to_owned(), fence));
+    assert_eq!((&first, &later), (&held, &held));
     assert_eq!(elsewhere, None, "in a task of its own");
 }
 
@@ -88,12 +88,13 @@ async fn invocations_of_one_key_work_one_after_the_other() {
 #[tokio::test(start_paused = true)]
 async fn the_layer_adds_nothing_to_an_event_or_a_response() {
     let table = LockTable::new();
-    let handler = service_fn(async |event: Event| Ok::<_, String>(event));
-    let mut locked = layer(table.client("a"), &[]).layer(handler);
     let sent = order();
-    let received = invoke(&mut locked, sent.clone()).await.unwrap();
-    assert_eq!(
-        (received.payload, received.context),
-        (sent.payload, sent.context)
-    );
+    let handler = service_fn(async |event: Event| {
+        assert_eq!(event.payload, sent.payload);
+        assert_eq!(event.context, sent.context);
+        Ok::<_, String>(event.payload)
+    });
+    let mut locked = layer(table.client("a"), &[]).layer(handler);
+    let answer = invoke(&mut locked, sent.clone()).await.unwrap();
+    assert_eq!(answer, sent.payload);
 }

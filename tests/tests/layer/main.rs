@@ -5,11 +5,13 @@ mod endings;
 mod handlers;
 mod keys;
 mod refusals;
+mod sources;
+mod together;
 
 use std::time::Duration;
 
 use dynamodb_locks::{Locks, Vars};
-use lambda_locks::{Failure, LockLayer};
+use lambda_locks::{Answer, Failure, LockLayer};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt};
@@ -47,12 +49,21 @@ fn event<T>(payload: T, left: Duration) -> LambdaEvent<T> {
     LambdaEvent::new(payload, context)
 }
 
-/// One invocation.
-async fn invoke<S, R>(service: &mut S, event: R) -> Result<S::Response, S::Error>
+/// What comes of one invocation.
+async fn answered<S, R>(service: &mut S, event: R) -> Result<S::Response, S::Error>
 where
     S: Service<R>,
 {
     service.ready().await?.call(event).await
+}
+
+/// One invocation whose handler runs.
+async fn invoke<S, R, A>(service: &mut S, event: R) -> Result<A, S::Error>
+where
+    S: Service<R, Response = Answer<A>>,
+{
+    let answer = answered(service, event).await?;
+    Ok(answer.handler().expect("the handler ran"))
 }
 
 /// The name and the message of a lock's failure, as the runtime reports them.

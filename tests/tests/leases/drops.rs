@@ -81,7 +81,7 @@ async fn an_enqueue_that_was_under_way_when_it_was_dropped_can_not_enter_any_mor
     tokio::time::sleep(millis(1)).await;
     assert_eq!(queued(&table), 0);
     let story = table.story("a");
-    assert_eq!(story[..2], ["abandon quietly refused", "void"]);
+    assert_eq!(story[..2], ["look", "void"]);
     assert_eq!(story.last().unwrap(), "enqueue refused");
 }
 

@@ -171,6 +171,36 @@ fn what_somebody_left_in_the_queue_is_abandoned_never_released() {
 }
 
 #[test]
+fn who_was_dropped_at_its_turn_leaves_its_successor_a_whole_lease() {
+    let mut hand = Hand::for_a_waiter(&other(-20_000));
+    hand.happens(Event::Looked(Some(hand.with_me([other(-19_000)]))));
+    assert_eq!(departure(&hand), Departure::Raise(at(0)));
+    hand.applied(row([other(-19_000)]))
+        .ends(&told(GivenBack::Abandoned));
+}
+
+#[test]
+fn who_was_dropped_behind_a_holder_gives_it_no_other_lease() {
+    let mut hand = Hand::for_a_waiter(&other(-1_000));
+    hand.sees(hand.with_me([other(-20_000)]));
+    assert_eq!(departure(&hand), Departure::Quiet);
+}
+
+#[test]
+fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_voided() {
+    let gone = row([other(-500)]);
+    let mut hand = Hand::for_a_waiter(&other(-1_000));
+    hand.happens(Event::Looked(Some(gone)))
+        .ends(&told(GivenBack::Gone));
+
+    let mut hand = Hand::for_a_waiter(&other(-1_000));
+    hand.happens(Event::Looked(None)).asks_for("void");
+    // The look was stale.
+    hand.refused(hand.with_me([other(-5_000)]));
+    assert_eq!(departure(&hand), Departure::Quiet);
+}
+
+#[test]
 fn what_somebody_left_on_its_way_is_voided() {
     let mut hand = Hand::for_another(&other(-1_000));
     let before = row([other(-5_000)]);

@@ -22,9 +22,7 @@ fn agrees<T: Serialize + ?Sized>(event: &T) {
 fn find_in(dom: &Json, pointer: &str) -> (String, Option<usize>) {
     let text = match dom.pointer(pointer) {
         None => "missing".to_owned(),
-        Some(Json::Array(_)) => "an array".to_owned(),
-        Some(Json::Object(_)) => "an object".to_owned(),
-        Some(scalar) => scalar.to_string(),
+        Some(value) => value.to_string(),
     };
     let batch = pointer.match_indices('/').find_map(|(end, _)| {
         let array = dom.pointer(&pointer[..end])?.as_array()?;

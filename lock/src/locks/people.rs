@@ -1,0 +1,98 @@
+//! What people and their tools ask of locks. No function needs the rights for it.
+
+use std::sync::Arc;
+
+use super::Locks;
+use crate::entry::Stamp;
+use crate::error::Error;
+use crate::force;
+use crate::key::Key;
+use crate::view::{Listing, View};
+
+impl Locks {
+    /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,
+    /// and says what is wrong with it.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let locks = locks.child(|settings| settings.table("locks-test"))?;
+    /// locks.ensure_table().await?;
+    /// locks.acquire("order/42").await?.release().await?;
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`is_bad_table`](Error::is_bad_table) when the table has other keys or another TTL, or is a
+    /// global table without strong consistency, in which locks are not safe.
+    pub async fn ensure_table(&self) -> Result<(), Error> {
+        self.shared.table().await.ensure().await
+    }
+
+    /// Who holds a lock and who waits for it, as it is now. One read unit.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// let view = locks.inspect("order/42").await?;
+    /// let holder = view.holder().expect("it is held");
+    /// assert_eq!(holder.fence, Some(held.fence()));
+    /// assert_eq!(view.waiters().count(), 0);
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer.
+    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
+        let (key, table) = (Key::new(key)?, self.shared.table().await);
+        let sight = table.inspect(&key).await;
+        let sight = sight.map_err(|failure| table.explain(&key, "inspect", failure))?;
+        Ok(View::of(key.as_str(), sight.unwrap_or_default()))
+    }
+
+    /// All locks of the namespace, page by page: it reads the whole table.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// let mut listing = locks.list().await;
+    /// while let Some(page) = listing.next().await? {
+    ///     for view in page {
+    ///         println!("{}: {:?}", view.key(), view.holder());
+    ///     }
+    /// }
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
+    pub async fn list(&self) -> Listing {
+        Listing::of(self.shared.table().await)
+    }
+
+    /// Takes a lock away from the entry with this fence, whatever its owner does and whatever the
+    /// clocks say. `who` and when stay in the row. For the person who knows that the owner is dead.
+    ///
+    /// Tells whether there was such an entry.
+    ///
+    /// ```
+    /// # world::locks::example(async |locks| {
+    /// let held = locks.acquire("order/42").await?;
+    /// assert!(locks.force_release("order/42", held.fence(), "ada").await?);
+    /// assert!(held.release().await.unwrap_err().is_lost());
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer.
+    pub async fn force_release(
+        &self,
+        key: impl Into<Arc<str>>,
+        fence: u64,
+        who: &str,
+    ) -> Result<bool, Error> {
+        let key = Key::new(key)?;
+        force::release(&self.shared, &key, Stamp(fence), who).await
+    }
+}

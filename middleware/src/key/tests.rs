@@ -1,0 +1,133 @@
+//! The laws of the key.
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::{BadKey, Decision, NoKey, OnMissing, Pointers};
+
+fn found<T: Serialize>(pointers: &str, event: &T) -> Result<String, NoKey> {
+    let pointers = Pointers::parse(pointers).expect("the test's pointers are right");
+    pointers.key(event)
+}
+
+fn key(pointers: &str, event: &Json) -> String {
+    found(pointers, event).expect("the event has a key")
+}
+
+#[track_caller]
+fn missing<T: Serialize>(pointers: &str, event: &T) -> String {
+    match found(pointers, event) {
+        Err(NoKey::Missing(why)) => why.to_string(),
+        other => panic!("{pointers}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_string_a_number_and_a_boolean_are_keys() {
+    let event = json!({"a": "x", "b": 42, "c": true});
+    assert_eq!(key("/a", &event), "x");
+    assert_eq!(key("/b", &event), "42");
+    assert_eq!(key("/c", &event), "true");
+}
+
+#[test]
+fn a_number_and_the_text_of_its_digits_name_the_same_lock() {
+    assert_eq!(key("/a", &json!({"a": 1})), key("/a", &json!({"a": "1"})));
+    assert_ne!(key("/a", &json!({"a": 1})), key("/a", &json!({"a": 1.0})));
+}
+
+#[test]
+fn an_object_is_a_key_whatever_the_order_of_its_members() {
+    let read = |text: &str| key("/a/b", &json!({ "a": text }));
+    let one = read(r#"{"b": {"x": 1, "y": [true, null]}}"#);
+    assert_eq!(read(r#"{"b": { "y": [ true, null ], "x": 1 }}"#), one);
+    assert_eq!(
+        key("/b", &json!({"b": {"x": 1, "y": [true, null]}})),
+        one,
+        "in a string or not"
+    );
+    for other in [
+        r#"{"b": {"x": "1", "y": [true, null]}}"#,
+        r#"{"b": {"x": 1, "y": [null, true]}}"#,
+        r#"{"b": {"x": 1, "y": "[true,null]"}}"#,
+        r#"{"b": "{\"x\":1,\"y\":[true,null]}"}"#,
+    ] {
+        assert_ne!(read(other), one);
+    }
+}
+
+#[test]
+fn what_is_not_there_is_null_or_empty_is_missing() {
+    let event = json!({"a": null, "b": {}, "c": [], "d": "", "e": "text"});
+    assert!(missing("/a", &event).starts_with("`/a` is null; set LOCKS_KEY"));
+    for (pointer, why) in [
+        ("/b", "an empty object"),
+        ("/c", "an empty array"),
+        ("/d", "an empty string"),
+    ] {
+        let why = format!("`{pointer}` is {why}; a lock needs a name");
+        assert_eq!(missing(pointer, &event), why);
+    }
+    let why = missing("/e/id", &event);
+    assert!(why.starts_with("`/e/id` is missing from `/e`, which is not JSON"));
+    assert!(missing("/e,/f", &event).starts_with("`/f` is missing from the event"));
+}
+
+#[test]
+fn an_event_without_the_key_says_where_the_path_ended() {
+    let why = missing("/order/id", &json!({"order": {}}));
+    assert!(why.starts_with("`/order/id` is missing from `/order`, which is an object"));
+    assert!(why.contains("LOCKS_KEY"));
+}
+
+#[test]
+fn a_type_that_drops_the_key_is_named() {
+    #[derive(Serialize)]
+    struct Order {
+        id: u8,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tenant: Option<u8>,
+    }
+    let order = Order {
+        id: 1,
+        tenant: None,
+    };
+    let why = "`/orderId` is missing from the event, which is of the type `Order` and has no such field, \
+               so that it drops what the event says there; add the field to the type, or set LOCKS_KEY to \
+               one that it has";
+    assert_eq!(missing("/orderId", &order), why);
+    let nested = missing("/0/orderId", &[&order]);
+    assert!(nested.contains("missing from `/0`, which is of the type `Order`"));
+    assert!(missing("/tenant", &order).starts_with("`/tenant` is null"));
+    assert_eq!(found("/id", &order).expect("it has one"), "1");
+}
+
+#[test]
+fn a_pointer_into_one_record_of_several_is_refused() {
+    let one = json!({"Records": [{"body": "{\"id\": 1}"}]});
+    assert_eq!(key("/Records/0/body/id", &one), "1");
+    let two = json!({"Records": [{"body": "a"}, {"body": "b"}], "id": 1});
+    for pointer in ["/Records/0/body", "/Records/0/none"] {
+        match found(pointer, &two) {
+            Err(NoKey::Bad(why)) => assert!(why.to_string().contains("set BatchSize 1")),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(key("/id", &two), "1", "a field above the records");
+    assert!(key("/Records", &two).starts_with("sha256:"), "all of them");
+}
+
+#[test]
+fn only_a_key_that_is_missing_is_run_or_skipped() {
+    let missing = || Err(NoKey::missing("missing"));
+    let bad = || Err(NoKey::bad("bad"));
+    use OnMissing::{Error, Run, Skip};
+    let says = |why: &BadKey| why.to_string();
+    for on in [Error, Run, Skip] {
+        assert!(matches!(on.decide(Ok("42".to_owned())), Decision::Lock(key) if key == "42"));
+        assert!(matches!(on.decide(bad()), Decision::Bad(why) if says(&why) == "bad"));
+    }
+    assert!(matches!(Error.decide(missing()), Decision::Bad(_)));
+    assert!(matches!(Run.decide(missing()), Decision::Run(_)));
+    assert!(matches!(Skip.decide(missing()), Decision::Skip(_)));
+}

@@ -1,0 +1,119 @@
+//! Metrics, in CloudWatch's embedded format: lines of the log that become metrics, at no request.
+
+use std::time::Duration;
+
+use dynamodb_locks::{Error, Holding, Vars};
+use serde_json::{Value, json};
+
+use crate::deadline::epoch_ms;
+use crate::failure::LockFailure;
+
+/// Where metrics go, if they are on.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// The function whose they are.
+    function: Option<String>,
+}
+
+/// One measure of one invocation.
+type Measure = (&'static str, &'static str, u64);
+
+const COUNT: &str = "Count";
+const MILLISECONDS: &str = "Milliseconds";
+
+impl Metrics {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        let on = vars
+            .choice("LOCKS_METRICS", &[("0", false), ("1", true)])?
+            .unwrap_or_default();
+        let function = || vars.function_name().unwrap_or("local").to_owned();
+        Ok(Self {
+            function: on.then(function),
+        })
+    }
+
+    /// An invocation had its lock for so long, and lost it or not.
+    pub(crate) fn held(&self, holding: &Holding, held: Duration, lost: bool) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.tell(&[
+            ("Acquired", COUNT, 1),
+            ("WaitedMs", MILLISECONDS, millis(holding.waited())),
+            ("HeldMs", MILLISECONDS, millis(held)),
+            ("Lost", COUNT, lost.into()),
+            ("Stolen", COUNT, holding.stolen().into()),
+        ]);
+    }
+
+    /// An invocation did not get its lock.
+    pub(crate) fn refused(&self, failure: &LockFailure) {
+        if failure.is_busy() {
+            self.tell(&[("Busy", COUNT, 1)]);
+        }
+    }
+
+    fn tell(&self, measures: &[Measure]) {
+        if let Some(function) = &self.function {
+            println!("{}", line(function, measures, epoch_ms()));
+        }
+    }
+}
+
+fn line(function: &str, measures: &[Measure], timestamp: u64) -> Value {
+    let defined = measures
+        .iter()
+        .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}));
+    let metrics = json!({
+        "Namespace": "lambda-locks",
+        "Dimensions": [["FunctionName"]],
+        "Metrics": defined.collect::<Vec<_>>(),
+    });
+    let mut line = json!({
+        "_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [metrics]},
+        "FunctionName": function,
+    });
+    for (name, _, value) in measures {
+        line[name] = (*value).into();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_defines_what_it_measures() {
+        let line = line("orders", &[("Busy", COUNT, 1)], 1_763_640_000_123);
+        let expected = json!({
+            "_aws": {
+                "Timestamp": 1_763_640_000_123_u64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "lambda-locks",
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [{"Name": "Busy", "Unit": "Count"}],
+                }],
+            },
+            "FunctionName": "orders",
+            "Busy": 1,
+        });
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn they_are_off_unless_they_are_switched_on() {
+        let metrics = |vars: &[(&str, &str)]| Metrics::from_vars(&vars.iter().copied().collect());
+        assert!(metrics(&[]).unwrap().function.is_none());
+        assert!(
+            metrics(&[("LOCKS_METRICS", "0")])
+                .unwrap()
+                .function
+                .is_none()
+        );
+        let on = metrics(&[
+            ("LOCKS_METRICS", "1"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "orders"),
+        ]);
+        assert_eq!(on.unwrap().function.as_deref(), Some("orders"));
+        assert!(metrics(&[("LOCKS_METRICS", "on")]).is_err());
+    }
+}

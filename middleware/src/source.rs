@@ -1,0 +1,144 @@
+//! Where an event came from, as far as it matters to those who get no answer.
+
+use std::sync::LazyLock;
+
+use dynamodb_locks::{Error, Vars};
+use serde::Serialize;
+
+use crate::pointer::Pointer;
+
+/// Who waits for the answer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Source {
+    /// Somebody who understands errors: a queue, a stream, a state machine, a direct caller.
+    #[default]
+    Errors,
+    /// A client over HTTP, who would take an error for a broken gateway.
+    Http,
+    /// The same behind an Application Load Balancer, whose answers look a little different.
+    Balancer {
+        /// Whether it wants lists of header values.
+        lists: bool,
+    },
+}
+
+/// How a refusal is told.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Told {
+    /// As the event's source would have it.
+    #[default]
+    Auto,
+    /// As an error.
+    Error,
+    /// As a response over HTTP.
+    Http,
+}
+
+const REFUSAL: &str = "LOCKS_REFUSAL";
+
+impl Told {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        let words = [
+            ("auto", Self::Auto),
+            ("error", Self::Error),
+            ("http", Self::Http),
+        ];
+        Ok(vars.choice(REFUSAL, &words)?.unwrap_or_default())
+    }
+
+    /// Who is to be answered, if the event's source is found out like this.
+    pub(crate) fn to(self, source: impl FnOnce() -> Source) -> Source {
+        match self {
+            Self::Error => Source::Errors,
+            Self::Auto => source(),
+            Self::Http => match source() {
+                Source::Errors => Source::Http,
+                known => known,
+            },
+        }
+    }
+}
+
+impl Source {
+    /// Where an event came from, by what only such events have.
+    pub(crate) fn of<T: Serialize + ?Sized>(event: &T) -> Self {
+        if BALANCER.is_in(event) {
+            let lists = LISTS.is_in(event) && !HEADERS.is_in(event);
+            return Self::Balancer { lists };
+        }
+        // API Gateway's second format, which function URLs share, and its first.
+        match SECOND.is_in(event) || FIRST.is_in(event) {
+            true => Self::Http,
+            false => Self::Errors,
+        }
+    }
+}
+
+/// Something that only some events have.
+struct Mark(LazyLock<Option<Pointer>>);
+
+static BALANCER: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext/elb").ok()));
+static SECOND: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/requestContext/http/method").ok()
+}));
+static FIRST: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/requestContext/httpMethod").ok()
+}));
+static HEADERS: Mark = Mark(LazyLock::new(|| Pointer::parse("/headers").ok()));
+static LISTS: Mark = Mark(LazyLock::new(|| Pointer::parse("/multiValueHeaders").ok()));
+
+impl Mark {
+    fn is_in<T: Serialize + ?Sized>(&self, event: &T) -> bool {
+        let found = self.0.as_ref().and_then(|pointer| pointer.find(event).ok());
+        found.is_some_and(|found| !found.value.is_nothing())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn of(event: Value) -> Source {
+        Source::of(&event)
+    }
+
+    #[test]
+    fn events_of_api_gateway_and_of_function_urls_come_over_http() {
+        let second = json!({"version": "2.0", "requestContext": {"http": {"method": "POST"}}});
+        assert_eq!(of(second), Source::Http);
+        let first = json!({"httpMethod": "GET", "requestContext": {"httpMethod": "GET"}});
+        assert_eq!(of(first), Source::Http);
+    }
+
+    #[test]
+    fn a_balancer_is_known_by_its_target_group() {
+        let context = json!({"elb": {"targetGroupArn": "arn:aws:x"}});
+        let plain = json!({"requestContext": context, "httpMethod": "GET", "headers": {"a": "b"}});
+        assert_eq!(of(plain), Source::Balancer { lists: false });
+        let lists = json!({"requestContext": context, "multiValueHeaders": {"a": ["b"]}});
+        assert_eq!(of(lists), Source::Balancer { lists: true });
+    }
+
+    #[test]
+    fn all_others_understand_errors() {
+        for event in [
+            json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}),
+            json!({"orderId": 1}),
+            json!({"httpMethod": "an order of method"}),
+            json!(null),
+        ] {
+            assert_eq!(of(event), Source::Errors);
+        }
+    }
+
+    #[test]
+    fn a_setting_has_the_last_word() {
+        let (http, errors) = (|| Source::Http, || Source::Errors);
+        let balancer = || Source::Balancer { lists: false };
+        assert_eq!(Told::Auto.to(http), Source::Http);
+        assert_eq!(Told::Error.to(http), Source::Errors);
+        assert_eq!(Told::Http.to(errors), Source::Http);
+        assert_eq!(Told::Http.to(balancer), balancer());
+    }
+}

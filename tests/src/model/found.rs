@@ -1,0 +1,80 @@
+//! What stands in the table before anybody begins.
+
+use std::time::Duration;
+
+use dynamodb_locks::Expiry;
+use dynamodb_locks::protocol::{Entry, Fail, Fields, Micros, Nonce, Owner, Row, Stamp};
+
+use super::clock;
+use super::scope::Scope;
+
+/// A row that others have left, or none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Found {
+    /// No row at all: no stamp, no queue, no anchor.
+    Nothing,
+    /// The lock was never held: a stamp, no queue, no anchor.
+    Voided,
+    /// The lock was released: a stamp and an anchor, no queue.
+    Released,
+    /// The last stamp lies ahead of every clock.
+    Ahead,
+    /// The holder is dead; it was first at once: there is no anchor.
+    Dead,
+    /// Holder and waiter are dead, and the waiter is past its deadline.
+    DeadBoth,
+}
+
+/// So long ago was the lock last used.
+const AGO: Duration = Duration::from_secs(60);
+
+/// So far ahead is a clock that nobody has.
+const AHEAD: Duration = Duration::from_secs(600);
+
+impl Found {
+    pub(super) fn row(self, scope: &Scope) -> Option<Row> {
+        let then = clock::truth(Duration::ZERO) - AGO;
+        let row = Row {
+            last: Some(Stamp(then.0)),
+            closed: scope.fail == Fail::Closed,
+            ..Row::default()
+        };
+        let entry = |nth| stranger(scope, then, nth);
+        match self {
+            Self::Nothing => None,
+            Self::Voided => Some(row),
+            Self::Released => Some(Row {
+                anchor: Some(then),
+                ..row
+            }),
+            Self::Ahead => Some(Row {
+                last: Some(Stamp((then + AHEAD).0)),
+                ..row
+            }),
+            Self::Dead => Some(Row {
+                queue: [entry(0)].into(),
+                ..row
+            }),
+            Self::DeadBoth => Some(Row {
+                queue: [entry(0), entry(1)].into(),
+                last: Some(Stamp(then.0 + 1)),
+                ..row
+            }),
+        }
+    }
+}
+
+/// Somebody who is no client of the model, and is not alive. The first of them had no deadline.
+fn stranger(scope: &Scope, then: Micros, nth: u64) -> Entry {
+    let observes = scope.expiry == Expiry::Observe;
+    let deadline = (nth > 0 && !observes).then_some(then + scope.lease);
+    Entry::from(Fields {
+        stamp: Stamp(then.0 + nth),
+        own: then,
+        lease: scope.lease,
+        deadline,
+        expiry: scope.expiry,
+        nonce: Nonce::new(u64::MAX - nth),
+        owner: Owner::default(),
+    })
+}

@@ -1,0 +1,87 @@
+//! Mutants: the protocol with one thought left out. Each must be caught.
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What is left out.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum Mutant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+mutants! {
+    /// An enqueue asks for no higher stamp than the last.
+    EntersUnderTheFloor,
+    /// A beat asks for no lower anchor.
+    BeatsBlindly,
+    /// A thief does not ask whether the holder has moved.
+    StealsWithoutTheAnchor,
+    /// A release does not ask for the entry.
+    ReleasesUnconditionally,
+    /// An abandon does not ask for a lower anchor.
+    AbandonLowersTheAnchor,
+    /// Who takes a dead holder's place does not compare the queue.
+    TakesWithoutTheQueue,
+    /// A void does not ask for a lower stamp.
+    VoidLowersTheStamp,
+    /// A release dates the row anew.
+    ReleaseSetsTtl,
+    /// A release does not set the anchor.
+    ReleaseKeepsTheAnchor,
+    /// A thief takes the waiters for dead whose lease would be over.
+    WaitersLeaseRuns,
+    /// A beat puts the entry back.
+    BeatRevives,
+    /// The row is deleted as soon as nobody holds it.
+    GraceTooShort,
+    /// A thief judges by the latest possible now.
+    ThiefUsesLatest,
+    /// Signs of life are dated with the earliest possible now.
+    WritesEarliest,
+    /// What was written too early is not taken off.
+    TooEarlyIsKept,
+    /// Stamps do not come from the time: after a deletion they start again.
+    CounterRestarts,
+    /// A refused beat counts as applied.
+    RefusedBeatCounts,
+    /// Busy is final while a copy is on its way.
+    BusyIsFinal,
+    /// A void that is refused with the entry in the queue counts as done.
+    RefusedVoidIsDone,
+    /// An abandon that is refused counts as done.
+    RefusedAbandonIsDone,
+    /// A stamp that was too low is sent again.
+    RestampForgetsTheFloor,
+    /// Fail-closed: a thief ignores that the holder has begun.
+    IgnoresHeld,
+    /// The sweep releases instead of abandoning.
+    SweepReleases,
+    /// A release that finds the entry gone is reported as done.
+    LostIsReleased,
+    /// A holder never looks at the end of its lease.
+    NeverChecksTheEnd,
+    /// A lease counts from the answer instead of the request.
+    CountsFromTheAnswer,
+    /// A holder's deadline does not end its lease.
+    IgnoresTheDeadline,
+    /// An entry that may be on its way is not voided.
+    OmitsVoid,
+    /// Who is promoted does not claim.
+    SkipsClaim,
+    /// The next in line leaves without raising the anchor.
+    LeavesQuietly,
+    /// Who gives up does not leave the queue.
+    StaysInQueue,
+    /// The sweep gives back what had begun, fail-closed.
+    AbandonsTheBegun,
+    /// A dead holder is left where it is.
+    NeverSteals,
+    /// The sweep does not wait for the death.
+    SweepsTheLiving,
+}

@@ -1,0 +1,91 @@
+//! One client of a scope: how patient it is, how often it comes, and how well it knows the time.
+
+use dynamodb_locks::protocol::Patience;
+
+use super::clock::Reading;
+
+/// What one client is like.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct Seat {
+    pub(super) patience: Patience,
+    pub(super) deadline: Option<u8>,
+    pub(super) rounds: u8,
+    pub(super) beats: u8,
+    pub(super) before: Reading,
+    pub(super) after: Vec<Reading>,
+    pub(super) sweeps: bool,
+}
+
+impl Seat {
+    /// A client that waits for its turn, once, with a clock that is right; when it has died, somebody
+    /// sweeps up after it.
+    pub fn new() -> Self {
+        Self {
+            patience: Patience::Wait,
+            deadline: None,
+            rounds: 1,
+            beats: 0,
+            before: Reading::TRUE,
+            after: vec![Reading::TRUE],
+            sweeps: true,
+        }
+    }
+
+    /// Asks once and does not wait.
+    pub fn tries(self) -> Self {
+        let patience = Patience::Try;
+        Self { patience, ..self }
+    }
+
+    /// Ends this many units after it began.
+    pub fn deadline(self, units: u8) -> Self {
+        let deadline = Some(units);
+        Self { deadline, ..self }
+    }
+
+    /// Takes the lock this often.
+    pub fn rounds(self, rounds: u8) -> Self {
+        Self { rounds, ..self }
+    }
+
+    /// Gives at most this many signs of life.
+    pub fn beats(self, beats: u8) -> Self {
+        Self { beats, ..self }
+    }
+
+    /// Nobody sweeps up after it.
+    pub fn unswept(self) -> Self {
+        let sweeps = false;
+        Self { sweeps, ..self }
+    }
+
+    /// Has bounds of the time that are this far from the truth, in milliseconds, and a guess between
+    /// them.
+    pub fn knows(self, earliest: i64, likely: i64, latest: i64) -> Self {
+        let reading = Reading::of(earliest, likely, latest);
+        Self {
+            before: reading,
+            after: vec![reading],
+            ..self
+        }
+    }
+
+    /// Before its first answer it believes this, wrong as it may be.
+    pub fn believes(self, earliest: i64, likely: i64, latest: i64) -> Self {
+        let before = Reading::of(earliest, likely, latest);
+        Self { before, ..self }
+    }
+
+    /// At any step its bounds may as well be these.
+    pub fn or_knows(mut self, earliest: i64, likely: i64, latest: i64) -> Self {
+        self.after.push(Reading::of(earliest, likely, latest));
+        self
+    }
+}
+
+impl Default for Seat {
+    fn default() -> Self {
+        Self::new()
+    }
+}

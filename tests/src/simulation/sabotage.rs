@@ -1,0 +1,145 @@
+//! Mutants: the client, or what it stands on, with one thought left out. Each must be caught, or the
+//! simulation is too tame.
+//!
+//! The code that ships is not touched. A mutant stands on the line between the SDK and DynamoDB: it
+//! rewrites what is sent, keeps it back, or alters what is answered; or it hands a process a clock that
+//! breaks the bounds which the laws rest on; or it is a user who does not listen.
+
+mod answers;
+mod requests;
+
+pub(super) use self::requests::Leaving;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What is left out.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Mutant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+mutants! {
+    /// An enqueue asks for no higher stamp than the last.
+    EntersUnderTheFloor,
+    /// An enqueue asks for no room in the queue.
+    EntersAFullQueue,
+    /// An enqueue leaves the last stamp as it is.
+    EntersWithoutATrace,
+    /// A second copy of an enqueue has another stamp.
+    RepeatsWithAnotherStamp,
+    /// A beat asks for no lower anchor.
+    BeatsBlindly,
+    /// A beat puts the entry back.
+    BeatRevives,
+    /// Beats count as applied, and are never sent.
+    BeatsInSilence,
+    /// A thief does not ask whether the holder has moved.
+    StealsWithoutTheAnchor,
+    /// Who takes a dead holder's place does not compare the queue.
+    TakesWithoutTheQueue,
+    /// A thief takes the waiters for dead whose lease would be over.
+    WaitersLeaseRuns,
+    /// A dead holder is left where it is.
+    NeverSteals,
+    /// A release does not ask for the entry.
+    ReleasesUnconditionally,
+    /// A release dates the row anew.
+    ReleaseSetsTtl,
+    /// A release does not set the anchor.
+    ReleaseKeepsTheAnchor,
+    /// A release counts as done, and is never sent.
+    ReleasesInSilence,
+    /// An abandon does not ask for a lower anchor.
+    AbandonLowersTheAnchor,
+    /// Who gives up does not leave the queue.
+    StaysInQueue,
+    /// A void does not ask for a lower stamp.
+    VoidLowersTheStamp,
+    /// An entry that may be on its way is not voided.
+    OmitsVoid,
+    /// The row is deleted as soon as nobody holds it.
+    GraceTooShort,
+    /// Signs of life are dated with an earlier now.
+    WritesEarliest,
+    /// The time in the answers is late by more than the front ends may differ.
+    ThiefUsesLatest,
+    /// Monotonic clocks run apart by more than they may.
+    ClocksRunApart,
+    /// A refused beat counts as applied.
+    RefusedBeatCounts,
+    /// Busy is final while a copy is on its way.
+    BusyIsFinal,
+    /// A void that is refused with the entry in the queue counts as done.
+    RefusedVoidIsDone,
+    /// An abandon that is refused counts as done.
+    RefusedAbandonIsDone,
+    /// A release that finds the entry gone is reported as done.
+    LostIsReleased,
+    /// A look shows nobody before oneself.
+    LooksPastTheOthers,
+    /// Who is promoted does not claim.
+    SkipsClaim,
+    /// Fail-closed: a thief ignores that the holder has begun.
+    IgnoresHeld,
+    /// The sweep gives back what had begun, fail-closed.
+    AbandonsTheBegun,
+    /// The sweep releases instead of abandoning.
+    SweepReleases,
+    /// The sweep does not wait for the death.
+    SweepsTheLiving,
+    /// A holder never looks at the end of its lease.
+    NeverChecksTheEnd,
+    /// A holder's deadline does not end its lease.
+    IgnoresTheDeadline,
+}
+
+/// What the tally calls a mutant's deed.
+pub(super) const SABOTAGE: &str = "sabotage";
+
+/// A mutant at work in one simulation, and what it remembers.
+#[derive(Debug)]
+pub(super) struct Saboteur {
+    mutant: Mutant,
+    /// How often each entry was sent.
+    copies: BTreeMap<String, u64>,
+    /// Whose first beat was told to be applied.
+    claimed: BTreeSet<String>,
+}
+
+impl Saboteur {
+    pub(super) fn new(mutant: Mutant) -> Self {
+        Self {
+            mutant,
+            copies: BTreeMap::new(),
+            claimed: BTreeSet::new(),
+        }
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}"))
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|mutant| mutant.to_string() == name);
+        found
+            .copied()
+            .ok_or_else(|| format!("there is no mutant `{name}`"))
+    }
+}
