@@ -68,10 +68,18 @@ impl Owner {
     /// Keeps what fits of a label; whatever could break the line is percent-encoded.
     #[must_use]
     pub fn new(label: &str) -> Self {
+        Self::keep(label, |byte| byte.is_ascii_graphic() && byte != b'%')
+    }
+
+    /// Reads a label as it stands in an entry: encoded already, unless somebody else wrote it.
+    fn read(label: &str) -> Self {
+        Self::keep(label, |byte| byte.is_ascii_graphic())
+    }
+
+    fn keep(label: &str, is_plain: impl Fn(u8) -> bool) -> Self {
         let mut kept = String::new();
         for byte in label.bytes() {
-            let plain = byte.is_ascii_graphic() && byte != b'%';
-            let piece = if plain {
+            let piece = if is_plain(byte) {
                 char::from(byte).to_string()
             } else {
                 format!("%{byte:02X}")
@@ -186,7 +194,7 @@ impl FromStr for Fields {
         };
         let expiry = word().and_then(expiry)?;
         let nonce = word()?.parse()?;
-        let owner = Owner(words.next().unwrap_or_default().to_owned());
+        let owner = Owner::read(words.next().unwrap_or_default());
         match words.next() {
             None => Ok(Self {
                 stamp,

@@ -124,13 +124,20 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When it did not succeed within the time; the note stays then.
+    /// When it did not succeed within the time, or the note's columns are none; the note stays then.
     pub async fn give_back(
         &self,
         note: &Note,
         path: PathBuf,
         time: Duration,
     ) -> Result<GivenBack, Error> {
+        // A TTL in the column of the queue would end everybody's entries.
+        let place = note.place.clone();
+        let columns = Settings {
+            place,
+            ..self.shared.settings.clone()
+        };
+        columns.check()?;
         let until = self.shared.clock.after(time);
         let bound = Bound::until(until);
         let left = Left {

@@ -157,3 +157,19 @@ fn a_label_is_bounded_and_no_escape_is_cut() {
     let escapes = Owner::new(&" ".repeat(100));
     assert_eq!(escapes.as_str(), "%20".repeat(10));
 }
+
+#[test]
+fn the_owner_of_an_entry_that_somebody_else_wrote_is_safe_to_print() {
+    let line = format!(
+        "{} evil\nFATAL\u{1b}[2J",
+        "1763640123456789 0 10000 - v 5j2k9x0a"
+    );
+    let entry = Entry::read(line.as_str());
+    let owner = &entry.fields().unwrap().owner;
+    assert_eq!(owner.as_str(), "evil%0AFATAL%1B[2J");
+    assert_eq!(
+        entry.as_str(),
+        line,
+        "the line itself is what the table has"
+    );
+}

@@ -1,6 +1,7 @@
 //! The journal: what a process leaves on disk, and how it is given back after its death.
 
 mod folder;
+mod forged;
 mod give_back;
 mod notes;
 mod open;

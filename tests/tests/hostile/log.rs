@@ -1,0 +1,73 @@
+//! A log that can be read again.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// All that is logged on this thread, at every level; clones are the same log.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Logs as the demo function does, for as long as what it returns is there.
+    pub(crate) fn json(&self) -> impl Drop + use<> {
+        let log = self.clone();
+        let logs = tracing_subscriber::fmt()
+            .json()
+            .with_writer(move || log.clone());
+        logs.with_max_level(LevelFilter::TRACE)
+            .finish()
+            .set_default()
+    }
+
+    /// Logs our own crates as plain text: the SDK's traces are tables of many lines.
+    pub(crate) fn text(&self) -> impl Drop + use<> {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false);
+        let lines = lines.without_time().with_writer(move || log.clone());
+        let ours = OURS.map(|name| (name, LevelFilter::TRACE));
+        let logs = tracing_subscriber::registry().with(lines);
+        logs.with(Targets::from_iter(ours)).set_default()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let bytes = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let text = String::from_utf8(bytes).expect("it is text");
+        text.split_terminator('\n').map(str::to_owned).collect()
+    }
+
+    /// The lines that our own crates wrote.
+    pub(crate) fn ours(&self) -> Vec<Value> {
+        let read = |line: String| serde_json::from_str::<Value>(&line).expect("a line is JSON");
+        let mut lines: Vec<_> = self.lines().into_iter().map(read).collect();
+        lines.retain(|line| is_ours(line["target"].as_str().unwrap_or_default()));
+        lines
+    }
+}
+
+const OURS: [&str; 2] = ["dynamodb_locks", "lambda_locks"];
+
+fn is_ours(target: &str) -> bool {
+    OURS.iter().any(|name| target.starts_with(name))
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
