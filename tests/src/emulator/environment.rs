@@ -93,6 +93,11 @@ impl Environment {
         self.log.lines()
     }
 
+    /// Waits until nobody is left who could print anything.
+    pub async fn ended(&self) -> Result<(), Error> {
+        self.in_time("its end", self.log.end()).await
+    }
+
     /// The first line that `wanted` accepts, already printed or still to come.
     pub async fn line(&self, wanted: impl Fn(&Line) -> bool) -> Result<Line, Error> {
         let line = self.in_time("a line", self.log.first(wanted)).await?;
@@ -123,7 +128,7 @@ impl Environment {
         if let Some(emulator) = self.sandbox.process(&self.emulator) {
             emulator.signal(Signal::TERM)?;
         }
-        self.in_time("its end", self.log.end()).await
+        self.ended().await
     }
 
     /// Waits until the emulator accepts connections.
@@ -155,9 +160,14 @@ impl Environment {
 }
 
 /// A folder in which anybody may make another: managed functions run as a user of their own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a folder is made with is cut by our own mask"
+)]
 fn folder() -> std::io::Result<TempDir> {
-    let anybody = Permissions::from_mode(0o777);
-    tempfile::Builder::new().permissions(anybody).tempdir()
+    let folder = tempfile::tempdir()?;
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
+    Ok(folder)
 }
 
 fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Path) -> Vec<OsString> {

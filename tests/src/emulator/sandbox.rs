@@ -9,8 +9,8 @@ use super::log::Log;
 use super::process::Process;
 use crate::Error;
 
-/// Runs a program where `/opt/extensions` holds one file, or none, and `/opt/bootstrap` is another, or is
-/// not there, until it ends or stdin does.
+/// Runs a program where `/opt/extensions` holds one file, or none, and `/var/task/bootstrap` is another,
+/// or is not there, until it ends or stdin does.
 /// `sh` is the first process of its process namespace: the kernel lets no other outlive it.
 const SCRIPT: &str = r#"
     mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
@@ -19,7 +19,8 @@ const SCRIPT: &str = r#"
         : > "$mine" && mount --bind "$1" "$mine" || exit
     fi
     if [ -n "$2" ]; then
-        : > /opt/bootstrap && mount --bind "$2" /opt/bootstrap || exit
+        mount -t tmpfs tmpfs /var && mkdir /var/task || exit
+        : > /var/task/bootstrap && mount --bind "$2" /var/task/bootstrap || exit
     fi
     shift 2
     exec 3<&0

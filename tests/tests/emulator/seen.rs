@@ -41,9 +41,11 @@ impl Seen {
         Self { works, swept, log }
     }
 
-    /// The first lock was given back by the layer: the extensions found nothing to do.
+    /// The first lock was given back by the layer: the extensions found nothing to do, but perhaps the
+    /// note of a function that was killed before it could remove that.
     pub(crate) fn given_back_by_the_layer(&self, scene: &str) {
-        assert_eq!(self.swept, []);
+        let mut found = self.swept.iter();
+        assert!(found.all(|swept| swept.how == "gone"), "{:?}", self.swept);
         let first = &self.works[0];
         self.report(
             scene,
