@@ -161,6 +161,10 @@ fn full() -> Vec<Scope> {
         Scope::new("2: beats, two lost answers, longer", 2, beating())
             .losses(2)
             .reaches([Beaten, Stolen, HandedOff, Late]),
+        Scope::new("2: beats, crash, two lost answers", 2, beating())
+            .losses(2)
+            .crashes(1)
+            .reaches([Beaten, Stolen, Swept]),
         Scope::new("2: crash, two lost answers", 1, pair())
             .losses(2)
             .crashes(1)
@@ -229,6 +233,10 @@ fn full_three() -> Vec<Scope> {
         Scope::new("3: crash, sweep, thief", 1, trio())
             .crashes(1)
             .reaches([Stolen, Swept]),
+        Scope::new("3: crash, lost answer", 1, trio())
+            .losses(1)
+            .crashes(1)
+            .reaches([Stolen, Swept, Late]),
         Scope::new("3: drop", 1, trio())
             .drops(1)
             .reaches([Stolen, Swept]),
@@ -249,10 +257,6 @@ fn full_three() -> Vec<Scope> {
 
 fn huge() -> Vec<Scope> {
     vec![
-        Scope::new("2: beats, crash, two lost answers", 2, beating())
-            .losses(2)
-            .crashes(1)
-            .reaches([Beaten, Stolen, Swept]),
         Scope::new("2: everything once, stale looks", 2, pair())
             .losses(1)
             .crashes(1)
@@ -265,11 +269,8 @@ fn huge() -> Vec<Scope> {
             .losses(1)
             .crashes(1)
             .reaches([Deleted, Swept]),
-        Scope::new("3: lost answer", 1, trio())
-            .losses(1)
-            .reaches([Stolen, Late]),
-        Scope::new("3: crash, lost answer", 1, trio())
-            .losses(1)
+        Scope::new("3: crash, two lost answers", 1, trio())
+            .losses(2)
             .crashes(1)
             .reaches([Stolen, Swept, Late]),
         Scope::new("3: fail-closed, crash", 1, trio())
