@@ -61,7 +61,7 @@ macro_rules! laws {
 /// its own.
 type Holds = fn(&Model, &World) -> bool;
 
-const LAWS: [(Law, Holds); 8] = laws![
+const LAWS: [(Law, Holds); 9] = laws![
     OneActs,
     FencesRise,
     QueueOrder,
@@ -69,7 +69,8 @@ const LAWS: [(Law, Holds); 8] = laws![
     AnswersAreTrue,
     DeadlineEnds,
     NothingIsLeft,
-    BegunStays
+    BegunStays,
+    QueueIsBounded
 ];
 
 macro_rules! sometimes {

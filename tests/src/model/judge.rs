@@ -27,6 +27,9 @@ impl World {
         if after.queue.iter().any(|entry| self.gone.contains(entry)) {
             self.breaks(Law::NothingIsLeft);
         }
+        if write.enters().is_some() && after.queue.len() > usize::from(scope.cap) {
+            self.breaks(Law::QueueIsBounded);
+        }
         if before.holder() != after.holder() {
             let waited = after
                 .holder()

@@ -21,6 +21,8 @@ pub enum Law {
     NothingIsLeft,
     /// 8: a fail-closed holder that had begun was given back by somebody else.
     BegunStays,
+    /// 10: more stand in the queue than may.
+    QueueIsBounded,
     /// 8, 10: a living waiter gets no turn, or the dead stay in the queue.
     EverybodyGoesOn,
 }
@@ -37,6 +39,7 @@ impl Law {
             Self::DeadlineEnds => "law 7: nobody acts past its deadline",
             Self::NothingIsLeft => "law 8: what is over is out for good",
             Self::BegunStays => "law 8: the begun is not given back",
+            Self::QueueIsBounded => "law 10: the queue is bounded",
             Self::EverybodyGoesOn => "law 8: everybody gets on",
         }
     }

@@ -18,6 +18,8 @@ macro_rules! mutants {
 mutants! {
     /// An enqueue asks for no higher stamp than the last.
     EntersUnderTheFloor,
+    /// An enqueue asks for no room in the queue.
+    EntersAFullQueue,
     /// A beat asks for no lower anchor.
     BeatsBlindly,
     /// A thief does not ask whether the holder has moved.

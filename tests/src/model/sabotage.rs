@@ -20,10 +20,11 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 impl Mutant {
     /// Whether the table does not ask this of a row.
     pub(super) fn leaves_out(self, write: &Write, asked: &Condition) -> bool {
-        use Condition::{Contains, Fresh, Later, Queue, Unbegun, Unmoved};
+        use Condition::{Contains, Fresh, Later, Queue, Room, Unbegun, Unmoved};
         match (self, write, asked) {
             (Self::EntersUnderTheFloor, write, Fresh(_)) => write.enters().is_some(),
-            (Self::BeatsBlindly, Write::Beat { .. }, Later(_))
+            (Self::EntersAFullQueue, _, Room(_))
+            | (Self::BeatsBlindly, Write::Beat { .. }, Later(_))
             | (Self::StealsWithoutTheAnchor, _, Unmoved(_))
             | (Self::ReleasesUnconditionally, Write::Release { .. }, Contains(_))
             | (Self::AbandonLowersTheAnchor, Write::Abandon { .. }, Later(_))

@@ -3,7 +3,7 @@
 /// How much is explored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Size {
-    /// A million states, for every day.
+    /// Two million states, for every day.
     Small,
     /// Twenty million and more.
     Full,

@@ -59,17 +59,12 @@ impl World {
     /// Carries out a write; the row after it, or none if it was refused.
     fn carry_out(&mut self, scope: &Scope, from: usize, write: &Write, spent: bool) -> Option<Row> {
         let before = self.row().clone();
-        let asked = table::conditions(write);
-        let left_out = |asked: &&table::Condition| {
-            scope
-                .mutant
-                .is_none_or(|mutant| !mutant.leaves_out(write, asked))
+        let left_out = |asked: &table::Condition| {
+            let mutant = scope.mutant;
+            mutant.is_some_and(|mutant| mutant.leaves_out(write, asked))
         };
-        if !asked
-            .iter()
-            .filter(left_out)
-            .all(|asked| asked.holds(&before))
-        {
+        let refuses = |asked: &table::Condition| !left_out(asked) && !asked.holds(&before);
+        if table::conditions(write).iter().any(refuses) {
             return None;
         }
         if spent {

@@ -1,5 +1,6 @@
 //! Everybody gets on, whatever went wrong before.
 
+use world::model::Found::{Ahead, Dead, DeadBoth, Released, Voided};
 use world::model::{Scope, Seat, live};
 
 use super::scopes::{pair, trio};
@@ -8,6 +9,7 @@ use super::scopes::{pair, trio};
 fn whatever_went_wrong_everybody_gets_a_turn_or_leaves() {
     let unswept = || vec![Seat::new().unswept(), Seat::new().unswept()];
     let deadline = vec![Seat::new().deadline(2), Seat::new().tries()];
+    let found = [Ahead, Dead, DeadBoth, Released, Voided];
     // The units that it takes to find the dead dead, and to be done after that.
     let graphs = [
         (Scope::new("2: crash, sweep", 3, pair()).crashes(1), 2),
@@ -37,6 +39,10 @@ fn whatever_went_wrong_everybody_gets_a_turn_or_leaves() {
             3,
         ),
         (Scope::new("2: deadline, try", 3, deadline).losses(1), 2),
+        (
+            Scope::new("2: whatever stands there at first", 3, pair()).finds(found),
+            2,
+        ),
         (Scope::new("3: nothing goes wrong", 1, trio()), 1),
     ];
     println!("{:<46} {:>11} {:>6}", "graph", "states", "stuck");

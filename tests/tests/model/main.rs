@@ -1,7 +1,7 @@
 //! The laws in every state that two or three clients can get into.
 //!
 //! ```text
-//! cargo test -p world --test model -- --nocapture              a million states, with the tables
+//! cargo test -p world --test model -- --nocapture              two million states, with the tables
 //! PROOF=full cargo test -p world --test model -- --nocapture   twenty million, in minutes
 //! PROOF=huge cargo test -p world --test model laws             hours, and a machine with much memory
 //! ```
@@ -25,7 +25,7 @@ fn size() -> Size {
 /// How many states there are at least; with fewer of them some scope has shrunk.
 fn least(size: Size) -> usize {
     match size {
-        Size::Small => 1_000_000,
+        Size::Small => 2_000_000,
         Size::Full | Size::Huge => 20_000_000,
     }
 }

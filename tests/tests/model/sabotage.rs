@@ -21,10 +21,12 @@ fn deadly() -> Vec<(Mutant, Scope)> {
     ]
 }
 
-/// A lease of two units, and beats.
+/// A lease of two units, and beats; nobody arrives at the same time, and a waiter may die.
 fn long() -> Scope {
-    let seats = vec![Seat::new().beats(1), Seat::new(), Seat::new().tries()];
-    Scope::new("a long lease, crash", 2, seats)
+    let apart = |by| Seat::new().knows(0, by, by);
+    let holder = Seat::new().beats(1).unswept();
+    let thief = apart(2).tries().unswept();
+    Scope::new("a long lease, crash", 2, vec![holder, apart(1), thief])
         .lease_ms(1990)
         .crashes(1)
 }
@@ -66,6 +68,7 @@ fn in_the_table() -> Vec<(Mutant, Scope)> {
     let far_ahead = vec![Seat::new().believes(200_000, 244_000, 250_000), Seat::new()];
     vec![
         (EntersUnderTheFloor, give_up()),
+        (EntersAFullQueue, Scope::new("no room", 1, pair()).cap(1)),
         (BeatsBlindly, beats()),
         (StealsWithoutTheAnchor, beats()),
         (ReleasesUnconditionally, beats()),

@@ -161,6 +161,10 @@ fn full() -> Vec<Scope> {
         Scope::new("2: beats, two lost answers, longer", 2, beating())
             .losses(2)
             .reaches([Beaten, Stolen, HandedOff, Late]),
+        Scope::new("2: beats, crash, two lost answers", 2, beating())
+            .losses(2)
+            .crashes(1)
+            .reaches([Beaten, Stolen, Swept]),
         Scope::new("2: crash, two lost answers", 1, pair())
             .losses(2)
             .crashes(1)
@@ -229,6 +233,10 @@ fn full_three() -> Vec<Scope> {
         Scope::new("3: crash, sweep, thief", 1, trio())
             .crashes(1)
             .reaches([Stolen, Swept]),
+        Scope::new("3: crash, lost answer", 1, trio())
+            .losses(1)
+            .crashes(1)
+            .reaches([Stolen, Swept, Late]),
         Scope::new("3: drop", 1, trio())
             .drops(1)
             .reaches([Stolen, Swept]),
@@ -248,29 +256,31 @@ fn full_three() -> Vec<Scope> {
 }
 
 fn huge() -> Vec<Scope> {
-    let gone = vec![Seat::new().deadline(1), Seat::new().unswept(), Seat::new()];
     vec![
-        Scope::new("2: beats, crash, two lost answers", 2, beating())
-            .losses(2)
-            .crashes(1),
         Scope::new("2: everything once, stale looks", 2, pair())
             .losses(1)
             .crashes(1)
             .drops(1)
             .give_ups(1)
-            .stale(2),
+            .stale(2)
+            .reaches([Swept, Voided, Stale]),
         Scope::new("2: the row is deleted, crash", 5, pair())
             .ttl(2)
             .losses(1)
-            .crashes(1),
-        Scope::new("3: lost answer", 1, trio()).losses(1),
-        Scope::new("3: crash, lost answer", 1, trio())
-            .losses(1)
-            .crashes(1),
+            .crashes(1)
+            .reaches([Deleted, Swept]),
+        Scope::new("3: crash, two lost answers", 1, trio())
+            .losses(2)
+            .crashes(1)
+            .reaches([Stolen, Swept, Late]),
         Scope::new("3: fail-closed, crash", 1, trio())
             .closed()
             .losses(1)
-            .crashes(1),
-        Scope::new("3: dead holder, dead waiter, sweep", 4, gone).crashes(2),
+            .crashes(1)
+            .reaches([Kept, Swept]),
+        Scope::new("3: dead holder, dead waiter, thief", 2, mortal())
+            .unit_s(3)
+            .crashes(2)
+            .reaches([Stolen, StolenBoth]),
     ]
 }
