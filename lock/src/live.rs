@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::entry::Entry;
 use crate::key::Key;
@@ -17,8 +17,8 @@ use crate::time::{Clock, Tick};
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     slots: Mutex<Slots>,
-    /// How often everything was given up at once.
-    ends: watch::Sender<u64>,
+    /// Tells everybody that everything is given up at once.
+    ends: Arc<Notify>,
     /// How many entries were settled.
     settled: watch::Sender<u64>,
 }
@@ -149,22 +149,17 @@ impl Live {
             .map(|(&id, slot)| (id, slot.left.key.clone()));
         let stopping = stopping.collect();
         drop(slots);
-        self.ends.send_modify(|ends| *ends += 1);
+        self.ends.notify_waiters();
         (
             taken.into_iter().map(|(_, slot)| slot.left).collect(),
             stopping,
         )
     }
 
-    /// Completes when [`end_all`](Self::end_all) is called after this.
+    /// Completes when [`end_all`](Self::end_all) is called after this. Everybody is told in the order in
+    /// which they asked: a watch would wake them in any order, and nothing here is left to chance.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ends = self.ends.subscribe();
-        async move {
-            // An error means that the client is gone, and with it everybody who could end anything.
-            if ends.changed().await.is_err() {
-                std::future::pending().await
-            }
-        }
+        Arc::clone(&self.ends).notified_owned()
     }
 
     /// Waits until an entry is settled, or an orphan.

@@ -35,6 +35,28 @@ async fn everything_held_and_waited_for_is_given_up() {
     other.release().await.unwrap();
 }
 
+/// Nothing about a client is left to chance, so that a simulation tells the same story twice.
+#[tokio::test(start_paused = true)]
+async fn waiters_are_told_in_the_order_in_which_they_came() {
+    const MANY: usize = 12;
+    let table = LockTable::new();
+    let held = table.client("holder").acquire(KEY).await.unwrap();
+    let (a, (tell, mut told)) = (table.client("a"), tokio::sync::mpsc::channel(MANY));
+    for waiter in 0..MANY {
+        let (a, tell) = (a.clone(), tell.clone());
+        tokio::spawn(async move {
+            a.acquire(KEY).await.unwrap_err();
+            tell.send(waiter).await.unwrap();
+        });
+        tokio::time::sleep(SECOND / 10).await;
+    }
+    a.release_all(SECOND).await;
+    for waiter in 0..MANY {
+        assert_eq!(told.recv().await, Some(waiter));
+    }
+    held.release().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_released_is_reported_and_keeps_nothing_else() {
     let table = LockTable::new();
