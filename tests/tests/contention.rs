@@ -1,4 +1,5 @@
-//! Many for one key, each a client of its own, over HTTP.
+//! Many for one key, each a client of its own: over HTTP, and in paused time, where every round trip
+//! takes as long and what is counted does not depend on the machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 use world::Clock;
 use world::dynamo::{Dynamo, Logged, Schema, Wire};
 use world::history::{Work, inversions, violations};
-use world::locks::KEY;
+use world::locks::{Crowd, KEY, LEASE, ROUND_TRIP, Toll, by_the_next_in_line, by_the_sweep};
 
 const CONTENDERS: usize = 32;
 const ROUNDS: usize = 2;
@@ -107,4 +108,58 @@ fn judge(history: &[Work], log: &[Logged]) {
     broken.extend(inversions(KEY, &enqueued(log), history));
     let broken: Vec<_> = broken.iter().map(ToString::to_string).collect();
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// A lock that is never free, and passes from hand to hand each 50 ms.
+async fn crowd(members: usize) -> Toll {
+    let hold = Duration::from_millis(50);
+    let seed = 1;
+    let toll = Crowd {
+        members,
+        hold,
+        seed,
+    }
+    .watched()
+    .await;
+    let Toll { writes, reads, .. } = &toll;
+    println!(
+        "{members} at a lock: each {:.3} writes of {:.3} units, reads of {:.3}; handed over in {:.2} round \
+         trips, of 100 in at most {:.2}",
+        toll.each(writes.requests as f64),
+        toll.each(writes.units),
+        toll.each(reads.units),
+        toll.handover(50),
+        toll.handover(99),
+    );
+    let broken: Vec<_> = toll.broken.iter().map(ToString::to_string).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(toll.acquisitions > 50, "{}", toll.acquisitions);
+    toll
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_twenty_at_a_lock_an_acquisition_is_two_writes_of_one_unit() {
+    let toll = crowd(20).await;
+    assert!(toll.each(toll.writes.requests as f64) <= 2.05);
+    assert!(toll.each(toll.writes.units) <= 2.05);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_forty_at_a_lock_only_the_size_of_the_row_costs_more() {
+    let toll = crowd(40).await;
+    assert!(toll.each(toll.writes.requests as f64) <= 2.05);
+    assert!(toll.each(toll.writes.units) <= 4.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_the_dead_is_free_after_the_sweep_or_at_the_end_of_the_lease() {
+    for seed in 0..5 {
+        let (swept, stolen) = (by_the_sweep(seed).await, by_the_next_in_line(seed).await);
+        let (swept, stolen) = (swept.unwrap(), stolen.unwrap());
+        println!("swept: the next holds after {swept:?}; not swept: after {stolen:?}");
+        // One round trip for the sweep, one for the look that sees it, and the pause before that.
+        let pause = Duration::from_millis(450).mul_f64(1.2);
+        assert!(swept <= pause + ROUND_TRIP * 3, "{swept:?}");
+        assert!(stolen <= LEASE + Duration::from_secs(1), "{stolen:?}");
+    }
 }

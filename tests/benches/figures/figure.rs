@@ -26,6 +26,7 @@ pub(crate) enum Unit {
 enum Goal {
     None,
     Exactly(f64),
+    NeverAbove(f64),
     AtMost(f64),
 }
 
@@ -48,6 +49,14 @@ impl Figure {
         }
     }
 
+    /// No single measurement may be more than this.
+    pub(crate) fn never_above(self, goal: f64) -> Self {
+        Self {
+            goal: Goal::NeverAbove(goal),
+            ..self
+        }
+    }
+
     /// The median is to be no more than this.
     pub(crate) fn at_most(self, goal: f64) -> Self {
         Self {
@@ -58,7 +67,7 @@ impl Figure {
 
     /// Whether it is as it must be; what depends on the machine always is.
     pub(crate) fn holds(&self) -> bool {
-        !matches!(self.goal, Goal::Exactly(_)) || self.is_met()
+        !matches!(self.goal, Goal::Exactly(_) | Goal::NeverAbove(_)) || self.is_met()
     }
 
     fn is_met(&self) -> bool {
@@ -71,6 +80,7 @@ impl Figure {
         match self.goal {
             Goal::None => true,
             Goal::Exactly(goal) => least == goal && most == goal,
+            Goal::NeverAbove(goal) => most <= goal,
             Goal::AtMost(goal) => median <= goal,
         }
     }
@@ -147,6 +157,7 @@ impl Display for Goal {
         match self {
             Self::None => Ok(()),
             Self::Exactly(goal) => write!(f, "{goal}"),
+            Self::NeverAbove(goal) => write!(f, "never > {goal}"),
             Self::AtMost(goal) => write!(f, "at most {goal}"),
         }
     }

@@ -3,7 +3,8 @@
 //! Counts, and ratios of things measured side by side in one run: the machine and its load are in both
 //! terms. The bare SDK is the measure, with the very requests that the lock sends; DynamoDB runs in a
 //! process of its own, so that its CPU is nobody's. Counts must hold, and the run fails if one does
-//! not; times are only reported.
+//! not; times are only reported. What many clients do at once runs on paused time, where a round trip
+//! takes as long as it is said to.
 
 mod spread;
 mod stopwatch;
@@ -15,6 +16,7 @@ mod server;
 mod side;
 
 mod added;
+mod contended;
 mod counts;
 mod cpu;
 mod deployed;
@@ -48,6 +50,7 @@ async fn report() -> Result<bool, Error> {
     figures.splice(0..0, keys::figures()?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);
+    figures.splice(0..0, contended::figures()?);
     figures.splice(0..0, counts::figures().await?);
     println!("{}", Figure::table(&figures));
     Ok(figures.iter().all(Figure::holds))
