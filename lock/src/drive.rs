@@ -14,7 +14,7 @@ use crate::tally::Tally;
 use crate::terms::{Action, Answer, Ending, Event};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
-use crate::wait;
+use crate::wait::{self, Schedule};
 use crate::write::Write;
 
 /// How long the first copy of a write may stay unanswered; each further one gets twice as long.
@@ -33,7 +33,7 @@ pub(crate) struct Drive {
     pub(crate) tally: Arc<Tally>,
     /// What enters with the entry.
     attributes: Attributes,
-    longest_pause: Duration,
+    schedule: Schedule,
     /// How often to look yet; none for as often as the time allows.
     pub(crate) looks_left: Option<u32>,
     /// Whether to log each step where everybody sees it.
@@ -76,11 +76,7 @@ pub(crate) enum Stop {
 
 impl Drive {
     pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
-        // Whoever sleeps through its turn for a lease is taken for dead.
-        let longest_pause = shared
-            .settings
-            .retry_delay
-            .min(acquisition.terms().lease / 4);
+        let schedule = Schedule::new(shared.settings.retry_delay, acquisition.terms().lease);
         Self {
             table,
             key,
@@ -88,7 +84,7 @@ impl Drive {
             acquisition,
             tally: Arc::default(),
             attributes: shared.settings.attributes.clone(),
-            longest_pause,
+            schedule,
             looks_left: None,
             loud: shared.settings.debug_logs,
             unanswered: 0,
@@ -120,7 +116,7 @@ impl Drive {
                 }
                 Action::Look => self.look(bound).await?,
                 Action::Pause(pause) => {
-                    let pause = wait::pause(pause, self.longest_pause);
+                    let pause = self.schedule.pause(pause, self.clock.tick());
                     sleep_until(bound.wait.min(self.clock.after(pause))).await;
                     Event::Woken
                 }

@@ -132,7 +132,8 @@ impl Settings {
         self
     }
 
-    /// The longest pause between two looks. Default: 450 ms.
+    /// The longest pause between two looks of the next in line; those behind it may sleep as many times as
+    /// long as their rank says, and nobody longer than a quarter of the lease. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self

@@ -88,7 +88,7 @@ async fn start(extension: &Path) -> Result<(f64, Option<f64>), Error> {
 }
 
 /// The next request comes over another connection, and so does not depend on whether this one is kept.
-const REGISTERED: &str = "HTTP/1.1 200 OK\r\n\
+pub(crate) const REGISTERED: &str = "HTTP/1.1 200 OK\r\n\
     connection: close\r\n\
     content-length: 60\r\n\
     lambda-extension-identifier: figures\r\n\
@@ -96,7 +96,7 @@ const REGISTERED: &str = "HTTP/1.1 200 OK\r\n\
     {\"functionName\":\"orders\",\"functionVersion\":\"1\",\"handler\":\"\"}";
 
 /// Waits for a request, and reads it to its end.
-async fn asked(api: &TcpListener, wanted: &str) -> Result<BufReader<TcpStream>, Error> {
+pub(crate) async fn asked(api: &TcpListener, wanted: &str) -> Result<BufReader<TcpStream>, Error> {
     let failed = |e: std::io::Error| Error::new(format!("`{wanted}` did not come: {e}"));
     let (stream, _) = api.accept().await.map_err(failed)?;
     let mut stream = BufReader::new(stream);

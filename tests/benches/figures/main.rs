@@ -21,6 +21,7 @@ mod counts;
 mod cpu;
 mod deployed;
 mod keys;
+mod swept;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let done = match arguments.next().as_deref() {
         Some(server::SERVE) => server::serve(arguments.next()).await.map(|()| true),
+        Some(swept::LEAVE) => swept::leave(arguments.next(), arguments.next()).await,
         _ => report().await,
     };
     match done {
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
 /// Prints the table; tells whether the counts hold.
 async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
+    figures.push(swept::figure().await?);
     figures.splice(0..0, keys::figures()?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);

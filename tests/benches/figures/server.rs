@@ -47,16 +47,21 @@ impl Server {
     /// A client of the SDK that sends every request once and waits for its answer: no more than
     /// what the lock makes of the client that it is given.
     pub(crate) fn client(&self) -> Client {
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(Credentials::new("nobody", "nothing", None, None, "figures"))
-            .endpoint_url(self.url.trim())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .region(Region::from_static("us-east-1"))
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled());
-        Client::from_conf(config.build())
+        client(self.url.trim())
     }
+}
+
+/// Such a client, of whatever listens there.
+pub(crate) fn client(url: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("nobody", "nothing", None, None, "figures"))
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::from_static("us-east-1"))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled());
+    Client::from_conf(config.build())
 }
 
 impl Drop for Server {

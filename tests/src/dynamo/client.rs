@@ -34,7 +34,12 @@ pub(crate) fn client_by(way: impl Way + 'static, name: &str) -> Client {
 impl Wire {
     /// A client that comes over HTTP. The SDK's retries are its default.
     pub fn client(&self) -> Client {
-        let config = config("wire").endpoint_url(self.url());
+        self.client_by(self.url())
+    }
+
+    /// The same, by way of another address.
+    pub fn client_by(&self, url: impl Into<String>) -> Client {
+        let config = config("wire").endpoint_url(url);
         let config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
         Client::from_conf(config.build())
     }

@@ -35,7 +35,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Sets the scene, or says why it cannot be played here.
     pub(crate) async fn set() -> Result<Option<Self>, Error> {
-        Self::set_with(|function| Ok(function)).await
+        Self::set_with(Ok).await
     }
 
     /// The same with another function for `a`.
