@@ -144,6 +144,8 @@ fn not_released(told: &Released, rows: &Rows) -> Option<String> {
     // Somebody else deleted the row, and may have done so again and again.
     match left {
         _ if rows.was_deleted(key) => None,
+        // The work was over by then, and its lock still there.
+        Some(left) if left.stolen && left.at > *from => None,
         Some(left) if !left.stolen && left.anchored => None,
         Some(left) if !left.stolen => Some(format!(
             "law 8: {fence} has left {key} with an old anchor, from {from:?} on"
