@@ -13,15 +13,16 @@ use super::{MINUTE, answered, event, layer, millis};
 /// The answer of a handler that does not get the lock, as the runtime sends it.
 async fn refused(payload: Value, vars: &[(&str, &str)]) -> Result<Value, String> {
     let table = LockTable::new();
-    let held = table.client("other").acquire(KEY).await.unwrap();
+    let held = table.client("other").acquire(KEY).await;
+    let held = held.expect("the lock is free");
     tokio::time::sleep(millis(10)).await;
     let impatient = table.a_client("a").with(|s| s.max_wait(Duration::ZERO));
     let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
     let mut locked = layer(impatient.ready(), vars).layer(handler);
     let answer = answered(&mut locked, event(payload, MINUTE)).await;
-    held.release().await.unwrap();
+    held.release().await.expect("it is held");
     match answer {
-        Ok(answer) => Ok(serde_json::to_value(answer).unwrap()),
+        Ok(answer) => Ok(serde_json::to_value(answer).expect("it serializes")),
         Err(Failure::Lock(failure)) => Err(failure.name().to_owned()),
         Err(Failure::Handler(error)) => panic!("{error}"),
     }
