@@ -9,8 +9,8 @@ use serde::Serialize;
 #[diagnostic::on_unimplemented(
     message = "a handler that answers with `{Self}` cannot hold a lock",
     label = "the answer is not complete when the handler returns",
-    note = "a response that is streamed is produced after the handler has returned, and then the lock is \
-            released: collect the response, and return the whole of it",
+    note = "a response that is streamed is produced after the handler has returned, and then the \
+            lock is released: collect the response, and return the whole of it",
     note = "what a handler answers to an event must be `Serialize`"
 )]
 pub trait Whole: Serialize {}
@@ -22,10 +22,10 @@ impl<A: Serialize> Whole for A {}
 #[diagnostic::on_unimplemented(
     message = "a handler that answers with `{Self}` cannot hold a lock",
     label = "the answer is not complete when the handler returns",
-    note = "a response that is streamed is produced after the handler has returned, and then the lock is \
-            released: collect the response, and return the whole of it",
-    note = "what a handler answers over `lambda_http` is text, bytes, JSON, or a `Response` whose body is \
-            text, bytes or a `lambda_http::Body`"
+    note = "a response that is streamed is produced after the handler has returned, and then the \
+            lock is released: collect the response, and return the whole of it",
+    note = "what a handler answers over `lambda_http` is text, bytes, JSON, or a `Response` whose \
+            body is text, bytes or a `lambda_http::Body`"
 )]
 pub trait Complete<R> {}
 

@@ -5,9 +5,9 @@
 //! ```text
 //! 42                                          one value, as it is: text, number or boolean
 //! t1#42                                       several; in each `%` is written `%25`, and `#` `%23`
-//! sha256:dc05...                              an object or array, by the hash of its canonical form
+//! sha256:dc05...                              an object or array: the hash of its canonical form
 //! %sha256:dc05...                             a text that would look like one
-//! a long text that goes on and...sha256:9a3f  what is too long: its beginning, and the hash of it all
+//! a long text that goes on and...sha256:9a3f  what is too long: its beginning, the hash of it all
 //! ```
 //!
 //! A number counts by its digits, and so names the same lock as a text of the same digits: of two

@@ -1,8 +1,8 @@
 //! A JSON pointer (RFC 6901) into the event.
 //!
 //! The pointer is followed while the event serializes: what does not lie on its path is neither
-//! visited nor copied. A string that the path leads on into is read as JSON, or as JSON in base64, in
-//! the same manner.
+//! visited nor copied. A string that the path leads on into is read as JSON, or as JSON in base64,
+//! in the same manner.
 //!
 //! ```text
 //! /Records/0/body/orderId

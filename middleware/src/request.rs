@@ -27,10 +27,11 @@ pub(crate) use self::http::deadline;
 #[diagnostic::on_unimplemented(
     message = "the layer finds no key in `{Self}`",
     label = "the layer cannot look into this request",
-    note = "for a key by JSON pointer the payload must be `Serialize`: derive `serde::Serialize` for it, \
-            or take the payload as `serde_json::Value` or `Box<serde_json::value::RawValue>`",
+    note = "for a key by JSON pointer the payload must be `Serialize`: derive `serde::Serialize` \
+            for it, or take the payload as `serde_json::Value` or `Box<serde_json::value::RawValue>`",
     note = "requests of `lambda_http` need the feature `http` of `lambda-locks`",
-    note = "for any other payload give the key by closure: `LockLayer::key(|event: &Event| Some(event.id.clone()))`"
+    note = "for any other payload give the key by closure: \
+            `LockLayer::key(|event: &Event| Some(event.id.clone()))`"
 )]
 pub trait LockRequest<K> {
     /// The name of the lock for this request.

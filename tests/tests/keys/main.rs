@@ -1,5 +1,5 @@
-//! Keys out of random events: what the layer finds without a DOM is what is found in one, and no two
-//! lists of values share a key.
+//! Keys out of random events: what the layer finds without a DOM is what is found in one, and no
+//! two lists of values share a key.
 //!
 //! ```text
 //! cargo test -p world --test keys              thousands of events

@@ -92,7 +92,7 @@ impl Random {
         }
     }
 
-    /// A text about as long as a key may be, and of few kinds, so that beginnings are often the same.
+    /// A text about as long as a key may be, and of few kinds: beginnings are often the same.
     fn long(&mut self) -> String {
         let part = self.one_of(&["x", "é", "🔒", "%"]);
         let bytes = self.0.usize(1990..2070);

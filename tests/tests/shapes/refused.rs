@@ -19,7 +19,8 @@ const STREAMED: [&str; 5] = [
     "error[E0277]: a handler that answers with `",
     "` cannot hold a lock",
     "the answer is not complete when the handler returns",
-    "a response that is streamed is produced after the handler has returned, and then the lock is released",
+    "a response that is streamed is produced after the handler has returned, and then the lock is \
+     released",
     "collect the response, and return the whole of it",
 ];
 
