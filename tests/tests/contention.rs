@@ -142,6 +142,7 @@ async fn with_twenty_at_a_lock_an_acquisition_is_two_writes_of_one_unit() {
     let toll = crowd(20).await;
     assert!(toll.each(toll.writes.requests as f64) <= 2.05);
     assert!(toll.each(toll.writes.units) <= 2.05);
+    assert!(toll.each(toll.reads.units) <= 4.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,6 +150,7 @@ async fn with_forty_at_a_lock_only_the_size_of_the_row_costs_more() {
     let toll = crowd(40).await;
     assert!(toll.each(toll.writes.requests as f64) <= 2.05);
     assert!(toll.each(toll.writes.units) <= 4.1);
+    assert!(toll.each(toll.reads.units) <= 4.0);
 }
 
 #[tokio::test(start_paused = true)]

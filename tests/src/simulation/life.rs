@@ -44,12 +44,10 @@ pub(super) fn settings(being: &Being, outfit: &Outfit, truth: &Truth) -> Setting
         .queue_cap(being.cap)
         .wall_clock(Wall::new(move || wall.shows(shown.now())));
     let settings = match being.beats {
+        // A lease that lasts until the deadline is not prolonged.
+        _ if being.ends => settings.lease_until_deadline(),
         Some(period) => settings.heartbeat_period(period),
         None => settings,
-    };
-    let settings = match being.ends {
-        true => settings.lease_until_deadline(),
-        false => settings,
     };
     match &outfit.journal {
         Some(dir) => settings.journal(dir),

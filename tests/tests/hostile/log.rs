@@ -1,9 +1,10 @@
 //! A log that can be read again.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -12,26 +13,48 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
+/// Whoever has it logs. One at a time: `tracing` remembers for all threads what nobody wants to hear,
+/// and forgets it late.
+pub(crate) struct Logging {
+    _log: DefaultGuard,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Logging {
+    fn begin(log: DefaultGuard, turn: MutexGuard<'static, ()>) -> Self {
+        // What another thread has found out meanwhile may be of the time before this.
+        tracing::callsite::rebuild_interest_cache();
+        Self {
+            _log: log,
+            _turn: turn,
+        }
+    }
+
+    fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Log {
     /// Logs as the demo function does, for as long as what it returns is there.
-    pub(crate) fn json(&self) -> impl Drop + use<> {
-        let log = self.clone();
+    pub(crate) fn json(&self) -> Logging {
+        let (log, turn) = (self.clone(), Logging::turn());
         let logs = tracing_subscriber::fmt()
             .json()
             .with_writer(move || log.clone());
-        logs.with_max_level(LevelFilter::TRACE)
-            .finish()
-            .set_default()
+        let logs = logs.with_max_level(LevelFilter::TRACE).finish();
+        Logging::begin(logs.set_default(), turn)
     }
 
     /// Logs our own crates as plain text: the SDK's traces are tables of many lines.
-    pub(crate) fn text(&self) -> impl Drop + use<> {
-        let log = self.clone();
+    pub(crate) fn text(&self) -> Logging {
+        let (log, turn) = (self.clone(), Logging::turn());
         let lines = tracing_subscriber::fmt::layer().with_ansi(false);
         let lines = lines.without_time().with_writer(move || log.clone());
         let ours = OURS.map(|name| (name, LevelFilter::TRACE));
         let logs = tracing_subscriber::registry().with(lines);
-        logs.with(Targets::from_iter(ours)).set_default()
+        Logging::begin(logs.with(Targets::from_iter(ours)).set_default(), turn)
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
