@@ -16,6 +16,7 @@ mod server;
 mod side;
 
 mod added;
+mod cold;
 mod contended;
 mod counts;
 mod cpu;
@@ -50,6 +51,7 @@ async fn main() -> ExitCode {
 async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
     figures.push(swept::figure().await?);
+    figures.extend(cold::figures().await?);
     figures.splice(0..0, keys::figures()?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);

@@ -1,0 +1,141 @@
+//! What the first invocation pays for its lock, over TLS, beside the tenth.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use world::Error;
+use world::dynamo::{Dynamo, Fate, Request, Schema};
+use world::lambda::{Answer, Environment, Function, What};
+use world::programs::{self, Programs};
+
+use crate::figure::{Figure, Unit};
+use crate::server::TABLE;
+use crate::spread::Spread;
+
+/// How long DynamoDB takes for an answer.
+const ROUND_TRIP: Duration = Duration::from_millis(5);
+
+const STARTS: usize = 5;
+
+/// The tenth is as warm as any.
+const TENTH: usize = 10;
+
+pub(crate) async fn figures() -> Result<[Figure; 2], Error> {
+    let programs = Programs::build()?;
+    Ok([
+        figure("connection opened beside the start", &programs.function).await?,
+        figure("`LockLayer::connect`", programs::single()?).await?,
+    ])
+}
+
+async fn figure(how: &str, program: &Path) -> Result<Figure, Error> {
+    let mut ratios = Vec::new();
+    for _ in 0..STARTS {
+        let waited = waits(program).await?;
+        let (Some(first), Some(tenth)) = (waited.first(), waited.get(TENTH - 1)) else {
+            return Err(Error::new("not every invocation told how long it waited"));
+        };
+        ratios.push(first / tenth.max(1.0));
+    }
+    let name = format!("first lock over TLS, in tenths: {how}");
+    Ok(Figure::new(name, Unit::Ratio, Spread::of(ratios)?))
+}
+
+/// How long each of ten invocations of a new environment waited for its lock, in ms.
+async fn waits(program: &Path) -> Result<Vec<f64>, Error> {
+    let dynamo = Dynamo::new();
+    dynamo.create_table(&Schema::locks(TABLE))?;
+    dynamo.plan(|_: &Request| Fate::delivered().before(ROUND_TRIP));
+    let wire = dynamo.listen().await?;
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let authority = folder.path().join("authority.pem");
+    let address = secured(&wire.url(), &authority).await?;
+
+    let function = Function::new(
+        program,
+        &format!("https://localhost:{}", address.port()),
+        TABLE,
+    )
+    .variable("LOCKS_METRICS", "1")
+    .variable("SSL_CERT_FILE", &authority.to_string_lossy())
+    .timeout(Duration::from_secs(10));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let waited = Arc::clone(&told);
+    let environment = Environment::new("cold", &function, move |occurrence| {
+        if let What::Function(line) = occurrence.what
+            && let Some(ms) = waited_ms(&line)
+        {
+            waited
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(ms);
+        }
+    })?;
+    for nth in 0..TENTH {
+        let answer = environment.invoke(json!({ "orderId": nth })).await;
+        if !matches!(answer, Answer::Response(_)) {
+            return Err(Error::new(format!(
+                "an invocation over TLS failed: {answer:?}"
+            )));
+        }
+    }
+    environment.shut_down().await;
+    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(told.clone())
+}
+
+fn waited_ms(line: &str) -> Option<f64> {
+    serde_json::from_str::<Value>(line).ok()?["WaitedMs"].as_f64()
+}
+
+/// Puts TLS in front of a server, with a certificate that is made for it.
+async fn secured(url: &str, authority: &Path) -> Result<SocketAddr, Error> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(failed)?;
+    write(authority, &made.cert.pem())?;
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let chain = vec![CertificateDer::from(made.cert.der().to_vec())];
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key.into())
+        .map_err(failed)?;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let target = url.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(carry(acceptor.clone(), client, target.clone()));
+        }
+    });
+    Ok(address)
+}
+
+async fn carry(acceptor: TlsAcceptor, client: TcpStream, target: String) {
+    if let (Ok(mut client), Ok(mut server)) =
+        tokio::join!(acceptor.accept(client), TcpStream::connect(target))
+    {
+        // A connection that breaks ends with its ends.
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the function reads its authorities from a file"
+)]
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text).map_err(failed)
+}
+
+fn failed(why: impl std::fmt::Display) -> Error {
+    Error::new(format!("the first invocation cannot be measured: {why}"))
+}
