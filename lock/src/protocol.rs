@@ -14,6 +14,7 @@
 //! ```
 
 mod decide;
+mod enter;
 mod leave;
 mod moves;
 

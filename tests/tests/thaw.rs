@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use world::dynamo::{Dynamo, Schema};
+use world::dynamo::{Dynamo, Schema, Wire};
 
 /// A network in the way, whose connections can go silent: nothing comes through, and nothing is closed.
 struct Network {
@@ -18,13 +18,14 @@ struct Network {
 
 impl Network {
     async fn before(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
         let age = watch::Sender::new(0);
         let ages = age.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(target).await.unwrap();
+                let server = TcpStream::connect(target).await;
+                let server = server.expect("the server listens");
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 tokio::spawn(carry(from_client, to_server, ages.subscribe()));
@@ -54,15 +55,27 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut age: watch::
     }
 }
 
+/// A DynamoDB behind such a network, and locks that reach it that way.
+async fn stage() -> (Dynamo, Wire, Network, Locks) {
+    let dynamo = Dynamo::new();
+    let created = dynamo.create_table(&Schema::locks("locks"));
+    created.expect("a new database has no tables");
+    let wire = dynamo.listen().await.expect("it listens");
+    let target = wire.url().trim_start_matches("http://").parse();
+    let network = Network::before(target.expect("an address")).await;
+    let client = wire.client_by(format!("http://{}", network.address));
+    let locks = Locks::with_client(&client, Settings::new().table("locks"));
+    (
+        dynamo,
+        wire,
+        network,
+        locks.expect("the settings are right"),
+    )
+}
+
 #[tokio::test]
 async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_another() {
-    let dynamo = Dynamo::new();
-    dynamo.create_table(&Schema::locks("locks")).unwrap();
-    let wire = dynamo.listen().await.unwrap();
-    let target = wire.url().trim_start_matches("http://").parse().unwrap();
-    let network = Network::before(target).await;
-    let client = wire.client_by(format!("http://{}", network.address));
-    let locks = Locks::with_client(&client, Settings::new().table("locks")).unwrap();
+    let (dynamo, _wire, network, locks) = stage().await;
     locks.acquire("42").await.unwrap().release().await.unwrap();
 
     network.forgets_all();
@@ -82,13 +95,7 @@ async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_an
 
 #[tokio::test]
 async fn a_connection_that_was_opened_ahead_of_time_is_the_one_that_is_used() {
-    let dynamo = Dynamo::new();
-    dynamo.create_table(&Schema::locks("locks")).unwrap();
-    let wire = dynamo.listen().await.unwrap();
-    let target = wire.url().trim_start_matches("http://").parse().unwrap();
-    let network = Network::before(target).await;
-    let client = wire.client_by(format!("http://{}", network.address));
-    let locks = Locks::with_client(&client, Settings::new().table("locks")).unwrap();
+    let (dynamo, _wire, network, locks) = stage().await;
     locks.connect().await;
     assert_eq!(dynamo.counts().total().requests, 0, "it asks for nothing");
     let opened = network.age.receiver_count();

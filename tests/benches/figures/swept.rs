@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use lambda_locks::{Locks, Settings};
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -126,9 +126,7 @@ fn extension(api: &TcpListener, url: &str, journal: &Path) -> Result<tokio::proc
 
 async fn shutdown(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
     let end = Clock::system().now() + Duration::from_secs(2);
-    let end = end
-        .duration_since(SystemTime::from(UNIX_EPOCH))
-        .unwrap_or_default();
+    let end = end.duration_since(UNIX_EPOCH).unwrap_or_default();
     let event = format!(
         r#"{{"eventType":"SHUTDOWN","shutdownReason":"failure","deadlineMs":{}}}"#,
         end.as_millis()

@@ -1,7 +1,7 @@
 //! A log that can be read again.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
@@ -32,6 +32,14 @@ impl Logging {
 
     fn turn() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
+        static HEARD: Once = Once::new();
+        // Where nobody listens to anything, what is said for the first time there is taken for
+        // something that nobody wants to hear.
+        HEARD.call_once(|| {
+            let nowhere = tracing_subscriber::fmt().with_writer(io::sink);
+            let nowhere = nowhere.with_max_level(LevelFilter::TRACE).finish();
+            tracing::subscriber::set_global_default(nowhere).expect("nobody else has");
+        });
         TURN.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
