@@ -5,15 +5,20 @@
     reason = "this is the one file that reads the environment"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
 
 /// The variables that matter, as they were when they were read.
 #[derive(Clone, Debug, Default)]
-pub struct Vars(BTreeMap<String, String>);
+pub struct Vars {
+    values: BTreeMap<String, String>,
+    /// What somebody has asked for. What nobody asks for is likely misspelt.
+    asked: Arc<Mutex<BTreeSet<String>>>,
+}
 
 /// Everything of ours starts so.
 const OURS: &str = "LOCKS_";
@@ -33,7 +38,22 @@ impl Vars {
     /// A variable that may be left empty.
     #[must_use]
     pub fn any(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.asked().insert(name.to_owned());
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Variables that look like ours, and that nobody has asked for.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<&str> {
+        let asked = self.asked();
+        let names = self.values.keys().map(String::as_str);
+        names
+            .filter(|&name| name.starts_with(OURS) && !asked.contains(name))
+            .collect()
+    }
+
+    fn asked(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A variable that may be left out, but not left empty.
@@ -133,9 +153,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Vars {
         let vars = vars
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
-        Self(
-            vars.filter(|(name, _)| name.starts_with(OURS) || name == FUNCTION)
-                .collect(),
-        )
+        let ours = vars.filter(|(name, _)| name.starts_with(OURS) || name == FUNCTION);
+        Self {
+            values: ours.collect(),
+            asked: Arc::default(),
+        }
     }
 }

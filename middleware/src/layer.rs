@@ -89,6 +89,9 @@ impl<K> LockLayer<K> {
             heeds: Heeds::Layer,
             ..Self::of(keys, locks, vars)?
         };
+        for name in vars.unknown() {
+            tracing::warn!(name, "no setting is called so; is it misspelt?");
+        }
         layer.warm();
         Ok(layer)
     }

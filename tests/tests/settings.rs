@@ -290,3 +290,17 @@ async fn the_layer_reads_the_settings_of_the_locks_as_well() {
         "{error}"
     );
 }
+
+#[test]
+fn a_variable_that_nobody_asks_for_is_known_to_be_unknown() {
+    let vars = [
+        ("LOCKS_MAX_WAIT", "20"),
+        ("LOCKS_KEY", "/id"),
+        ("LOCKS_TABLE", "locks"),
+    ];
+    let vars: Vars = vars.into_iter().collect();
+    let locks = Locks::new(Settings::from_vars(&vars).unwrap()).unwrap();
+    assert_eq!(vars.unknown(), ["LOCKS_KEY", "LOCKS_MAX_WAIT"]);
+    LockLayer::over(locks, &vars).unwrap();
+    assert_eq!(vars.unknown(), ["LOCKS_MAX_WAIT"]);
+}

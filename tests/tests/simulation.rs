@@ -19,7 +19,7 @@ use world::simulation::{Mutant, Outcome, SURPRISES, Sort, Tally, sabotaged, simu
 const THREADS: usize = 2;
 
 /// A mutant that so many seeds do not catch is not caught.
-const PATIENCE: u64 = 300;
+const PATIENCE: u64 = 1000;
 
 /// So much of a story is told when it ends badly.
 const LAST_LINES: usize = 40;
