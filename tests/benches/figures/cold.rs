@@ -78,7 +78,9 @@ async fn waits(program: &Path) -> Result<Vec<f64>, Error> {
         }
     })?;
     for nth in 0..TENTH {
-        let answer = environment.invoke(json!({ "orderId": nth })).await;
+        let answer = environment
+            .invoke(json!({ "orderId": nth.to_string() }))
+            .await;
         if !matches!(answer, Answer::Response(_)) {
             return Err(Error::new(format!(
                 "an invocation over TLS failed: {answer:?}"

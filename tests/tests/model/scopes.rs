@@ -161,10 +161,6 @@ fn full() -> Vec<Scope> {
         Scope::new("2: beats, two lost answers, longer", 2, beating())
             .losses(2)
             .reaches([Beaten, Stolen, HandedOff, Late]),
-        Scope::new("2: beats, crash, two lost answers", 2, beating())
-            .losses(2)
-            .crashes(1)
-            .reaches([Beaten, Stolen, Swept]),
         Scope::new("2: crash, two lost answers", 1, pair())
             .losses(2)
             .crashes(1)
@@ -269,6 +265,10 @@ fn huge() -> Vec<Scope> {
             .losses(1)
             .crashes(1)
             .reaches([Deleted, Swept]),
+        Scope::new("2: beats, crash, two lost answers", 2, beating())
+            .losses(2)
+            .crashes(1)
+            .reaches([Beaten, Stolen, Swept]),
         Scope::new("3: crash, two lost answers", 1, trio())
             .losses(2)
             .crashes(1)
