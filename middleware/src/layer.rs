@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use dynamodb_locks::{Error, Locks, Settings, Vars};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tower::Layer;
 
 use crate::key::Pointers;
@@ -27,7 +29,8 @@ enum Heeds {
 }
 
 impl LockLayer {
-    /// Reads everything from the environment: `LOCKS_KEY`, and the settings of the locks.
+    /// Reads everything from the environment: `LOCKS_KEY`, and the settings of the locks. On a runtime
+    /// of several threads it waits until the connection to DynamoDB is open, for a second at most.
     ///
     /// # Panics
     ///
@@ -39,9 +42,9 @@ impl LockLayer {
         Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`from_env`](Self::from_env), and waits until the connection to DynamoDB is open: no
-    /// invocation pays for it then, not even the first one in an environment that was frozen right
-    /// after its start.
+    /// As [`from_env`](Self::from_env), and waits until the connection to DynamoDB is open on a
+    /// runtime of one thread as well: no invocation pays for it then, not even the first one in an
+    /// environment that was frozen right after its start.
     ///
     /// # Panics
     ///
@@ -125,11 +128,20 @@ impl<K> LockLayer<K> {
         Self { heeds, ..self }
     }
 
-    /// Uses the time in which the function initialises anyway; the first acquisition joins in.
+    /// Opens the connection in the time in which the function initialises anyway. Where other threads
+    /// can do it this one waits for it; else the first acquisition does, if it comes so early.
     fn warm(&self) {
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let rules = Arc::clone(&self.rules);
-            runtime.spawn(async move { rules.locks.connect().await });
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        match runtime.runtime_flavor() {
+            RuntimeFlavor::MultiThread => {
+                block_in_place(|| runtime.block_on(self.connected()));
+            }
+            _ => {
+                let rules = Arc::clone(&self.rules);
+                runtime.spawn(async move { rules.locks.connect().await });
+            }
         }
     }
 }

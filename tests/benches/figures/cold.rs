@@ -29,7 +29,7 @@ const TENTH: usize = 10;
 pub(crate) async fn figures() -> Result<[Figure; 2], Error> {
     let programs = Programs::build()?;
     Ok([
-        figure("connection opened beside the start", &programs.function).await?,
+        figure("`LockLayer::from_env`", &programs.function).await?,
         figure("`LockLayer::connect`", programs::single()?).await?,
     ])
 }
