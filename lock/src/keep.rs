@@ -17,7 +17,7 @@ use crate::judge;
 use crate::terms::{Ending, Event};
 use crate::time::{Clock, Tick};
 
-/// What can be known about a lease while somebody else has the [`Held`].
+/// What can be known about a lease while somebody else has the [`Held`](crate::Held).
 #[derive(Clone, Debug)]
 pub struct Lease {
     state: watch::Receiver<State>,
