@@ -4,6 +4,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use dynamodb_locks::{Held, Holding, Lease, Limits};
 use tracing::Span;
@@ -24,6 +25,8 @@ pub(crate) struct Hold {
     lease: Lease,
     cut: Boxed<LockFailure>,
     span: Span,
+    /// How long it took to get the lock, in memory and in the table.
+    waited: Duration,
     began: Timer,
     lost: bool,
     _lane: Lane,
@@ -60,6 +63,7 @@ pub(crate) async fn acquire(
         lease,
         cut,
         span,
+        waited: waiting.elapsed(),
         began: Timer::start(),
         lost: false,
         _lane: lane,
@@ -115,7 +119,7 @@ impl Hold {
             .await;
         let held = self.began.elapsed();
         let (key, fence, requests) = (holding.key(), holding.fence(), holding.requests());
-        let (waited_ms, held_ms) = (holding.waited().as_millis(), held.as_millis());
+        let (waited_ms, held_ms) = (self.waited.as_millis(), held.as_millis());
         match released {
             Ok(()) => tracing::debug!(
                 %key, fence, waited_ms, held_ms, requests, "the lock was released"
@@ -124,7 +128,10 @@ impl Hold {
                 %key, fence, waited_ms, held_ms, requests, %error, "the lock was not released"
             ),
         }
-        self.rules.metrics.held(&holding, held, self.lost);
+        let stolen = holding.stolen();
+        self.rules
+            .metrics
+            .held(self.waited, held, self.lost, stolen);
     }
 }
 
@@ -134,7 +141,7 @@ impl Rules {
         let limits = self.locks.limits();
         let limits = match self.on_busy {
             OnBusy::Wait => limits,
-            OnBusy::Fail | OnBusy::Skip => limits.at_most(std::time::Duration::ZERO),
+            OnBusy::Fail | OnBusy::Skip => limits.at_most(Duration::ZERO),
         };
         match deadline.map(Deadline::left) {
             Some(left) => limits.at_most(self.reserve.leaves(left)).deadline(left),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Holding, Vars};
+use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
 use crate::deadline::epoch_ms;
@@ -32,15 +32,15 @@ impl Metrics {
         })
     }
 
-    /// An invocation had its lock for so long, and lost it or not.
-    pub(crate) fn held(&self, holding: &Holding, held: Duration, lost: bool) {
+    /// An invocation waited for its lock, held it, lost it or not, and took so many dead holders out.
+    pub(crate) fn held(&self, waited: Duration, held: Duration, lost: bool, stolen: u32) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.tell(&[
             ("Acquired", COUNT, 1),
-            ("WaitedMs", MILLISECONDS, millis(holding.waited())),
+            ("WaitedMs", MILLISECONDS, millis(waited)),
             ("HeldMs", MILLISECONDS, millis(held)),
             ("Lost", COUNT, lost.into()),
-            ("Stolen", COUNT, holding.stolen().into()),
+            ("Stolen", COUNT, stolen.into()),
         ]);
     }
 
