@@ -1,4 +1,4 @@
-//! What the first invocation pays for its lock, over TLS, beside the tenth.
+//! A cold start over TLS: what the layer adds to it, and what the first lock costs beside the tenth.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use world::Error;
 use world::dynamo::{Dynamo, Fate, Request, Schema};
 use world::lambda::{Answer, Environment, Function, What};
 use world::programs::{self, Programs};
+use world::{Clock, Error};
 
 use crate::figure::{Figure, Unit};
 use crate::server::TABLE;
@@ -26,18 +26,30 @@ const STARTS: usize = 5;
 /// The tenth is as warm as any.
 const TENTH: usize = 10;
 
-pub(crate) async fn figures() -> Result<[Figure; 2], Error> {
+pub(crate) async fn figures() -> Result<[Figure; 3], Error> {
     let programs = Programs::build()?;
     Ok([
+        init(&programs.function, programs::unlocked()?).await?,
         figure("`LockLayer::from_env`", &programs.function).await?,
         figure("`LockLayer::connect`", programs::single()?).await?,
     ])
 }
 
+/// What the layer adds to the start of a function, the connection among it.
+async fn init(locked: &Path, unlocked: &Path) -> Result<Figure, Error> {
+    let mut added = Vec::new();
+    for _ in 0..STARTS {
+        let (with, without) = (Cold::start(locked).await?, Cold::start(unlocked).await?);
+        added.push(with.init.as_secs_f64() - without.init.as_secs_f64());
+    }
+    let name = "time the layer adds to the start, TLS and all";
+    Ok(Figure::new(name, Unit::Millis, Spread::of(added)?))
+}
+
 async fn figure(how: &str, program: &Path) -> Result<Figure, Error> {
     let mut ratios = Vec::new();
     for _ in 0..STARTS {
-        let waited = waits(program).await?;
+        let Cold { waited, .. } = Cold::start(program).await?;
         let (Some(first), Some(tenth)) = (waited.first(), waited.get(TENTH - 1)) else {
             return Err(Error::new("not every invocation told how long it waited"));
         };
@@ -47,49 +59,51 @@ async fn figure(how: &str, program: &Path) -> Result<Figure, Error> {
     Ok(Figure::new(name, Unit::Ratio, Spread::of(ratios)?))
 }
 
-/// How long each of ten invocations of a new environment waited for its lock, in ms.
-async fn waits(program: &Path) -> Result<Vec<f64>, Error> {
-    let dynamo = Dynamo::new();
-    dynamo.create_table(&Schema::locks(TABLE))?;
-    dynamo.plan(|_: &Request| Fate::delivered().before(ROUND_TRIP));
-    let wire = dynamo.listen().await?;
-    let folder = tempfile::tempdir().map_err(failed)?;
-    let authority = folder.path().join("authority.pem");
-    let address = secured(&wire.url(), &authority).await?;
+/// A new environment, and ten invocations in it.
+#[derive(Clone, Debug, Default)]
+struct Cold {
+    /// From the first event until both processes were up.
+    init: Duration,
+    /// How long each of them waited for its lock, in ms; nothing of a function that has none.
+    waited: Vec<f64>,
+}
 
-    let function = Function::new(
-        program,
-        &format!("https://localhost:{}", address.port()),
-        TABLE,
-    )
-    .variable("LOCKS_METRICS", "1")
-    .variable("SSL_CERT_FILE", &authority.to_string_lossy())
-    .timeout(Duration::from_secs(10));
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let waited = Arc::clone(&told);
-    let environment = Environment::new("cold", &function, move |occurrence| {
-        if let What::Function(line) = occurrence.what
-            && let Some(ms) = waited_ms(&line)
-        {
-            waited
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(ms);
+impl Cold {
+    async fn start(program: &Path) -> Result<Self, Error> {
+        let dynamo = Dynamo::new();
+        dynamo.create_table(&Schema::locks(TABLE))?;
+        dynamo.plan(|_: &Request| Fate::delivered().before(ROUND_TRIP));
+        let wire = dynamo.listen().await?;
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let authority = folder.path().join("authority.pem");
+        let port = secured(&wire.url(), &authority).await?.port();
+
+        let function = Function::new(program, &format!("https://localhost:{port}"), TABLE)
+            .variable("LOCKS_METRICS", "1")
+            .variable("SSL_CERT_FILE", &authority.to_string_lossy())
+            .timeout(Duration::from_secs(10));
+        let (told, begun) = (Arc::new(Mutex::new(Self::default())), Clock::system());
+        let (cold, first) = (Arc::clone(&told), begun.since_epoch());
+        let environment = Environment::new("cold", &function, move |occurrence| {
+            let mut cold = cold.lock().unwrap_or_else(PoisonError::into_inner);
+            match occurrence.what {
+                What::Started => cold.init = occurrence.at.saturating_sub(first),
+                What::Function(line) => cold.waited.extend(waited_ms(&line)),
+                _ => {}
+            }
+        })?;
+        for nth in 0..TENTH {
+            let answer = environment.invoke(json!({ "orderId": nth.to_string() }));
+            let answer = answer.await;
+            if !matches!(answer, Answer::Response(_)) {
+                let message = format!("an invocation over TLS failed: {answer:?}");
+                return Err(Error::new(message));
+            }
         }
-    })?;
-    for nth in 0..TENTH {
-        let answer = environment
-            .invoke(json!({ "orderId": nth.to_string() }))
-            .await;
-        if !matches!(answer, Answer::Response(_)) {
-            return Err(Error::new(format!(
-                "an invocation over TLS failed: {answer:?}"
-            )));
-        }
+        environment.shut_down().await;
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(told.clone())
     }
-    environment.shut_down().await;
-    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(told.clone())
 }
 
 fn waited_ms(line: &str) -> Option<f64> {
