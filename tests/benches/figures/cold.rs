@@ -136,6 +136,8 @@ async fn secured(url: &str, authority: &Path) -> Result<SocketAddr, Error> {
 }
 
 async fn carry(acceptor: TlsAcceptor, client: TcpStream, target: String) {
+    // Small answers must not wait for the acknowledgement of the session tickets before them.
+    let _ = client.set_nodelay(true);
     if let (Ok(mut client), Ok(mut server)) =
         tokio::join!(acceptor.accept(client), TcpStream::connect(target))
     {
