@@ -119,9 +119,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             trail.hold(&drive.clock);
-            let waited = shared.clock.tick().since(started);
-            let period = shared.settings.beats();
-            Ok(Held::new(drive, trail, ends, period, waited))
+            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();

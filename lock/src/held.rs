@@ -29,17 +29,11 @@ pub struct Held {
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Held {
-    pub(crate) fn new(
-        drive: Drive,
-        trail: Trail,
-        ends: Tick,
-        period: Option<Duration>,
-        waited: Duration,
-    ) -> Self {
+    pub(crate) fn new(drive: Drive, trail: Trail, ends: Tick, period: Option<Duration>) -> Self {
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
         let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
         let (keeper, lease) = Keeper::start(drive, ends, period, trail.ended());
-        let holding = Holding::new(place, key, fence, lease, waited, tally);
+        let holding = Holding::new(place, key, fence, lease, tally);
         Self {
             holding,
             keeper,

@@ -1,7 +1,6 @@
 //! What the work that is done under a lock knows of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::keep::Lease;
 use crate::key::Key;
@@ -25,7 +24,6 @@ pub struct Holding {
     key: Key,
     fence: u64,
     lease: Lease,
-    waited: Duration,
     tally: Arc<Tally>,
 }
 
@@ -58,7 +56,6 @@ impl Holding {
         key: Key,
         fence: u64,
         lease: Lease,
-        waited: Duration,
         tally: Arc<Tally>,
     ) -> Self {
         Self {
@@ -66,7 +63,6 @@ impl Holding {
             key,
             fence,
             lease,
-            waited,
             tally,
         }
     }
@@ -88,12 +84,6 @@ impl Holding {
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease.clone()
-    }
-
-    /// How long it took to get the lock.
-    #[must_use]
-    pub fn waited(&self) -> Duration {
-        self.waited
     }
 
     /// How many requests were sent for the lock so far: writes, looks, and beats.

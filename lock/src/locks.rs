@@ -183,6 +183,12 @@ impl Locks {
         Ok(Key::new(name)?.shown(self.shared.settings.shown))
     }
 
+    /// The label of whoever holds these locks, percent-encoded as it stands in their entries.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.shared.settings.owner.as_str()
+    }
+
     /// How far [`acquire`](Self::acquire) goes.
     pub fn limits(&self) -> Limits {
         let settings = &self.shared.settings;

@@ -106,6 +106,11 @@ impl LockFailure {
         matches!(self.kind, Kind::Busy | Kind::TimedOut | Kind::Full)
     }
 
+    /// Whether the lease was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.kind == Kind::Lost
+    }
+
     /// When it is worth to come back; none if that would be no better.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -55,7 +55,8 @@ pub(crate) async fn acquire(
     held.stops_with_its_lease();
     let (holding, lease) = (held.holding(), held.lease());
     let cut = Box::pin(keep(held.key().to_string(), lease.clone(), deadline));
-    let span = tracing::info_span!("lock", key = %held.key(), fence = held.fence());
+    let (key, owner) = (held.key(), rules.locks.owner());
+    let span = tracing::info_span!("lock", %key, owner, fence = held.fence());
     Ok(Hold {
         rules,
         held,
@@ -93,21 +94,19 @@ impl Hold {
     /// Why the handler has to end before its time, if it has to.
     pub(crate) fn ended(&mut self, cx: &mut Context<'_>) -> Option<LockFailure> {
         let key = self.holding.key();
-        if self.lease.is_over() && self.rules.is_ending() {
+        let failure = match self.lease.is_over() {
+            true => LockFailure::lost(key),
+            false => match self.cut.as_mut().poll(cx) {
+                Poll::Ready(failure) => failure,
+                Poll::Pending => return None,
+            },
+        };
+        if self.rules.is_ending() {
+            // That takes every lease back.
             return Some(LockFailure::ended(key));
         }
-        if self.lease.is_over() {
-            self.lost = true;
-            return Some(LockFailure::lost(key));
-        }
-        match self.cut.as_mut().poll(cx) {
-            Poll::Ready(_) if self.rules.is_ending() => Some(LockFailure::ended(key)),
-            Poll::Ready(failure) => {
-                self.lost = self.lease.is_over();
-                Some(failure)
-            }
-            Poll::Pending => None,
-        }
+        self.lost = failure.is_lost();
+        Some(failure)
     }
 
     /// Gives the lock back. The handler's result stands, whatever becomes of this.

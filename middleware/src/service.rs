@@ -44,7 +44,6 @@ pin_project! {
         step: Step<S, R>,
         deadline: Option<Deadline>,
         source: Source,
-        rules: Arc<Rules>,
     }
 }
 
@@ -113,7 +112,6 @@ where
             },
             deadline,
             source,
-            rules: Arc::clone(&self.rules),
         }
     }
 }
@@ -129,7 +127,6 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
                     Ok(hold) => Step::start(hold, call.take(), *this.deadline),
                     Err(Stop::Skip) => return Poll::Ready(Ok(Answer::nothing(*this.source))),
                     Err(Stop::Fail(failure)) => {
-                        this.rules.metrics.refused(&failure);
                         return Poll::Ready(refuse(failure, *this.source));
                     }
                 },
@@ -212,11 +209,12 @@ fn within<T>(hold: Option<&Hold>, work: impl FnOnce() -> T) -> T {
 fn taken(rules: &Arc<Rules>, decision: Decision, deadline: Option<Deadline>) -> Boxed<Taken> {
     match decision {
         Decision::Lock(key) => {
-            let skips = rules.on_busy == OnBusy::Skip;
-            let acquired = hold::acquire(Arc::clone(rules), key, deadline);
+            let rules = Arc::clone(rules);
+            let acquired = hold::acquire(Arc::clone(&rules), key, deadline);
             Box::pin(async move {
                 acquired.await.map(Some).map_err(|failure| {
-                    if skips && failure.is_busy() {
+                    rules.metrics.refused(&failure);
+                    if rules.on_busy == OnBusy::Skip && failure.is_busy() {
                         tracing::info!(%failure, "the handler is skipped");
                         return Stop::Skip;
                     }

@@ -62,6 +62,9 @@ impl Told {
 impl Source {
     /// Where an event came from, by what only such events have.
     pub(crate) fn of<T: Serialize + ?Sized>(event: &T) -> Self {
+        if !CONTEXT.is_in(event) {
+            return Self::Errors;
+        }
         if BALANCER.is_in(event) {
             let lists = LISTS.is_in(event) && !HEADERS.is_in(event);
             return Self::Balancer { lists };
@@ -77,6 +80,8 @@ impl Source {
 /// Something that only some events have.
 struct Mark(LazyLock<Option<Pointer>>);
 
+// Most events lack it, and need no further look.
+static CONTEXT: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext").ok()));
 static BALANCER: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext/elb").ok()));
 static SECOND: Mark = Mark(LazyLock::new(|| {
     Pointer::parse("/requestContext/http/method").ok()

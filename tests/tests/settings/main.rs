@@ -1,8 +1,9 @@
 //! Every setting with every kind of bad value: the message names the variable, its value and what is
 //! right.
 
+mod layer;
+
 use dynamodb_locks::{Error, Locks, Settings, Vars};
-use lambda_locks::LockLayer;
 
 /// What is said of one variable.
 fn wrong(name: &str, value: &str) -> Error {
@@ -221,86 +222,4 @@ fn a_journals_folder_that_cannot_be_used_is_an_error_that_says_so() {
             "; set LOCKS_JOURNAL_DIR to a folder that this process may write and nobody else";
         assert!(error.to_string().ends_with(help), "{error}");
     }
-}
-
-fn layer(vars: &[(&str, &str)]) -> Result<LockLayer, Error> {
-    let locks = Locks::new(Settings::new()).expect("no journal, no trouble");
-    let vars: Vars = vars.iter().copied().collect();
-    LockLayer::over(locks, &vars)
-}
-
-#[test]
-fn the_layer_needs_to_know_where_the_key_stands() {
-    let error = layer(&[]).unwrap_err();
-    assert!(error.is_configuration(), "{error}");
-    let message = "LOCKS_KEY is not set; right is one JSON pointer into the event, or several with \
-                   commas, for instance `/orderId`";
-    assert_eq!(error.to_string(), message);
-    let empty = layer(&[("LOCKS_KEY", "")]).unwrap_err().to_string();
-    assert_eq!(
-        empty,
-        "LOCKS_KEY is ``; right is some text, or not set at all"
-    );
-}
-
-#[test]
-fn a_key_that_is_no_pointer_is_explained() {
-    for (value, why) in [
-        (
-            "orderId",
-            "`orderId` is not a JSON pointer: it must start with `/`, as in `/orderId`",
-        ),
-        (
-            "/a~b",
-            "`/a~b` is not a JSON pointer: in a name, `~` is written `~0` and `/` is written `~1`",
-        ),
-        (
-            "/a,",
-            "an empty JSON pointer names the whole event; name a field, as in `/orderId`",
-        ),
-    ] {
-        let error = layer(&[("LOCKS_KEY", value)]).unwrap_err().to_string();
-        let right = "one JSON pointer into the event, or several with commas";
-        assert_eq!(
-            error,
-            format!("LOCKS_KEY is `{value}`; right is {right} ({why})")
-        );
-    }
-}
-
-#[test]
-fn a_reserve_is_a_time() {
-    for value in NO_NUMBERS {
-        let error = layer(&[("LOCKS_KEY", "/a"), ("LOCKS_RESERVE_MS", value)]).unwrap_err();
-        let message = format!(
-            "LOCKS_RESERVE_MS is `{value}`; right is {}",
-            time(0, 900_000)
-        );
-        assert_eq!(error.to_string(), message);
-    }
-}
-
-#[tokio::test]
-async fn the_layer_reads_the_settings_of_the_locks_as_well() {
-    let vars = [("LOCKS_KEY", "/a"), ("LOCKS_MAX_WAIT_MS", "soon")];
-    let vars: Vars = vars.into_iter().collect();
-    let error = LockLayer::from_vars(&vars).unwrap_err().to_string();
-    assert!(
-        error.starts_with("LOCKS_MAX_WAIT_MS is `soon`; right is "),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_variable_that_nobody_asks_for_is_known_to_be_unknown() {
-    let vars = [
-        ("LOCKS_MAX_WAIT", "20"),
-        ("LOCKS_KEY", "/id"),
-        ("LOCKS_TABLE", "locks"),
-    ];
-    let vars: Vars = vars.into_iter().collect();
-    let locks = Locks::new(Settings::from_vars(&vars).unwrap()).unwrap();
-    assert_eq!(vars.unknown(), ["LOCKS_KEY", "LOCKS_MAX_WAIT"]);
-    LockLayer::over(locks, &vars).unwrap();
-    assert_eq!(vars.unknown(), ["LOCKS_MAX_WAIT"]);
 }
