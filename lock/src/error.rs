@@ -66,6 +66,12 @@ impl Error {
         }))
     }
 
+    /// A setting that is wrong: for crates that read settings of their own beside these.
+    #[must_use]
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self::new(Kind::Configuration, message)
+    }
+
     pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self
