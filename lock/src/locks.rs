@@ -11,6 +11,7 @@ use crate::acquire::Limits;
 use crate::drive::Bound;
 use crate::error::Error;
 use crate::give_back;
+use crate::holding::{self, Holding};
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, Stage};
@@ -181,6 +182,13 @@ impl Locks {
     /// When the name is empty or too long.
     pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
         Ok(Key::new(name)?.shown(self.shared.settings.shown))
+    }
+
+    /// The lock of this name under which this is called: acquiring it again would wait for itself. None
+    /// elsewhere, as for [`current`](crate::current).
+    #[must_use]
+    pub fn current(&self, key: &Key) -> Option<Holding> {
+        holding::held_here(&self.shared.place, key)
     }
 
     /// The label of whoever holds these locks, percent-encoded as it stands in their entries.

@@ -7,6 +7,7 @@ mod keys;
 mod refusals;
 mod sources;
 mod together;
+mod twice;
 
 use std::time::Duration;
 

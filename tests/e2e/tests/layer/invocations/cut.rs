@@ -1,5 +1,7 @@
 use std::cell::Cell;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +12,8 @@ use tower::{Layer, service_fn};
 use super::{LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
 
 type Event = lambda_runtime::LambdaEvent<Value>;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Does something when it is dropped.
 struct Dropped<F: Fn()>(F);
@@ -141,10 +145,71 @@ async fn a_deadline_that_no_invocation_has_bounds_nothing() {
         Ok::<_, String>(())
     });
     let mut locked = layer(table.client("a"), &[]).layer(handler);
-    let emulated = event(json!({ "orderId": KEY }), MINUTE * 60 * 24);
+    let emulated = event(json!({ "orderId": KEY }), DAY);
     invoke(&mut locked, emulated).await.unwrap();
     let mut unknown = order();
     unknown.context.deadline = 0;
     invoke(&mut locked, unknown).await.unwrap();
     assert_eq!(queued(&table), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_whose_deadline_is_past_ends_at_once_and_its_handler_never_runs() {
+    for past in [millis(1), LEASE, MINUTE * 60, DAY] {
+        let table = LockTable::new();
+        let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+        let mut locked = layer(table.client("a"), &[]).layer(handler);
+        let mut late = order();
+        late.context.deadline -= u64::try_from((MINUTE + past).as_millis()).unwrap();
+        let begun = table.clock().now();
+        let failure = invoke(&mut locked, late).await;
+        let (name, message) = reported(failure.expect_err("its time is over"));
+        assert_eq!(name, "Lock.Deadline");
+        assert_eq!(
+            message,
+            "the invocation's deadline had passed before its handler began; the handler was not run"
+        );
+        assert!(table.since(begun) < millis(10), "at once");
+        assert_eq!(table.dynamo().counts().total().requests, 0);
+    }
+}
+
+/// Panics when it is dropped.
+fn panicking_destructor() -> Dropped<impl Fn()> {
+    Dropped(|| panic!("the destructor fails"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_cut_and_panics_in_its_destructor_still_has_its_lock_released() {
+    let table = LockTable::new();
+    let handler = service_fn(async |_: Event| {
+        let _dropped = panicking_destructor();
+        pending::<Result<(), String>>().await
+    });
+    let mut locked = layer(table.client("a"), &[]).layer(handler);
+    let begun = table.clock().now();
+    let event = event(json!({ "orderId": KEY }), LEASE);
+    let failure = invoke(&mut locked, event).await;
+    assert_eq!(reported(failure.expect_err("it is cut")).0, "Lock.Deadline");
+    assert!(table.since(begun) < LEASE, "bounded by the deadline");
+    assert_eq!(table.story("a").last().unwrap(), "release");
+    assert_eq!(queued(&table), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_done_and_panics_in_its_destructor_still_has_its_lock_released() {
+    struct Done(#[expect(dead_code, reason = "its destructor is what matters")] Box<dyn Send>);
+    impl Future for Done {
+        type Output = Result<(), String>;
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(Ok(()))
+        }
+    }
+    let table = LockTable::new();
+    let handler = service_fn(|_: Event| Done(Box::new(panicking_destructor())));
+    let mut locked = layer(table.client("a"), &[]).layer(handler);
+    let invoked = tokio::spawn(async move { invoke(&mut locked, order()).await });
+    let panic = invoked.await.expect_err("it panics").into_panic();
+    assert_eq!(panic.downcast_ref(), Some(&"the destructor fails"));
+    assert_eq!(table.story("a"), ["enqueue", "release"]);
 }
