@@ -112,9 +112,11 @@ impl LockFailure {
         match self.kind {
             FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => 409,
             FailureKind::BadKey => 400,
-            FailureKind::Reentrant | FailureKind::Lost | FailureKind::Denied | FailureKind::BadTable | FailureKind::Configuration => {
-                500
-            }
+            FailureKind::Reentrant
+            | FailureKind::Lost
+            | FailureKind::Denied
+            | FailureKind::BadTable
+            | FailureKind::Configuration => 500,
             FailureKind::Ended | FailureKind::Unavailable => 503,
             FailureKind::Deadline => 504,
         }
@@ -123,7 +125,10 @@ impl LockFailure {
     /// Whether somebody else has the lock, and so works on the same thing.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        matches!(self.kind, FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full)
+        matches!(
+            self.kind,
+            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full
+        )
     }
 
     /// Whether the lease was lost.
@@ -135,7 +140,8 @@ impl LockFailure {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let told = self.source.as_ref().and_then(Error::retry_after);
-        let passes = self.is_busy() || matches!(self.kind, FailureKind::Ended | FailureKind::Unavailable);
+        let passes =
+            self.is_busy() || matches!(self.kind, FailureKind::Ended | FailureKind::Unavailable);
         told.or_else(|| passes.then_some(SOON))
     }
 
@@ -148,10 +154,13 @@ impl LockFailure {
             FailureKind::BadKey => "the request does not say what it is about",
             FailureKind::Lost => "the work was stopped half-way, because others may be at it now",
             FailureKind::Deadline => "the work took too long, and was stopped",
-            FailureKind::Ended | FailureKind::Unavailable => "this cannot be done now; come back later",
-            FailureKind::Reentrant | FailureKind::Denied | FailureKind::BadTable | FailureKind::Configuration => {
-                "the service is not set up as it should be"
+            FailureKind::Ended | FailureKind::Unavailable => {
+                "this cannot be done now; come back later"
             }
+            FailureKind::Reentrant
+            | FailureKind::Denied
+            | FailureKind::BadTable
+            | FailureKind::Configuration => "the service is not set up as it should be",
         }
     }
 

@@ -180,7 +180,10 @@ impl fmt::Display for Why<'_> {
                 let kind = kind.trim_start_matches("an ");
                 write!(f, "an empty {kind}; a lock needs a name")
             }
-            missing => write!(f, "{missing}; set LOCKS_KEY to where the key stands in the event"),
+            missing => write!(
+                f,
+                "{missing}; set LOCKS_KEY to where the key stands in the event"
+            ),
         }
     }
 }

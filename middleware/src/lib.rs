@@ -75,7 +75,7 @@ pub use policy::{Admission, Policy};
 pub use rejection::Rejection;
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    Answer, Buffered, ByEvent, ByField, ByPayload, Failure, KeyExtractor, KeyFn, KeyValue, LockLayer,
-    Locked, PayloadError, ResponseFuture,
+    Answer, Buffered, ByEvent, ByField, ByPayload, Failure, KeyExtractor, KeyFn, KeyValue,
+    LockLayer, Locked, PayloadError, ResponseFuture,
 };
 pub use source::RefusalMode;

@@ -10,11 +10,6 @@ use crate::invocation::Invocation;
 use crate::key::{KeyRule, NoKey};
 
 /// What finds the key in an event whose payload is a `T`.
-#[diagnostic::on_unimplemented(
-    message = "the layer finds no key in an event with the payload `{T}`",
-    label = "the closure does not take this payload",
-    note = "name the handler's own payload type in the closure: `|order: &Order| &order.id`"
-)]
 pub trait KeyExtractor<T> {
     /// The key, or why there is none; and the event, deserialized if that was needed.
     #[doc(hidden)]

@@ -30,11 +30,6 @@ use crate::key::{KeyRule, NoKey};
 use crate::rejection::Rejection;
 
 /// What finds the key in a request.
-#[diagnostic::on_unimplemented(
-    message = "the layer finds no key in a request of `lambda_http`",
-    label = "the closure does not take a request",
-    note = "name the request's type in the closure: `|request: &Request| ...`"
-)]
 pub trait RequestKey {
     #[doc(hidden)]
     fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, NoKey>;
@@ -154,11 +149,10 @@ fn response(rejection: Rejection) -> Response<Body> {
     let Some((status, headers, body)) = rejection.into_parts() else {
         return Response::default();
     };
-    let response = headers
-        .into_iter()
-        .fold(Response::builder().status(status), |response, (name, value)| {
-            response.header(name, value)
-        });
+    let response = headers.into_iter().fold(
+        Response::builder().status(status),
+        |response, (name, value)| response.header(name, value),
+    );
     response
         .body(Body::from(body))
         .expect("the status and the headers are ours, and right")

@@ -31,7 +31,9 @@ pub(super) fn install(shared: &Arc<Shared>) {
                 std::process::exit(0);
             });
         }
-        Err(error) => tracing::warn!(%error, "SIGTERM cannot be handled; the extension recovers every lock"),
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be handled; the extension recovers every lock")
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use testkit::dynamo::{Fate, Refusal, Request};
 use testkit::locks::{KEY, LockTable};
 use tower::{Layer, service_fn};
 
-use super::{LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
+use super::{Event, LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
 
 /// What an invocation is told that does not get the lock.
 async fn refused(locks: Locks) -> (String, String) {
@@ -13,7 +13,8 @@ async fn refused(locks: Locks) -> (String, String) {
 }
 
 async fn refused_within(locks: Locks, vars: &[(&str, &str)], left: Duration) -> (String, String) {
-    let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+    let handler =
+        service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
     let mut locked = layer(locks, vars).layer(handler);
     let failure = invoke(&mut locked, event(order().payload, left)).await;
     reported(failure.expect_err("there is no lock"))
