@@ -93,7 +93,7 @@ impl<K> LockLayer<K> {
             ..Self::of(keys, locks, vars)?
         };
         for name in vars.unknown() {
-            tracing::warn!(name, "no setting is called so; is it misspelt?");
+            tracing::warn!(name, "unknown setting");
         }
         layer.warm();
         Ok(layer)

@@ -113,7 +113,7 @@ fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
     if found != right {
         return Err(bad(
             place,
-            &format!("has the keys {found}; right are {right}"),
+            &format!("has the keys {found}: expected {right}"),
         ));
     }
     let strong = table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong);
@@ -151,7 +151,7 @@ async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
         Some(found) if is_on && found == wanted => Ok(()),
         Some(found) if is_on => Err(bad(
             place,
-            &format!("has its TTL on `{found}`; right is `{wanted}`"),
+            &format!("has its TTL on `{found}`: expected `{wanted}`"),
         )),
         _ => enable_ttl(client, place, wanted).await,
     }
