@@ -142,7 +142,10 @@ impl Config {
     pub fn key(mut self, rule: &str) -> Self {
         match KeyRule::parse(rule) {
             Ok(rule) => self.rule = Some(rule),
-            Err(error) => self.fail(Error::configuration(format!("the key is wrong: {error}"))),
+            Err(error) => {
+                let message = format!("invalid key `{rule}`: {error}");
+                self.fail(Error::configuration(message));
+            }
         }
         self
     }
@@ -151,7 +154,7 @@ impl Config {
     pub(crate) fn ruled(&mut self) -> Result<KeyRule, Error> {
         let missing = || {
             Error::configuration(format!(
-                "LOCKS_KEY is not set; right is {RULE}, for instance `/orderId`"
+                "LOCKS_KEY is not set: expected {RULE}, for instance `/orderId`"
             ))
         };
         self.rule.take().ok_or_else(missing)
@@ -207,9 +210,9 @@ impl<K> Config<K> {
     /// least 500 ms.
     pub fn reserve(mut self, reserve: Duration) -> Self {
         if reserve > LONGEST_RESERVE {
-            let right = "right is at most 15 minutes, as long as a function may run";
+            let right = "expected at most 15 minutes, as long as a function may run";
             self.fail(Error::configuration(format!(
-                "the reserve is {reserve:?}; {right}"
+                "invalid reserve `{reserve:?}`: {right}"
             )));
         }
         self.reserve = Reserve::of(reserve);
@@ -268,7 +271,7 @@ impl<K> Config<K> {
     /// What is wrong, if something is; warns of what is only odd.
     pub(crate) fn checked(&mut self) -> Result<(), Error> {
         for name in &self.unknown {
-            tracing::warn!(%name, "unknown setting; check its spelling");
+            tracing::warn!(%name, "unknown setting");
         }
         if self.disabled {
             tracing::warn!("LOCKS_DISABLED: every handler runs without a lock");

@@ -11,6 +11,9 @@ pub(crate) trait Event {
     /// Where the event comes from, in AWS's own words, such as `aws:sqs`.
     fn origin(&self) -> Option<String>;
 
+    /// Whether the event belongs to a durable execution.
+    fn is_durable(&self) -> bool;
+
     /// Who waits for the answer.
     fn source(&self) -> Source;
 }
@@ -23,6 +26,10 @@ impl Event for str {
 
     fn origin(&self) -> Option<String> {
         Source::origin(self)
+    }
+
+    fn is_durable(&self) -> bool {
+        Source::is_durable(self)
     }
 
     fn source(&self) -> Source {

@@ -28,6 +28,7 @@ use crate::key::BadKey;
 pub struct LockFailure {
     kind: FailureKind,
     message: String,
+    typically: Option<Duration>,
     source: Option<Error>,
 }
 
@@ -77,6 +78,7 @@ impl LockFailure {
         Self {
             kind,
             message: message.into(),
+            typically: None,
             source: None,
         }
     }
@@ -136,13 +138,34 @@ impl LockFailure {
         self.kind == FailureKind::Lost
     }
 
-    /// When it is worth to come back; none if that would be no better.
+    /// When to come back: the rest of the holder's lease, or the time for which this environment's locks
+    /// are held as a rule, if that is shorter. None if coming back would be no better.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let told = self.source.as_ref().and_then(Error::retry_after);
         let passes =
             self.is_busy() || matches!(self.kind, FailureKind::Ended | FailureKind::Unavailable);
-        told.or_else(|| passes.then_some(SOON))
+        let rest = told.or_else(|| passes.then_some(SOON))?;
+        // A holder is rarely at its end, and rarely keeps its lock for the whole lease.
+        Some(match self.typically {
+            Some(typical) if self.is_busy() => rest.min(typical.max(SOON)),
+            _ => rest,
+        })
+    }
+
+    /// How long locks are held as a rule, as far as that is known.
+    pub(crate) fn typically(self, typically: Option<Duration>) -> Self {
+        Self { typically, ..self }
+    }
+
+    /// Says how long it was waited, and why not longer, if it was.
+    pub(crate) fn after_wait(mut self, waited: Duration, why: &str) -> Self {
+        if self.kind == FailureKind::TimedOut {
+            let seconds = waited.as_secs_f64();
+            self.message
+                .push_str(&format!("; waited {seconds:.1} s: {why}"));
+        }
+        self
     }
 
     /// What a caller over HTTP may know: neither whose the lock is nor how it is kept.
@@ -166,6 +189,13 @@ impl LockFailure {
 
     pub(crate) fn bad_key(why: &BadKey) -> Self {
         Self::new(FailureKind::BadKey, why.to_string())
+    }
+
+    pub(crate) fn durable() -> Self {
+        let message = "the event belongs to a durable execution, whose handler runs in many invocations with \
+                       pauses between them, and a lock of one invocation does not cover it; remove the layer, \
+                       and acquire the lock inside a step, with `Locks::with`";
+        Self::new(FailureKind::Configuration, message)
     }
 
     pub(crate) fn busy_here(key: impl fmt::Display) -> Self {
@@ -239,6 +269,7 @@ impl From<Error> for LockFailure {
         Self {
             kind,
             message: error.to_string(),
+            typically: None,
             source: Some(error),
         }
     }

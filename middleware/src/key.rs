@@ -80,6 +80,8 @@ pub(crate) enum Decision {
     Skip(BadKey),
     /// Refuse it.
     Bad(BadKey),
+    /// Refuse it, because its handler is run again and again, in many invocations.
+    Durable,
 }
 
 const ON_MISSING: &str = "LOCKS_ON_MISSING";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dynamodb_locks::{Held, Holding, Key, Lease};
+use dynamodb_locks::{Held, Holding, Key, Lease, Limits};
 use tracing::Span;
 
 use crate::config::Handler;
@@ -58,21 +58,38 @@ pub(crate) async fn acquire(
     let waiting = Timer::start();
     let lane = shared.lanes.enter(key.as_str(), limits.longest_wait());
     let Some(lane) = lane.await else {
-        return Err(match limits.longest_wait().is_zero() {
+        let failure = match limits.longest_wait().is_zero() {
             true => LockFailure::busy_here(&key),
             false => LockFailure::waited_here(&key),
-        });
+        };
+        return Err(refused(&shared, failure, waiting, &limits));
     };
+    let whole = limits;
     let rest = limits.longest_wait().saturating_sub(waiting.elapsed());
     // If the local wait used up the time, the lock is still tried once, without waiting.
     let limits = shared.limits(deadline).at_most(rest);
     let held = shared.locks.acquire_within(key.as_str(), limits).await;
     let held = held.map_err(|error| match shared.is_ending() {
         true => LockFailure::ended_waiting(&key),
-        false => error.into(),
+        false => refused(&shared, error.into(), waiting, &whole),
     })?;
+    let waited = waiting.elapsed();
+    if waited >= A_WAIT {
+        let waited_ms = waited.as_millis();
+        tracing::info!(%key, fence = held.fence(), waited_ms, "the lock was acquired after a wait");
+    }
     let lock = InvocationLock::new(shared, held, deadline, lane);
-    Ok(lock.waited(waiting.elapsed()))
+    Ok(lock.waited(waited))
+}
+
+/// An acquisition that takes longer waited for its turn, and not only for DynamoDB.
+const A_WAIT: Duration = Duration::from_millis(250);
+
+/// A failure to acquire, with what is known here.
+fn refused(shared: &Shared, failure: LockFailure, waiting: Timer, limits: &Limits) -> LockFailure {
+    failure
+        .after_wait(waiting.elapsed(), shared.wait_ends(limits))
+        .typically(shared.typical())
 }
 
 /// Ends when the handler has to end before its time, and tells why.
@@ -187,6 +204,7 @@ impl InvocationLock {
             ),
         }
         let stolen = holding.stolen();
+        self.shared.held_for(held);
         self.shared
             .metrics
             .held(self.waited, held, self.lost, stolen);

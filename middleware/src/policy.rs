@@ -77,6 +77,9 @@ impl Policy {
     ) -> impl Future<Output = Admission> + Send + use<> {
         let about = self.shared.about(about);
         let source = self.shared.refusal.to(|| event.source());
+        if event.is_durable() {
+            return self.shared.admit(Shared::plan_durable(source));
+        }
         let key = self.rule.find(event, about);
         self.shared
             .admit(self.shared.plan(source, key, about.deadline))
@@ -116,6 +119,15 @@ impl Shared {
         }
     }
 
+    /// The same for an event of a durable execution, which no lock of one invocation covers.
+    pub(crate) fn plan_durable(source: Source) -> Plan {
+        Plan {
+            source,
+            decision: Decision::Durable,
+            deadline: None,
+        }
+    }
+
     pub(crate) fn admit(self: &Arc<Self>, plan: Plan) -> Boxed<Admission> {
         let source = plan.source;
         if self.disabled {
@@ -134,6 +146,7 @@ impl Shared {
                 Admission::Answer(Rejection::nothing(source))
             }
             Decision::Bad(why) => Admission::refuse(LockFailure::bad_key(&why), source),
+            Decision::Durable => Admission::refuse(LockFailure::durable(), source),
         }))
     }
 

@@ -31,6 +31,13 @@ impl Rejection {
                 tracing::warn!(name = failure.name(), message = %failure, "refused");
                 Ok(Self(Some(Response::new(&failure, source))))
             }
+            Source::Forced => {
+                tracing::warn!(
+                    name = failure.name(), message = %failure,
+                    "refused, and the event is given up: its source takes a response for success"
+                );
+                Ok(Self(Some(Response::new(&failure, source))))
+            }
         }
     }
 
@@ -39,7 +46,7 @@ impl Rejection {
         match source {
             Source::Errors => Self(None),
             // Gateways take nothing at all for a broken function.
-            Source::Http | Source::Balancer { .. } => Self(Some(Response {
+            Source::Http | Source::Forced | Source::Balancer { .. } => Self(Some(Response {
                 source,
                 status: 204,
                 retry_after_s: None,

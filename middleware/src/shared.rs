@@ -1,7 +1,7 @@
 //! What all invocations share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dynamodb_locks::{Error, Key, Limits, Locks, Vars};
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) disabled: bool,
     reserve: Reserve,
     ending: AtomicBool,
+    /// The mean of how long locks were held lately; 0 as long as it is not known.
+    typical_ms: AtomicU64,
     #[cfg(feature = "runtime")]
     claimed: AtomicBool,
 }
@@ -53,6 +55,7 @@ impl Shared {
             disabled: config.disabled,
             reserve: config.reserve,
             ending: AtomicBool::new(false),
+            typical_ms: AtomicU64::new(0),
             #[cfg(feature = "runtime")]
             claimed: AtomicBool::new(false),
         };
@@ -70,6 +73,33 @@ impl Shared {
             Some(left) => limits.at_most(self.reserve.leaves(left)).deadline(left),
             None => limits,
         }
+    }
+
+    /// Why a wait with these limits ends.
+    pub(crate) fn wait_ends(&self, limits: &Limits) -> &'static str {
+        match limits.longest_wait() < self.locks.limits().longest_wait() {
+            true => {
+                "the rest of the time until the deadline is kept for the work, see LOCKS_RESERVE_MS"
+            }
+            false => "LOCKS_MAX_WAIT_MS allows no more",
+        }
+    }
+
+    /// A lock was held for so long.
+    pub(crate) fn held_for(&self, held: Duration) {
+        let held = u64::try_from(held.as_millis()).unwrap_or(u64::MAX).max(1);
+        let before = self.typical_ms.load(Ordering::Relaxed);
+        let typical = match before {
+            0 => held,
+            before => before - before / 4 + held / 4,
+        };
+        self.typical_ms.store(typical, Ordering::Relaxed);
+    }
+
+    /// How long the locks of this environment are held, if that is known.
+    pub(crate) fn typical(&self) -> Option<Duration> {
+        let typical = self.typical_ms.load(Ordering::Relaxed);
+        (typical > 0).then(|| Duration::from_millis(typical))
     }
 
     /// The environment is shut down: handlers are interrupted, acquisitions end, and what is held is

@@ -14,6 +14,9 @@ pub(crate) enum Source {
     Errors,
     /// A client over HTTP, who would take an error for a broken gateway.
     Http,
+    /// A source that understands errors, and gets a response over HTTP because a setting says so: it takes it
+    /// for success.
+    Forced,
     /// The same behind an Application Load Balancer, whose answers look a little different.
     Balancer {
         /// Whether it wants lists of header values.
@@ -52,7 +55,7 @@ impl RefusalMode {
             Self::Error => Source::Errors,
             Self::Auto => source(),
             Self::Http => match source() {
-                Source::Errors => Source::Http,
+                Source::Errors => Source::Forced,
                 known => known,
             },
         }
@@ -77,6 +80,11 @@ impl Source {
         }
     }
 
+    /// Whether an event belongs to a durable execution.
+    pub(crate) fn is_durable(event: &str) -> bool {
+        event.contains("DurableExecutionArn") && DURABLE.is_in(event)
+    }
+
     /// Where an event comes from, in its own words.
     pub(crate) fn origin(event: &str) -> Option<String> {
         let origins = [&RECORD, &TOPIC, &KAFKA, &BUS];
@@ -93,6 +101,9 @@ static SECOND: Mark = Mark(LazyLock::new(|| {
 }));
 static FIRST: Mark = Mark(LazyLock::new(|| {
     Pointer::parse("/requestContext/httpMethod").ok()
+}));
+static DURABLE: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/DurableExecutionArn").ok()
 }));
 static HEADERS: Mark = Mark(LazyLock::new(|| Pointer::parse("/headers").ok()));
 static LISTS: Mark = Mark(LazyLock::new(|| Pointer::parse("/multiValueHeaders").ok()));
@@ -168,7 +179,7 @@ mod tests {
         let balancer = || Source::Balancer { lists: false };
         assert_eq!(RefusalMode::Auto.to(http), Source::Http);
         assert_eq!(RefusalMode::Error.to(http), Source::Errors);
-        assert_eq!(RefusalMode::Http.to(errors), Source::Http);
+        assert_eq!(RefusalMode::Http.to(errors), Source::Forced);
         assert_eq!(RefusalMode::Http.to(balancer), balancer());
     }
 }

@@ -125,7 +125,7 @@ impl<T, K> LockLayer<T, K> {
             payload: PhantomData,
         };
         if !own_client && !layer.shared.disabled {
-            layer.prewarm();
+            layer.prewarm()?;
         }
         Ok(layer)
     }
@@ -138,25 +138,30 @@ impl<T, K> LockLayer<T, K> {
 
     /// Waits until the connection to DynamoDB is open: on a runtime of one thread no invocation waits for it
     /// then, not even the first one in an environment that was frozen right after its start.
-    pub async fn connected(&self) {
-        self.shared.locks.connect().await;
+    ///
+    /// # Errors
+    ///
+    /// When there is no AWS region, or there are no credentials.
+    pub async fn connected(&self) -> Result<(), Error> {
+        self.shared.locks.connect().await
     }
 
     /// Opens the connection in the time in which the function initialises anyway. Where other threads
     /// can do it this one waits for it; else the first acquisition does, if it comes so early.
-    fn prewarm(&self) {
+    fn prewarm(&self) -> Result<(), Error> {
         let Ok(runtime) = Handle::try_current() else {
-            return;
+            return Ok(());
         };
-        match runtime.runtime_flavor() {
-            RuntimeFlavor::MultiThread => {
-                block_in_place(|| runtime.block_on(self.connected()));
-            }
-            _ => {
-                let shared = Arc::clone(&self.shared);
-                runtime.spawn(async move { shared.locks.connect().await });
-            }
+        if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+            return block_in_place(|| runtime.block_on(self.connected()));
         }
+        let shared = Arc::clone(&self.shared);
+        runtime.spawn(async move {
+            if let Err(error) = shared.locks.connect().await {
+                tracing::error!(%error, "no invocation will get a lock");
+            }
+        });
+        Ok(())
     }
 }
 

@@ -151,6 +151,11 @@ where
         let source = shared.refusal.to(|| event.payload.get().source());
         let deadline = about(&event.context, None).deadline;
         let service = self.take();
+        if event.payload.get().is_durable() {
+            let payload = Payload::Raw(event);
+            let plan = Shared::plan_durable(source);
+            return ResponseFuture::new(&shared, plan, EventCall { service, payload });
+        }
         match self.keys.extract(event, shared.function.as_deref()) {
             Ok((key, payload)) => {
                 let plan = shared.plan(source, key, deadline);

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().json().init();
     let layer = LockLayer::from_env();
     // On one thread nothing else opens the connection while the function initialises.
-    layer.connected().await;
+    layer.connected().await?;
     let locked = ServiceBuilder::new().layer(layer);
     lambda_runtime::run(locked.service(service_fn(handler))).await
 }

@@ -39,6 +39,10 @@ impl Event for Request {
         None
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn source(&self) -> Source {
         Source::Http
     }

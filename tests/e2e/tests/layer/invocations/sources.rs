@@ -192,3 +192,25 @@ async fn over_lambda_http_a_refusal_is_a_response() {
     assert_eq!(response.status(), 200);
     assert_eq!(&**response.body(), b"done");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_is_told_how_long_locks_are_held_and_not_only_the_rest_of_the_lease() {
+    let table = LockTable::new();
+    let handler = service_fn(async |event: Event| {
+        let work = event.payload["workMs"].as_u64().unwrap_or_default();
+        tokio::time::sleep(millis(work)).await;
+        Ok::<_, String>(())
+    });
+    let mut locked = layer(table.client("a"), &[("LOCKS_ON_BUSY", "fail")]).layer(handler);
+    let mut work = url();
+    work["workMs"] = 2000.into();
+    answered(&mut locked, event(work, MINUTE)).await.unwrap();
+    let held = table.client("other").acquire(KEY).await.unwrap();
+    let answer = answered(&mut locked, event(url(), MINUTE)).await.unwrap();
+    let response = serde_json::to_value(answer).unwrap();
+    assert_eq!(
+        response["headers"]["retry-after"], "3",
+        "a little more than two seconds"
+    );
+    held.release().await.unwrap();
+}
