@@ -11,6 +11,7 @@ use crate::acquire::Limits;
 use crate::drive::Bound;
 use crate::error::Error;
 use crate::give_back;
+use crate::holding::{self, Holding};
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, Stage};
@@ -78,7 +79,7 @@ impl Locks {
     /// A client with other settings, which shares the connection and, with it, the region.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
@@ -115,8 +116,12 @@ impl Locks {
 
     /// Gets everything ready that the first acquisition needs, credentials and connection among it, so
     /// that it need not wait for it. An acquisition that comes meanwhile waits for this.
-    pub async fn connect(&self) {
-        self.shared.connection.open().await;
+    ///
+    /// # Errors
+    ///
+    /// When there is no AWS region, or there are no credentials. What may pass is no error here.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.shared.connection.open(&self.shared.place).await
     }
 
     /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure
@@ -159,7 +164,7 @@ impl Locks {
     /// lease.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let held = locks.acquire("order/42").await?;
@@ -181,6 +186,13 @@ impl Locks {
     /// When the name is empty or too long.
     pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
         Ok(Key::new(name)?.shown(self.shared.settings.shown))
+    }
+
+    /// The lock of this name under which this is called: acquiring it again would wait for itself. None
+    /// elsewhere, as for [`current`](crate::current).
+    #[must_use]
+    pub fn current(&self, key: &Key) -> Option<Holding> {
+        holding::held_here(&self.shared.place, key)
     }
 
     /// The label of whoever holds these locks, percent-encoded as it stands in their entries.

@@ -54,3 +54,7 @@ pub use instead::Instead;
 pub use invocation::Invocation;
 pub use serve::{fail_init, serve};
 pub use upstream::{InvalidUpstream, Upstream};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
