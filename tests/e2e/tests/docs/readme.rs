@@ -13,14 +13,13 @@ const EXAMPLE: &str = include_str!("readme.rs");
 const FUNCTION: &str = include_str!("../../../function/src/main.rs");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 7] = [
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
+    include_str!("../../../../middleware/src/config.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
     include_str!("../../../../middleware/src/key.rs"),
-    include_str!("../../../../middleware/src/layer.rs"),
     include_str!("../../../../middleware/src/metrics.rs"),
-    include_str!("../../../../middleware/src/rules.rs"),
     include_str!("../../../../middleware/src/source.rs"),
 ];
 
