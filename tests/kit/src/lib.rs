@@ -1,5 +1,4 @@
-//! The world in a box: everything that surrounds lambda-locks, on one machine and without a
-//! network.
+//! A test kit for lambda-locks: everything that surrounds it, on one machine and without a network.
 //!
 //! The demo, the proofs and the tests stand on it. [`dynamo`] is DynamoDB, with every answer late, lost or
 //! wrong that a plan asks for; [`history`] judges what happened; [`programs`] builds the real
