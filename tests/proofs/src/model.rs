@@ -45,6 +45,8 @@ mod judge;
 mod step;
 mod transition;
 
+mod asking;
+
 mod explore;
 
 mod checked;

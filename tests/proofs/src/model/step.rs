@@ -8,9 +8,7 @@ use super::invariant::Invariant;
 use super::system::System;
 use super::table;
 use super::transition::{Transition, Trigger};
-use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Pause, Row, Terms, Write,
-};
+use dynamodb_locks::protocol::{Action, Answer, Moment, Pause, Row, Write};
 
 impl System {
     /// None if it makes no difference.
@@ -161,99 +159,6 @@ impl System {
         self.performs(config, client, action);
     }
 
-    fn moment(&self, config: &Config, client: usize, reading: usize) -> Moment {
-        let seat = &config.seats[client];
-        let heard = self.clients[client].heard;
-        let reading = if heard {
-            seat.after[reading]
-        } else {
-            seat.before
-        };
-        let reading = config
-            .mutant
-            .map_or(reading, |mutant| mutant.reads(reading, seat.before));
-        let at = reading.moment(config.elapsed(self.time), client);
-        config.mutant.map_or(at, |mutant| mutant.dates_stamps(at))
-    }
-
-    /// What the protocol is told; the client is made ready for it.
-    fn event(&mut self, config: &Config, client: usize, trigger: Trigger, at: Moment) -> Event {
-        let time = self.time;
-        let it = self.client(client);
-        match trigger {
-            Trigger::Begin | Trigger::StaleBegin => {
-                let terms = config.terms(client, it.rounds, at.tick);
-                if let Stage::Left(entry) = it.stage.clone() {
-                    it.heir = true;
-                    it.acquisition = Some(heir(terms, entry, it.begun || it.died, at));
-                    return Event::GiveUp;
-                }
-                it.acquisition = Some(Acquisition::new(terms));
-                it.since = config.life.map_or(0, |_| time);
-                Event::Begin
-            }
-            Trigger::Answer => match it.stage.clone() {
-                Stage::Answered { answer, .. } => Event::Answered(answer),
-                _ => Event::Woken,
-            },
-            Trigger::Silence => {
-                self.budget.losses = self.budget.losses.saturating_sub(1);
-                Event::Answered(Answer::Lost)
-            }
-            Trigger::Wake | Trigger::StaleLook => Event::Woken,
-            Trigger::Beat => {
-                it.beats -= 1;
-                Event::Beat
-            }
-            Trigger::Release => {
-                it.covered = it.acts_at(at.tick);
-                (it.leaving, it.lets_go, it.acts) = (true, true, None);
-                Event::Release
-            }
-            Trigger::GiveUp => {
-                (it.leaving, it.acts) = (true, None);
-                self.budget.give_ups = self.budget.give_ups.saturating_sub(1);
-                Event::GiveUp
-            }
-        }
-    }
-
-    /// Asks the protocol; a look is answered at once.
-    fn asks(
-        &mut self,
-        config: &Config,
-        client: usize,
-        event: Event,
-        at: Moment,
-        trigger: Trigger,
-    ) -> Action {
-        let shown = match trigger {
-            Trigger::StaleBegin | Trigger::StaleLook => {
-                self.older.as_ref().and_then(|older| Option::clone(older))
-            }
-            _ => Option::clone(&self.row),
-        };
-        let mutant = config.mutant;
-        let it = self.client(client);
-        let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
-        let Some(acquisition) = &mut it.acquisition else {
-            return Action::Look;
-        };
-        let observed = |event, acquisition: &Acquisition| match mutant {
-            Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir),
-            None => event,
-        };
-        let mut action = acquisition.step(observed(event, acquisition), at);
-        if action == Action::Look {
-            let looked = observed(Event::Looked(shown), acquisition);
-            action = acquisition.step(looked, at);
-        }
-        match mutant {
-            Some(mutant) => mutant.does(action, acquisition, begun, at),
-            None => action,
-        }
-    }
-
     /// Whether a holder's lease is over, and it has not let go yet.
     fn is_over_time(&self, config: &Config, client: usize) -> bool {
         let it = &self.clients[client];
@@ -299,15 +204,4 @@ impl System {
 
 fn is_void(write: &Write) -> bool {
     matches!(write, Write::Void { .. })
-}
-
-/// Who gives back what somebody left.
-fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
-    let stamp = entry.stamp().unwrap_or_default();
-    let terms = Terms {
-        patience: Patience::Try,
-        deadline: Some(at.tick),
-        ..terms
-    };
-    Acquisition::left_behind(terms, entry, stamp, begun)
 }
