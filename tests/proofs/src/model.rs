@@ -41,11 +41,12 @@ mod copies;
 mod part;
 mod system;
 
-mod judge;
-mod step;
 mod transition;
 
 mod asking;
+mod judge;
+
+mod step;
 
 mod explore;
 

@@ -8,7 +8,7 @@ use super::invariant::Invariant;
 use super::system::System;
 use super::table;
 use super::transition::{Transition, Trigger};
-use dynamodb_locks::protocol::{Action, Answer, Moment, Pause, Row, Write};
+use dynamodb_locks::protocol::{Action, Answer, Pause, Row, Write};
 
 impl System {
     /// None if it makes no difference.
