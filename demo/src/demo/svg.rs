@@ -75,15 +75,21 @@ fn length(record: &Record) -> Duration {
 impl Panel<'_> {
     fn draw(&self) -> String {
         let invocations = self.record.invocations();
-        let lanes = (0..ENVIRONMENTS.len()).map(|lane| self.name(lane));
-        let work = invocations.iter().map(|one| self.invocation(one));
-        let parts = lanes.chain(work).collect::<String>();
+        let all = |draw: fn(&Self, &Invocation) -> String| {
+            let parts = invocations.iter().map(|one| draw(self, one));
+            parts.collect::<String>()
+        };
+        let names: String = (0..ENVIRONMENTS.len())
+            .map(|lane| self.name(lane))
+            .collect();
+        let bars = all(Self::wait) + &all(Self::work) + &self.overlaps();
         [
             self.title(),
             self.scale(),
-            parts,
-            self.overlaps(),
-            self.marks(),
+            names,
+            bars,
+            all(Self::label),
+            self.marks(&invocations),
         ]
         .concat()
     }
@@ -121,30 +127,43 @@ impl Panel<'_> {
         text_at(16.0, self.middle(lane) + 4.0, "title", ENVIRONMENTS[lane])
     }
 
-    /// The wait for the lock, and the work.
-    fn invocation(&self, invocation: &Invocation) -> String {
-        let y = self.lane(&invocation.environment);
-        let answered = invocation.answer.as_ref().map(|(at, _)| *at);
-        let begin = invocation.begin.or(answered).unwrap_or(invocation.sent);
-        let (from, to) = (self.x(invocation.sent), self.x(begin));
-        let wait = format!(
-            "<line class=\"waits\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{y}\" y2=\"{y}\"/>\n"
-        );
-        let end = invocation.end.or(answered).unwrap_or(begin);
-        if invocation.begin.is_none() {
-            return wait;
-        }
-        let label = match invocation.fence {
-            Some(_) => format!("holds {}", invocation.order),
-            None => format!("works on {}", invocation.order),
+    /// The wait for the lock, without the start of the function before it.
+    fn wait(&self, invocation: &Invocation) -> String {
+        let (Layer::With, Some(begin)) = (self.layer, invocation.begin) else {
+            return String::new();
         };
-        let bar = self.bar(
-            y,
-            begin,
-            end,
-            &format!("fill=\"{}\"", colour(&invocation.order)),
+        let up = self.record.moments().iter().rfind(|moment| {
+            moment.environment == invocation.environment
+                && moment.event == Event::Up
+                && moment.at <= begin
+        });
+        let from = up.map_or(invocation.sent, |up| up.at.max(invocation.sent));
+        let (y, from, to) = (
+            self.lane(&invocation.environment),
+            self.x(from),
+            self.x(begin),
         );
-        wait + &bar + &text_at(to + 6.0, y + 4.0, "bar", &label)
+        format!("<line class=\"waits\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{y}\" y2=\"{y}\"/>\n")
+    }
+
+    fn work(&self, invocation: &Invocation) -> String {
+        let (Some(begin), Some(end)) = (invocation.begin, invocation.end) else {
+            return String::new();
+        };
+        let look = format!("fill=\"{}\"", colour(&invocation.order));
+        self.bar(self.lane(&invocation.environment), begin, end, &look)
+    }
+
+    fn label(&self, invocation: &Invocation) -> String {
+        let Some(begin) = invocation.begin else {
+            return String::new();
+        };
+        let verb = invocation.fence.map_or("works on", |_| "holds");
+        let (x, y) = (
+            self.x(begin) + 6.0,
+            self.lane(&invocation.environment) + 4.0,
+        );
+        text_at(x, y, "bar", &format!("{verb} {}", invocation.order))
     }
 
     /// Where two worked on one order at once: law 1 is broken.
@@ -167,17 +186,21 @@ impl Panel<'_> {
         found.map(|found| both(&found.first, &found.then)).collect()
     }
 
-    /// Deaths and recoveries.
-    fn marks(&self) -> String {
-        let marks = self.record.moments().iter().filter_map(|moment| {
+    /// Deaths in mid-work, and recoveries.
+    fn marks(&self, invocations: &[Invocation]) -> String {
+        let deaths = invocations
+            .iter()
+            .filter(|one| one.killed)
+            .filter_map(|one| {
+                let (x, y) = (self.x(one.end?), self.lane(&one.environment) + 5.0);
+                Some(text_at(x - 6.0, y, "killed", "✖"))
+            });
+        let recoveries = self.record.moments().iter().filter_map(|moment| {
             let (x, y) = (self.x(moment.at), self.lane(&moment.environment) + 5.0);
-            match moment.event {
-                Event::Killed => Some(text_at(x - 6.0, y, "killed", "✖")),
-                Event::GivenBack(..) => Some(text_at(x + 8.0, y, "released", "◆")),
-                _ => None,
-            }
+            matches!(moment.event, Event::GivenBack(..))
+                .then(|| text_at(x + 4.0, y, "released", "◆"))
         });
-        marks.collect()
+        deaths.chain(recoveries).collect()
     }
 
     fn bar(&self, y: f64, from: Duration, to: Duration, look: &str) -> String {

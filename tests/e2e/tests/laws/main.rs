@@ -2,11 +2,13 @@
 
 mod attributes;
 mod bad_table;
+mod causes;
 mod clocks;
 mod contention;
 mod costs;
 mod fail_closed;
 mod found;
+mod global;
 mod journal;
 mod leases;
 mod lost_answers;
