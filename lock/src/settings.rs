@@ -55,6 +55,8 @@ pub struct Settings {
     pub(crate) shown: Shown,
     pub(crate) journal_dir: Option<PathBuf>,
     pub(crate) region: Option<String>,
+    /// Whether to connect before the first acquisition, if somebody asks for that.
+    pub(crate) ahead: bool,
     pub(crate) wall: Wall,
     pub(crate) nonces: Nonces,
 }
@@ -113,6 +115,7 @@ impl Settings {
             shown: Shown::Plain,
             journal_dir: None,
             region: None,
+            ahead: true,
             wall: Wall::system(),
             nonces: Nonces::system(),
         }
@@ -170,6 +173,8 @@ impl Settings {
         settings.shown = vars.choice("LOCKS_HASH_KEYS", &shown)?.unwrap_or_default();
         let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
         settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
+        // Of a snapshot no connection works, and credentials may have expired.
+        settings.ahead = !vars.is_snapshot();
         // Notes are for the extension, which only Lambda has; an empty name is for a read-only disk.
         let default = vars.function_name().map(|_| journal::DEFAULT_DIR);
         let dir = vars.any("LOCKS_JOURNAL_DIR").or(default);

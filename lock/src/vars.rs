@@ -21,6 +21,9 @@ pub struct Vars {
 
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
+/// How Lambda started this environment.
+const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+
 impl Vars {
     /// Reads the process's environment.
     #[must_use]
@@ -162,6 +165,11 @@ impl Vars {
         }
     }
 
+    /// Whether Lambda keeps a snapshot of what is initialised now, and starts many processes from it.
+    pub(crate) fn is_snapshot(&self) -> bool {
+        self.any(INITIALIZATION) == Some("snap-start")
+    }
+
     /// The Lambda function that this process belongs to.
     #[must_use]
     pub fn function_name(&self) -> Option<&str> {
@@ -182,7 +190,9 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Vars {
         let vars = vars
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
-        let ours = vars.filter(|(name, _)| name.starts_with(names::PREFIX) || name == FUNCTION);
+        let ours = vars.filter(|(name, _)| {
+            name.starts_with(names::PREFIX) || name == FUNCTION || name == INITIALIZATION
+        });
         Self {
             values: ours.collect(),
         }

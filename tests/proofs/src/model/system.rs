@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
 
 use super::client::Client;
+use super::config::{Budget, Config};
 use super::copies::{Copies, is_futile};
 use super::found::Found;
-use super::law::Law;
+use super::invariant::Invariant;
 use super::part::Part;
-use super::scope::{Budget, Scope};
 
 /// What stands in the table where there is no row.
 static NO_ROW: Row = Row {
@@ -22,7 +22,7 @@ static NO_ROW: Row = Row {
 
 /// The row, the clients, what is on its way between them, and the time.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct World {
+pub struct System {
     /// In units, since the beginning.
     pub(super) time: u8,
     pub(super) row: Part<Option<Row>>,
@@ -39,23 +39,23 @@ pub struct World {
     pub(super) turn: Option<Micros>,
     /// Entries that are over, and of which a copy is still on its way.
     pub(super) gone: Vec<Entry>,
-    pub(super) broken: Option<Law>,
+    pub(super) broken: Option<Invariant>,
 }
 
-impl World {
+impl System {
     /// Before anybody has begun, with what is found then.
-    pub(super) fn new(scope: &Scope, found: Found) -> Self {
-        let seats = scope.seats.iter();
+    pub(super) fn new(config: &Config, found: Found) -> Self {
+        let seats = config.seats.iter();
         Self {
             time: 0,
-            row: Part::new(found.row(scope)),
+            row: Part::new(found.row(config)),
             ttl: 0,
             older: None,
             clients: seats
                 .map(|seat| Part::new(Client::new(seat.beats, seat.rounds)))
                 .collect(),
             late: Copies::default(),
-            budget: scope.budget,
+            budget: config.budget,
             fence: Stamp::default(),
             turn: None,
             gone: Vec::new(),
@@ -85,23 +85,23 @@ impl World {
     /// An entry is over: it is not in the queue, and must never be again.
     pub(super) fn forget(&mut self, entry: Entry) {
         if self.contains(&entry) {
-            self.breaks(Law::NothingIsLeft);
+            self.breaks(Invariant::NothingIsLeft);
         }
         self.gone.push(entry);
         self.gone.sort();
         self.gone.dedup();
     }
 
-    pub(super) fn breaks(&mut self, law: Law) {
-        self.broken.get_or_insert(law);
+    pub(super) fn breaks(&mut self, invariant: Invariant) {
+        self.broken.get_or_insert(invariant);
     }
 
-    /// Leaves out what can make no difference any more, so that equal worlds look equal.
-    pub(super) fn tidy(&mut self, scope: &Scope) {
+    /// Leaves out what can make no difference any more, so that equal states look equal.
+    pub(super) fn tidy(&mut self, config: &Config) {
         let (row, time) = (self.row.as_ref().unwrap_or(&NO_ROW), self.time);
-        match scope.life {
+        match config.life {
             Some(life) => self.late.retain(|copy| time - copy.sent <= life),
-            None if scope.mutant.is_none() => {
+            None if config.mutant.is_none() => {
                 self.late.retain(|copy| !is_futile(&copy.write, row));
             }
             None => {}

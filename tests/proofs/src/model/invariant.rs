@@ -1,10 +1,10 @@
-//! The laws of DESIGN.md that a state or a step can break.
+//! The invariants (laws of DESIGN.md, with their numbers) that a state or a step can break.
 
 use std::fmt;
 
-/// A law, by what breaks it.
+/// An invariant, by what breaks it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Law {
+pub enum Invariant {
     /// 1: two act at a time, or one whose entry was taken away, and another may at any moment.
     OneActs,
     /// 2: a fence is not above the one before it.
@@ -27,7 +27,7 @@ pub enum Law {
     EverybodyGoesOn,
 }
 
-impl Law {
+impl Invariant {
     /// Its name, with its number in DESIGN.md.
     pub fn name(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Law {
     }
 }
 
-impl fmt::Display for Law {
+impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

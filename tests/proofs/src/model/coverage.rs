@@ -1,11 +1,11 @@
-//! What must come to pass in a scope; a model in which it does not shows nothing about it.
+//! What a configuration must reach: a model that never steals shows nothing about stealing.
 
 use dynamodb_locks::protocol::{Departure, Write};
 
-/// Something interesting.
+/// One kind of event that a configuration must reach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reached {
-    /// Somebody acts.
+pub enum Coverage {
+    /// A client acts.
     Acts,
     /// A waiter becomes the holder by a hand-off.
     HandedOff,
@@ -45,7 +45,7 @@ pub enum Reached {
     Kept,
 }
 
-impl Reached {
+impl Coverage {
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
@@ -71,8 +71,8 @@ impl Reached {
         }
     }
 
-    /// Whether an applied write is what was to be reached, for somebody who has acted or not, and who
-    /// sweeps up or not.
+    /// Whether an applied write counts as this coverage; `begun`: its client has acted, `heir`: it cleans
+    /// up after another.
     pub(super) fn is(self, write: &Write, begun: bool, heir: bool) -> bool {
         match write {
             Write::Steal { behind, .. } => {

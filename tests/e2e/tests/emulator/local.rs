@@ -1,4 +1,4 @@
-//! The small world keeps the platform's order, with the real function and the real extension.
+//! The local Lambda keeps the platform's order, with the real function and the real extension.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 const TABLE: &str = "locks-test";
 
-/// One environment, and all that was told of it.
+/// One environment, and all that was occurrences of it.
 struct Scene {
     environment: Environment,
-    told: watch::Sender<Vec<Occurrence>>,
+    occurrences: watch::Sender<Vec<Occurrence>>,
     dynamo: Dynamo,
     wire: Wire,
 }
@@ -27,10 +27,10 @@ impl Scene {
         let wire = dynamo.listen().await.expect("a port");
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = adapt(function.extension(&programs.extension));
-        let (environment, told) = environment(&function);
+        let (environment, occurrences) = environment(&function);
         Self {
             environment,
-            told,
+            occurrences,
             dynamo,
             wire,
         }
@@ -42,14 +42,18 @@ impl Scene {
     }
 
     async fn until(&self, step: &str) {
-        let mut told = self.told.subscribe();
-        let told = told.wait_for(|told| steps(told).iter().any(|told| told == step));
-        told.await.expect("the sender is here");
+        let mut occurrences = self.occurrences.subscribe();
+        let occurrences = occurrences.wait_for(|occurrences| {
+            steps(occurrences)
+                .iter()
+                .any(|occurrences| occurrences == step)
+        });
+        occurrences.await.expect("the sender is here");
     }
 
-    /// What was told since the last time, in a word each.
+    /// What was occurrences since the last time, in a word each.
     fn steps(&self) -> Vec<String> {
-        steps(&self.told.send_replace(Vec::new()))
+        steps(&self.occurrences.send_replace(Vec::new()))
     }
 
     fn is_free(&self) -> bool {
@@ -62,16 +66,17 @@ impl Scene {
 }
 
 fn environment(function: &Function) -> (Environment, watch::Sender<Vec<Occurrence>>) {
-    let told = watch::Sender::new(Vec::new());
-    let tell = told.clone();
+    let occurrences = watch::Sender::new(Vec::new());
+    let sender = occurrences.clone();
     let environment = Environment::new("A", function, move |occurrence| {
-        tell.send_modify(|told| told.push(occurrence));
+        sender.send_modify(|occurrences| occurrences.push(occurrence));
     });
-    (environment.expect("a folder"), told)
+    (environment.expect("a folder"), occurrences)
 }
 
-fn steps(told: &[Occurrence]) -> Vec<String> {
-    told.iter()
+fn steps(occurrences: &[Occurrence]) -> Vec<String> {
+    occurrences
+        .iter()
         .filter_map(|occurrence| step(&occurrence.what))
         .collect()
 }
@@ -168,13 +173,14 @@ async fn a_function_that_hears_no_sigterm_is_killed_after_300_ms() {
     let function = function
         .extension(&programs.extension)
         .timeout(Duration::from_millis(500));
-    let (environment, told) = environment(&function);
+    let (environment, occurrences) = environment(&function);
     assert_eq!(environment.invoke(json!({})).await, Answer::TimedOut);
-    let told = told.borrow();
+    let occurrences = occurrences.borrow();
     let at = |what| {
-        told.iter()
-            .find(|told| told.what == what)
-            .expect("it was told")
+        occurrences
+            .iter()
+            .find(|occurrences| occurrences.what == what)
+            .expect("it was reported")
             .at
     };
     let time = at(What::Killed) - at(What::Terminated);
@@ -238,30 +244,30 @@ async fn a_function_that_does_not_come_up_says_why() {
     let scene = Scene::new(wrong).await;
     let answer = scene.invoke("ok", 0).await;
     assert!(matches!(&answer, Answer::NotStarted(_)), "{answer:?}");
-    let told = scene.told.borrow();
+    let occurrences = scene.occurrences.borrow();
     let name = "LOCKS_LEASE_DURATION_MS";
-    let named = told
-        .iter()
-        .any(|told| matches!(&told.what, What::Function(line) if line.contains(name)));
-    assert!(named, "{told:?}");
+    let named = occurrences.iter().any(
+        |occurrences| matches!(&occurrences.what, What::Function(line) if line.contains(name)),
+    );
+    assert!(named, "{occurrences:?}");
 }
 
 #[tokio::test]
 async fn nothing_of_our_own_environment_reaches_the_programs() {
     let function = Function::new(Path::new("/usr/bin/env"), "http://127.0.0.1:1", TABLE);
-    let (environment, told) = environment(&function);
+    let (environment, occurrences) = environment(&function);
     let answer = environment.invoke(json!({})).await;
     assert!(matches!(&answer, Answer::NotStarted(_)), "{answer:?}");
-    for told in told.borrow().iter() {
-        let What::Function(line) = &told.what else {
-            panic!("{told:?}")
+    for occurrences in occurrences.borrow().iter() {
+        let What::Function(line) = &occurrences.what else {
+            panic!("{occurrences:?}")
         };
         assert!(
             line.starts_with("AWS_") || line.starts_with("LOCKS_"),
             "{line}"
         );
     }
-    assert!(told.borrow().len() > 8);
+    assert!(occurrences.borrow().len() > 8);
 }
 
 #[tokio::test]

@@ -1,18 +1,18 @@
-//! What only a mutant does on the stage.
+//! What only a mutant does in the harness.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Stage, key};
-use crate::simulation::agenda::{Event, Role};
-use crate::simulation::life::{GROUP, TABLE};
+use super::{Harness, key};
+use crate::simulation::client::{GROUP, TABLE};
+use crate::simulation::event_queue::{Event, Role};
 use crate::simulation::line::Sent;
 use crate::simulation::sabotage::{Leaving, SABOTAGE};
 use testkit::dynamo::{Reply, Request};
 use testkit::locks::{Step, row_of};
 
-impl Stage {
+impl Harness {
     pub(super) fn rewrite(&mut self, at: Duration, sent: &mut Sent) {
         let Some(saboteur) = &mut self.saboteur else {
             return;
@@ -29,7 +29,7 @@ impl Stage {
             body,
             row,
         }) {
-            self.diary.fault(SABOTAGE);
+            self.trace.fault(SABOTAGE);
             sent.body = body.to_string().into_bytes();
         }
     }
@@ -37,7 +37,7 @@ impl Stage {
     pub(super) fn instead(&mut self, at: Duration, request: &Request) -> Option<Reply> {
         let item = self.dynamo.row(TABLE, key(&request.body), GROUP);
         let reply = self.saboteur.as_mut()?.instead(at, request, item)?;
-        self.diary.fault(SABOTAGE);
+        self.trace.fault(SABOTAGE);
         Some(reply)
     }
 
@@ -47,15 +47,15 @@ impl Stage {
         };
         let (reply, altered) = saboteur.retells(at, request, reply);
         if altered {
-            self.diary.fault(SABOTAGE);
+            self.trace.fault(SABOTAGE);
         }
         reply
     }
 
     pub(super) fn sweep_the_living(&mut self, who: usize, at: Duration) {
-        if let Some(being) = self.cast.take_for_dead(who) {
-            self.diary.fault(SABOTAGE);
-            self.agenda.add(at, Event::Begins(Role::Sweep(being)));
+        if let Some(actor) = self.scheduler.take_for_dead(who) {
+            self.trace.fault(SABOTAGE);
+            self.events.add(at, Event::Begins(Role::Sweep(actor)));
         }
     }
 }

@@ -1,19 +1,17 @@
-//! Chance, from a seed.
+//! Randomness, from a seed.
 
 use std::time::Duration;
 
-use fastrand::Rng;
-
-/// Everything that is left to chance in one part of a simulation.
+/// The random numbers of one part of a simulation.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(Rng);
+pub(super) struct Rng(fastrand::Rng);
 
-impl Dice {
+impl Rng {
     pub(super) fn new(seed: u64) -> Self {
-        Self(Rng::with_seed(seed))
+        Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// Other dice, which do not depend on how often these are rolled afterwards.
+    /// Another generator, which does not depend on how often this one is used afterwards.
     pub(super) fn fork(&mut self) -> Self {
         Self(self.0.fork())
     }

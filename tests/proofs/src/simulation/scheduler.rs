@@ -1,4 +1,4 @@
-//! Who is on the stage, who stands still, and who is dead.
+//! The processes: running, stopped and dead.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,52 +7,52 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::agenda::Role;
-use super::beings::Being;
+use super::actors::Actor;
+use super::client::{self, Config};
 use super::clocks::Pace;
-use super::diary::Diary;
-use super::life::{self, Outfit};
+use super::event_queue::Role;
 use super::line::Sent;
 use super::others;
 use super::process::Process;
 use super::scenario::{Scenario, Trigger};
+use super::trace::Trace;
 
-pub(super) struct Cast {
+pub(super) struct Scheduler {
     scenario: Arc<Scenario>,
-    diary: Diary,
-    /// First the beings of the scenario, then the others in the order in which they began; none is
-    /// who has not begun yet, or is gone.
+    trace: Trace,
+    /// First the actors of the scenario, then the others in the order in which they began; `None` before
+    /// it begins and after it has ended.
     processes: Vec<Option<Process>>,
-    actors: Vec<Actor>,
+    slots: Vec<Slot>,
     /// The folder of each environment, by the name of its first process.
     folders: BTreeMap<String, TempDir>,
     /// When a process stood still, from and until.
     pub(super) stops: Vec<(String, Duration, Duration)>,
-    /// Every being that is gone, and whether it died.
+    /// Every actor that is gone, and whether it died.
     pub(super) gone: BTreeMap<String, bool>,
     latest: Duration,
 }
 
-struct Actor {
+struct Slot {
     name: String,
-    /// None for those who clean up.
-    being: Option<Being>,
+    /// `None` for the processes that clean up.
+    actor: Option<Actor>,
     requests: u64,
     stopped_since: Option<Duration>,
     stopped_until: Duration,
 }
 
-/// Somebody who has died, and who takes its place.
-pub(super) struct Fallen {
-    pub(super) being: Being,
-    pub(super) reborn: Being,
+/// An actor that died, and the one that is started in its place.
+pub(super) struct Death {
+    pub(super) actor: Actor,
+    pub(super) restarted: Actor,
 }
 
-impl Actor {
-    fn of(being: &Being) -> Self {
+impl Slot {
+    fn of(actor: &Actor) -> Self {
         Self {
-            name: being.name.clone(),
-            being: Some(being.clone()),
+            name: actor.name.clone(),
+            actor: Some(actor.clone()),
             requests: 0,
             stopped_since: None,
             stopped_until: Duration::ZERO,
@@ -60,14 +60,14 @@ impl Actor {
     }
 }
 
-impl Cast {
-    pub(super) fn new(scenario: Arc<Scenario>, diary: Diary) -> Self {
-        let actors: Vec<_> = scenario.beings.iter().map(Actor::of).collect();
+impl Scheduler {
+    pub(super) fn new(scenario: Arc<Scenario>, trace: Trace) -> Self {
+        let slots: Vec<_> = scenario.actors.iter().map(Slot::of).collect();
         Self {
             scenario,
-            diary,
-            processes: actors.iter().map(|_| None).collect(),
-            actors,
+            trace,
+            processes: slots.iter().map(|_| None).collect(),
+            slots,
             folders: BTreeMap::new(),
             stops: Vec::new(),
             gone: BTreeMap::new(),
@@ -76,21 +76,21 @@ impl Cast {
     }
 
     pub(super) fn name(&self, who: usize) -> &str {
-        &self.actors[who].name
+        &self.slots[who].name
     }
 
-    /// So far time has come.
+    /// Time has advanced to this.
     pub(super) fn comes_to(&mut self, at: Duration) {
         self.latest = self.latest.max(at);
     }
 
-    /// How far time has come, and the furthest of them.
+    /// The latest time of all processes and events.
     pub(super) fn latest(&self) -> Duration {
         self.latest
     }
 
-    /// Who has not come as far as that, and has to be waited for.
-    pub(super) fn laggard(&self, next: Option<Duration>) -> Option<usize> {
+    /// The slowest runnable process, if it is behind the next event.
+    pub(super) fn slowest(&self, next: Option<Duration>) -> Option<usize> {
         let processes = self.processes.iter().enumerate();
         let behind = processes.filter_map(|(who, process)| {
             let process = process.as_ref().filter(|process| !process.stopped)?;
@@ -100,7 +100,7 @@ impl Cast {
         behind.min().map(|(_, who)| who)
     }
 
-    /// Lets one of them go on, until then at most; tells how far it came, and what it sent.
+    /// Runs one process until that time at most; returns its time and what it sent.
     pub(super) fn run(
         &mut self,
         who: usize,
@@ -116,9 +116,9 @@ impl Cast {
         self.latest = self.latest.max(now);
         if let Some(ended) = process.ended() {
             self.processes[who] = None;
-            let name = self.actors[who].name.clone();
-            self.diary.tell(now, format!("{name} is gone"));
-            self.diary.open().wrong.extend(ended.err());
+            let name = self.slots[who].name.clone();
+            self.trace.log(now, format!("{name} is gone"));
+            self.trace.open().wrong.extend(ended.err());
             self.gone.entry(name).or_insert(false);
         }
         (now, sent)
@@ -126,70 +126,70 @@ impl Cast {
 
     /// What is due now that a process has sent one more request.
     pub(super) fn triggers(&mut self, who: usize) -> Vec<Trigger> {
-        let actor = &mut self.actors[who];
-        actor.requests += 1;
-        let (triggers, requests) = (self.scenario.triggers.iter(), actor.requests);
+        let slot = &mut self.slots[who];
+        slot.requests += 1;
+        let (triggers, requests) = (self.scenario.triggers.iter(), slot.requests);
         let due = triggers.filter(|trigger| trigger.who == who && trigger.request == requests);
         due.copied().collect()
     }
 
     pub(super) fn begin(&mut self, at: Duration, role: Role) {
-        let (diary, scenario) = (self.diary.clone(), self.scenario.clone());
+        let (trace, scenario) = (self.trace.clone(), self.scenario.clone());
         let right = Pace { born: at, ppm: 0 };
-        let (name, being, process) = match role {
-            Role::Being(being) => {
+        let (name, actor, process) = match role {
+            Role::Actor(actor) => {
                 let pace = Pace {
                     born: at,
-                    ..being.pace
+                    ..actor.pace
                 };
-                being.clock_faults().for_each(|fault| diary.fault(fault));
-                let (outfit, cloned) = (self.outfit(&being), being.clone());
-                let process = Process::begin(&being.name, pace, |line, truth| {
-                    life::live(cloned, scenario, outfit, line, truth)
+                actor.clock_faults().for_each(|fault| trace.fault(fault));
+                let (config, cloned) = (self.config(&actor), actor.clone());
+                let process = Process::begin(&actor.name, pace, |line, truth| {
+                    client::run(cloned, scenario, config, line, truth)
                 });
-                (being.name.clone(), Some(being), process)
+                (actor.name.clone(), Some(actor), process)
             }
             Role::Sweep(dead) => {
                 let name = format!("sweep-{}", dead.name);
-                let (pace, outfit) = (
+                let (pace, config) = (
                     Pace {
                         born: at,
                         ..dead.pace
                     },
-                    self.outfit(&dead),
+                    self.config(&dead),
                 );
                 let process = Process::begin(&name, pace, |line, truth| {
-                    others::sweep(dead, outfit, line, truth)
+                    others::sweep(dead, config, line, truth)
                 });
                 (name, None, process)
             }
             Role::Person(lock) => {
                 let dead = self.gone.keys().cloned().collect();
                 let process = Process::begin("person", right, |line, truth| {
-                    others::person(lock, dead, diary, line, truth)
+                    others::person(lock, dead, trace, line, truth)
                 });
                 ("person".to_owned(), None, process)
             }
             Role::Last(lock, patience) => {
                 let process = Process::begin("last", right, |line, truth| {
-                    others::last(lock, patience, diary, line, truth)
+                    others::last(lock, patience, trace, line, truth)
                 });
                 ("last".to_owned(), None, process)
             }
         };
-        self.diary.tell(at, format!("{name} begins: {being:?}"));
+        self.trace.log(at, format!("{name} begins: {actor:?}"));
         match self
             .scenario
-            .beings
+            .actors
             .iter()
-            .position(|being| being.name == name)
+            .position(|actor| actor.name == name)
         {
             Some(expected) => self.processes[expected] = Some(process),
             None => {
                 self.processes.push(Some(process));
-                self.actors.push(Actor {
+                self.slots.push(Slot {
                     name,
-                    being,
+                    actor,
                     requests: 0,
                     stopped_since: None,
                     stopped_until: at,
@@ -198,16 +198,16 @@ impl Cast {
         }
     }
 
-    fn outfit(&mut self, being: &Being) -> Outfit {
-        let diary = self.diary.clone();
-        let journal = being.journal.then(|| self.folder(being));
-        Outfit { diary, journal }
+    fn config(&mut self, actor: &Actor) -> Config {
+        let trace = self.trace.clone();
+        let journal = actor.journal.then(|| self.folder(actor));
+        Config { trace, journal }
     }
 
-    fn folder(&mut self, being: &Being) -> PathBuf {
+    fn folder(&mut self, actor: &Actor) -> PathBuf {
         let folder = self
             .folders
-            .entry(being.environment().to_owned())
+            .entry(actor.environment().to_owned())
             .or_insert_with(|| {
                 tempfile::tempdir().expect("a folder can be made where temporary ones go")
             });
@@ -219,22 +219,22 @@ impl Cast {
         self.folders.values()
     }
 
-    /// Stands still until then; tells whether there was anybody to do so.
+    /// Stops a process until then; false if there is none.
     pub(super) fn stop(&mut self, who: usize, at: Duration, until: Duration) -> bool {
         let Some(process) = self.processes.get_mut(who).and_then(Option::as_mut) else {
             return false;
         };
         process.stopped = true;
-        let actor = &mut self.actors[who];
-        actor.stopped_until = actor.stopped_until.max(until);
+        let slot = &mut self.slots[who];
+        slot.stopped_until = slot.stopped_until.max(until);
         // It may have come a little further: timers know no parts of a millisecond.
-        actor.stopped_since.get_or_insert(process.now.max(at));
-        self.diary.fault("process stopped");
+        slot.stopped_since.get_or_insert(process.now.max(at));
+        self.trace.fault("process stopped");
         true
     }
 
     pub(super) fn go_on(&mut self, who: usize, at: Duration) {
-        let due = self.actors[who].stopped_until <= at;
+        let due = self.slots[who].stopped_until <= at;
         if let Some(process) = self.processes[who].as_mut().filter(|_| due) {
             process.skip(at);
             process.stopped = false;
@@ -244,36 +244,36 @@ impl Cast {
     }
 
     fn stood_still(&mut self, who: usize, until: Duration) {
-        let Actor {
+        let Slot {
             name,
             stopped_since,
             ..
-        } = &mut self.actors[who];
+        } = &mut self.slots[who];
         let stop = stopped_since.take();
         let stop = stop.map(|since| (name.clone(), since, until));
         self.stops.extend(stop);
     }
 
-    /// Takes the notes of somebody who lives for those of a dead one.
-    pub(super) fn take_for_dead(&mut self, who: usize) -> Option<Being> {
-        let being = self.actors.get(who)?.being.clone()?;
-        self.processes[who].as_ref().filter(|_| being.journal)?;
-        others::bury(&self.folder(&being), &being.name);
-        Some(being)
+    /// Marks the notes of a living process as those of a dead one.
+    pub(super) fn take_for_dead(&mut self, who: usize) -> Option<Actor> {
+        let actor = self.slots.get(who)?.actor.clone()?;
+        self.processes[who].as_ref().filter(|_| actor.journal)?;
+        others::mark_dead(&self.folder(&actor), &actor.name);
+        Some(actor)
     }
 
-    pub(super) fn die(&mut self, who: usize, at: Duration) -> Option<Fallen> {
+    pub(super) fn die(&mut self, who: usize, at: Duration) -> Option<Death> {
         let process = self.processes.get_mut(who)?.take()?;
-        let being = self.actors[who].being.clone()?;
-        self.diary.died(&process.name, at);
+        let actor = self.slots[who].actor.clone()?;
+        self.trace.died(&process.name, at);
         drop(process);
         self.stood_still(who, at);
-        self.diary.fault("process died");
-        self.gone.insert(being.name.clone(), true);
-        if being.journal {
-            others::bury(&self.folder(&being), &being.name);
+        self.trace.fault("process died");
+        self.gone.insert(actor.name.clone(), true);
+        if actor.journal {
+            others::mark_dead(&self.folder(&actor), &actor.name);
         }
-        let reborn = being.clone().reborn();
-        Some(Fallen { being, reborn })
+        let restarted = actor.clone().restarted();
+        Some(Death { actor, restarted })
     }
 }

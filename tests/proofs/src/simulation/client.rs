@@ -9,68 +9,68 @@ use dynamodb_locks::{Expiry, Fail, Locks, Settings, Wall};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::beings::Being;
+use super::actors::Actor;
 use super::clocks::Truth;
-use super::diary::{Diary, Wait};
 use super::job::Worker;
 use super::line::Line;
 use super::nonces::NonceLog;
 use super::scenario::Scenario;
+use super::trace::{Trace, Wait};
 use testkit::dynamo::client_by;
 
 /// Where the locks are.
 pub(super) const TABLE: &str = "locks";
 pub(super) const GROUP: &str = "default";
 
-/// What a being is given on its way.
+/// What a process is started with.
 #[derive(Clone, Debug)]
-pub(super) struct Outfit {
-    pub(super) diary: Diary,
+pub(super) struct Config {
+    pub(super) trace: Trace,
     pub(super) journal: Option<PathBuf>,
 }
 
-/// How long a client takes to give everything up.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a client takes to release everything.
+const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// The settings that all clients of a process share.
-pub(super) fn settings(being: &Being, outfit: &Outfit, truth: &Truth) -> Settings {
-    let (wall, shown) = (being.wall.clone(), truth.clone());
+pub(super) fn settings(actor: &Actor, config: &Config, truth: &Truth) -> Settings {
+    let (wall, shown) = (actor.wall.clone(), truth.clone());
     let settings = Settings::new()
         .table(TABLE)
         .prefix(GROUP)
-        .owner(&being.name)
-        .lease(being.lease)
-        .clock_skew(being.skew)
-        .queue_cap(being.cap)
+        .owner(&actor.name)
+        .lease(actor.lease)
+        .clock_skew(actor.skew)
+        .queue_cap(actor.cap)
         .wall_clock(Wall::new(move || wall.shows(shown.now())));
-    let settings = match being.beats {
+    let settings = match actor.beats {
         // A lease that lasts until the deadline is not prolonged.
-        _ if being.ends => settings.lease_until_deadline(),
+        _ if actor.ends => settings.lease_until_deadline(),
         Some(period) => settings.heartbeat_period(period),
         None => settings,
     };
-    match &outfit.journal {
+    match &config.journal {
         Some(dir) => settings.journal(dir),
         None => settings,
     }
 }
 
-/// A life, from birth to a natural end.
-pub(super) async fn live(
-    mut being: Being,
+/// A process, from its start to a regular end.
+pub(super) async fn run(
+    mut actor: Actor,
     scenario: Arc<Scenario>,
-    outfit: Outfit,
+    config: Config,
     line: Line,
     truth: Truth,
 ) {
-    let settings = settings(&being, &outfit, &truth);
-    let locks = Locks::with_client(&client_by(line, &being.name), settings);
+    let settings = settings(&actor, &config, &truth);
+    let locks = Locks::with_client(&client_by(line, &actor.name), settings);
     let locks = locks.expect("the journal's folder can be used");
     let leaving = Arc::new(AtomicBool::new(false));
-    let nonces = NonceLog::of(&being.name);
+    let nonces = NonceLog::of(&actor.name);
 
     let mut jobs = JoinSet::new();
-    for job in &being.jobs {
+    for job in &actor.jobs {
         let lock = scenario.locks[job.lock].clone();
         let nonces = nonces.another();
         let own = locks.child(|settings| {
@@ -88,57 +88,57 @@ pub(super) async fn live(
             Expiry::Observe => "acts, observing",
         };
         let worker = Worker {
-            process: being.name.clone(),
+            process: actor.name.clone(),
             kind,
             key: lock.key,
             locks: own.expect("the journal's folder can be used"),
             nonces,
-            lease: being.lease,
-            ends: being.ends,
-            alone: being.jobs.len() == 1 && being.leaves.is_none(),
-            watches: being.watches,
+            lease: actor.lease,
+            ends: actor.ends,
+            alone: actor.jobs.len() == 1 && actor.leaves.is_none(),
+            watches: actor.watches,
             night: scenario.night,
             mutant: scenario.mutant,
             leaving: leaving.clone(),
             truth: truth.clone(),
-            diary: outfit.diary.clone(),
-            dice: being.dice.fork(),
+            trace: config.trace.clone(),
+            rng: actor.rng.fork(),
         };
         jobs.spawn(worker.work(job.rounds));
     }
-    if let Some(after) = being.leaves {
+    if let Some(after) = actor.leaves {
         let done = timeout(after, async { while jobs.join_next().await.is_some() {} }).await;
         if done.is_err() {
             leaving.store(true, Ordering::Relaxed);
-            outfit.diary.done("left in the middle");
-            farewell(&being, &locks, &outfit.diary, &truth).await;
+            config.trace.done("left in the middle");
+            shut_down(&actor, &locks, &config.trace, &truth).await;
         }
     }
     jobs.join_all().await;
-    if being.dice.one_in(8) {
+    if actor.rng.one_in(8) {
         // What was dropped is left to the others.
         return;
     }
-    if farewell(&being, &locks, &outfit.diary, &truth).await {
-        outfit.diary.settle(nonces.all(), truth.now());
+    if shut_down(&actor, &locks, &config.trace, &truth).await {
+        config.trace.settle(nonces.all(), truth.now());
     }
 }
 
-/// Gives everything up, and tells whether it succeeded.
-async fn farewell(being: &Being, locks: &Locks, diary: &Diary, truth: &Truth) -> bool {
+/// Releases everything; whether that succeeded.
+async fn shut_down(actor: &Actor, locks: &Locks, trace: &Trace, truth: &Truth) -> bool {
     let from = truth.now();
-    let left = locks.release_all(FAREWELL).await;
+    let left = locks.release_all(SHUTDOWN).await;
     let until = truth.now();
-    diary.tell(
+    trace.log(
         until,
-        format!("{} gave everything up, but for {}", being.name, left.len()),
+        format!("{} released everything, but for {}", actor.name, left.len()),
     );
-    diary.open().waits.push(Wait {
-        process: being.name.clone(),
+    trace.open().waits.push(Wait {
+        process: actor.name.clone(),
         what: "giving everything up".into(),
         from,
         until,
-        most: FAREWELL,
+        most: SHUTDOWN,
     });
     left.is_empty()
 }

@@ -1,11 +1,11 @@
-//! Who uses the locks, and how wrong its clocks are.
+//! The processes that use the locks: settings, jobs, and how wrong their clocks are.
 
 use std::time::Duration;
 
 use dynamodb_locks::Expiry;
 
 use super::clocks::{Pace, Wall};
-use super::dice::Dice;
+use super::rng::Rng;
 
 /// One key, and how it is used.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Lock {
 
 /// One process that uses the locks.
 #[derive(Clone, Debug)]
-pub(super) struct Being {
+pub(super) struct Actor {
     pub(super) name: String,
     pub(super) pace: Pace,
     pub(super) wall: Wall,
@@ -35,10 +35,10 @@ pub(super) struct Being {
     pub(super) jobs: Vec<Job>,
     /// When it gives everything up, whatever it is doing.
     pub(super) leaves: Option<Duration>,
-    pub(super) dice: Dice,
+    pub(super) rng: Rng,
 }
 
-/// One task of a being, which uses one lock again and again.
+/// One task of an actor, which uses one lock again and again.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) lock: usize,
@@ -47,46 +47,46 @@ pub(super) struct Job {
 }
 
 impl Lock {
-    pub(super) fn some(dice: &mut Dice) -> Vec<Self> {
+    pub(super) fn some(rng: &mut Rng) -> Vec<Self> {
         let names = ["order/1", "order/2"];
-        let many = if dice.one_in(4) { 2 } else { 1 };
-        let lock = |key: &str, dice: &mut Dice| Lock {
+        let many = if rng.one_in(4) { 2 } else { 1 };
+        let lock = |key: &str, rng: &mut Rng| Lock {
             key: key.into(),
-            closed: dice.one_in(6),
-            expiries: match dice.up_to(9) {
+            closed: rng.one_in(6),
+            expiries: match rng.up_to(9) {
                 0..=4 => vec![Expiry::Verified],
                 5 | 6 => vec![Expiry::Observe],
                 7 | 8 => vec![Expiry::Clock],
                 _ => vec![Expiry::Verified, Expiry::Clock],
             },
         };
-        names[..many].iter().map(|key| lock(key, dice)).collect()
+        names[..many].iter().map(|key| lock(key, rng)).collect()
     }
 }
 
-impl Being {
-    pub(super) fn some(locks: &[Lock], fair: bool, dice: &mut Dice) -> Vec<Self> {
-        let many = 2 + dice.up_to(6).min(dice.up_to(6));
-        let skew = Duration::from_millis(dice.pick(&[2500, 2500, 2500, 1000, 400]));
+impl Actor {
+    pub(super) fn some(locks: &[Lock], faultless: bool, rng: &mut Rng) -> Vec<Self> {
+        let many = 2 + rng.up_to(6).min(rng.up_to(6));
+        let skew = Duration::from_millis(rng.pick(&[2500, 2500, 2500, 1000, 400]));
         let names = ('a'..).take(many as usize);
-        let one = |name: char| Self::one(name.into(), locks, skew, fair, dice);
+        let one = |name: char| Self::one(name.into(), locks, skew, faultless, rng);
         names.map(one).collect()
     }
 
-    fn one(name: String, locks: &[Lock], skew: Duration, fair: bool, dice: &mut Dice) -> Self {
-        let jobs = if dice.one_in(4) { 2 } else { 1 };
-        let jobs: Vec<_> = (0..jobs).map(|_| Job::any(locks, dice)).collect();
+    fn one(name: String, locks: &[Lock], skew: Duration, faultless: bool, rng: &mut Rng) -> Self {
+        let jobs = if rng.one_in(4) { 2 } else { 1 };
+        let jobs: Vec<_> = (0..jobs).map(|_| Job::any(locks, rng)).collect();
         let trusts = jobs.iter().any(|job| job.expiry == Expiry::Clock);
         let wall = match () {
-            () if fair => Wall::default(),
-            () if trusts && !dice.one_in(10) => honest(skew, dice),
-            () => wrong(skew, trusts, dice),
+            () if faultless => Wall::default(),
+            () if trusts && !rng.one_in(10) => honest(skew, rng),
+            () => wrong(skew, trusts, rng),
         };
-        let lease = match dice.one_in(3) {
-            true => dice.about(500, 800),
-            false => dice.about(500, 10_000),
+        let lease = match rng.one_in(3) {
+            true => rng.about(500, 800),
+            false => rng.about(500, 10_000),
         };
-        let beats = dice.pick(&[
+        let beats = rng.pick(&[
             None,
             None,
             None,
@@ -94,25 +94,25 @@ impl Being {
             Some(Duration::ZERO),
             Some(lease / 2),
         ]);
-        let born = dice.pick(&[0, 1, 1, 4000, 4000, 4000]);
-        let leaves = dice.one_in(6).then(|| dice.within(15_000));
+        let born = rng.pick(&[0, 1, 1, 4000, 4000, 4000]);
+        let leaves = rng.one_in(6).then(|| rng.within(15_000));
         Self {
             name,
             pace: Pace {
-                born: dice.within(born),
-                ppm: dice.around(199) as i32,
+                born: rng.within(born),
+                ppm: rng.around(199) as i32,
             },
             wall,
             skew,
             lease,
-            ends: dice.one_in(10),
-            cap: dice.pick(&[40, 40, 40, 2, 4]),
+            ends: rng.one_in(10),
+            cap: rng.pick(&[40, 40, 40, 2, 4]),
             watches: false,
-            beats: beats.filter(|_| !fair),
-            journal: dice.one_in(2),
+            beats: beats.filter(|_| !faultless),
+            journal: rng.one_in(2),
             jobs,
-            leaves: leaves.filter(|_| !fair),
-            dice: dice.fork(),
+            leaves: leaves.filter(|_| !faultless),
+            rng: rng.fork(),
         }
     }
 
@@ -152,12 +152,12 @@ impl Being {
         &self.name[..1]
     }
 
-    /// Who is started in its place.
-    pub(super) fn reborn(mut self) -> Self {
-        let (name, dice) = (format!("{}2", self.name), self.dice.fork());
+    /// The actor that is started in its place.
+    pub(super) fn restarted(mut self) -> Self {
+        let (name, rng) = (format!("{}2", self.name), self.rng.fork());
         Self {
             name,
-            dice,
+            rng,
             leaves: None,
             ..self
         }
@@ -165,9 +165,9 @@ impl Being {
 }
 
 impl Job {
-    fn any(locks: &[Lock], dice: &mut Dice) -> Self {
-        let lock = dice.up_to(locks.len() as u64 - 1) as usize;
-        let (expiry, rounds) = (dice.pick(&locks[lock].expiries), 1 + dice.up_to(2));
+    fn any(locks: &[Lock], rng: &mut Rng) -> Self {
+        let lock = rng.up_to(locks.len() as u64 - 1) as usize;
+        let (expiry, rounds) = (rng.pick(&locks[lock].expiries), 1 + rng.up_to(2));
         Self {
             lock,
             expiry,
@@ -177,31 +177,31 @@ impl Job {
 }
 
 /// A clock that is off by no more than it may be, however it is set and however it runs.
-fn honest(skew: Duration, dice: &mut Dice) -> Wall {
+fn honest(skew: Duration, rng: &mut Rng) -> Wall {
     let most = skew.as_millis() as u64;
     let astray = most / 10;
-    let mut fast = |at| (at, dice.around(most - astray));
+    let mut fast = |at| (at, rng.around(most - astray));
     Wall {
         fast_ms: vec![fast(Duration::ZERO), fast(Duration::from_secs(9))],
-        ppm: dice.around(200),
+        ppm: rng.around(200),
         astray_ms: astray as i64,
     }
 }
 
-/// A clock that nobody should trust. Where one is trusted, this one is so wrong that it shows.
-fn wrong(skew: Duration, trusted: bool, dice: &mut Dice) -> Wall {
+/// A clock that must not be trusted. Where clocks are trusted, this one is so wrong that it shows.
+fn wrong(skew: Duration, trusted: bool, rng: &mut Rng) -> Wall {
     const LEAST: u64 = 30_000;
     const MOST: u64 = 3_600_000;
     // About here a time is just believed or just not, and a clock may show either.
     let edge = 2 * skew.as_millis() as i64 - 500;
     let mut set = |at| {
-        let off = match dice.up_to(5) {
-            _ if trusted => dice.beyond(LEAST, MOST),
+        let off = match rng.up_to(5) {
+            _ if trusted => rng.beyond(LEAST, MOST),
             0 => 0,
-            1 => dice.around(50),
-            2 => dice.around(8000),
-            3 | 4 => edge + dice.around(1500),
-            _ => dice.around(MOST),
+            1 => rng.around(50),
+            2 => rng.around(8000),
+            3 | 4 => edge + rng.around(1500),
+            _ => rng.around(MOST),
         };
         (at, off)
     };
@@ -211,7 +211,7 @@ fn wrong(skew: Duration, trusted: bool, dice: &mut Dice) -> Wall {
     }
     Wall {
         fast_ms,
-        ppm: dice.around(200),
+        ppm: rng.around(200),
         astray_ms: i64::MAX / 2000,
     }
 }

@@ -1,20 +1,19 @@
-//! How much of the world is explored at once: who takes part, with which clocks, and how often each
-//! thing may go wrong.
+//! A configuration of the model: the clients, their clocks, and how often each fault may happen.
 
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{Fail, Nonce, Owner, Terms};
 use dynamodb_locks::{Expiry, protocol::Tick};
 
+use super::coverage::Coverage;
 use super::found::Found;
 use super::mutant::Mutant;
-use super::reached::Reached;
 use super::seat::Seat;
 
 /// One configuration of the model.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Scope {
+pub struct Config {
     /// What it is about.
     pub name: &'static str,
     pub(super) unit: Duration,
@@ -31,7 +30,7 @@ pub struct Scope {
     /// How long a copy lives that nobody answered, in units; none for ever. With it the row is deleted
     /// when its time has come.
     pub(super) life: Option<u8>,
-    pub(super) reaches: Vec<Reached>,
+    pub(super) covers: Vec<Coverage>,
     pub(super) mutant: Option<Mutant>,
 }
 
@@ -45,7 +44,7 @@ pub(super) struct Budget {
     pub(super) stale: u8,
 }
 
-impl Scope {
+impl Config {
     /// Fail-open locks and verified clocks; a unit of time is a second, a lease just less than one,
     /// and nothing goes wrong.
     pub fn new(name: &'static str, until: u8, seats: Vec<Seat>) -> Self {
@@ -63,7 +62,7 @@ impl Scope {
             found: vec![Found::Nothing],
             budget: Budget::default(),
             life: None,
-            reaches: Vec::new(),
+            covers: Vec::new(),
             mutant: None,
         }
     }
@@ -159,8 +158,8 @@ impl Scope {
     }
 
     /// These things happen in it, or it is too small.
-    pub fn reaches(mut self, reached: impl IntoIterator<Item = Reached>) -> Self {
-        self.reaches.extend(reached);
+    pub fn covers(mut self, coverage: impl IntoIterator<Item = Coverage>) -> Self {
+        self.covers.extend(coverage);
         self
     }
 
@@ -168,7 +167,7 @@ impl Scope {
     pub fn with(&self, mutant: Mutant) -> Self {
         Self {
             mutant: Some(mutant),
-            reaches: Vec::new(),
+            covers: Vec::new(),
             ..self.clone()
         }
     }

@@ -1,7 +1,7 @@
-//! A whole herd on one key: 130 who all want to work, and 130 who race for one short job.
+//! A thundering herd on one key: 130 clients that all want to work, and 130 that race for one short job.
 //!
-//! Each has a client of its own and is some milliseconds away from the table. Time is paused and the
-//! dice have seeds, so what is counted here does not depend on the machine.
+//! Each client is some milliseconds away from the table. Time is paused and randomness is seeded, so the
+//! counts do not depend on the machine.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-const HERD: usize = 130;
+const CLIENTS: usize = 130;
 
 /// In ms, one way.
 const LATENCY: Range<u64> = 2..6;
@@ -43,24 +43,24 @@ fn far_table(seed: u64) -> LockTable {
 }
 
 /// Clocks are never quite the same; in paused time, which goes by whole milliseconds, they would be.
-fn herd(table: &LockTable, settings: impl Fn(Settings) -> Settings) -> Vec<Locks> {
+fn clients(table: &LockTable, settings: impl Fn(Settings) -> Settings) -> Vec<Locks> {
     let patient = |s: Settings| settings(s.max_wait(SECOND * 60));
     let member = |number| {
         let off = Duration::from_micros(fastrand::u64(0..1000));
         let member = table.a_client(&format!("member-{number}")).fast(off);
         member.with(patient).ready()
     };
-    (0..HERD).map(member).collect()
+    (0..CLIENTS).map(member).collect()
 }
 
 /// Everybody arrives some time within `spread`, and works once.
-async fn stampede(
+async fn arrive_within(
     table: &LockTable,
-    herd: Vec<Locks>,
+    clients: Vec<Locks>,
     spread: Duration,
 ) -> Vec<Result<Work, Error>> {
     let mut members = JoinSet::new();
-    for (number, locks) in herd.into_iter().enumerate() {
+    for (number, locks) in clients.into_iter().enumerate() {
         let arrival = spread.mul_f64(fastrand::f64());
         let hold = millis(fastrand::u64(HOLD));
         let clock = table.clock().clone();
@@ -101,8 +101,8 @@ fn judge(table: &LockTable, works: &[Work], of: &str) {
     let steps: Vec<_> = log.iter().map(|logged| Step::of(&logged.request)).collect();
     let sent = |step| steps.iter().filter(|sent| **sent == step).count();
     let [enqueues, looks, releases] = [Step::Enqueue, Step::Look, Step::Release].map(sent);
-    let each = |many: usize| many as f64 / HERD as f64;
-    println!("{of}: {} of {HERD} served", works.len());
+    let each = |many: usize| many as f64 / CLIENTS as f64;
+    println!("{of}: {} of {CLIENTS} served", works.len());
     println!(
         "  {enqueues} enqueues, {:.2} each; {looks} looks, {:.2} each",
         each(enqueues),
@@ -135,10 +135,13 @@ fn entered(logged: &Logged) -> Option<u64> {
 
 async fn all_are_served(of: &str, seed: u64, spread: Duration) {
     let table = far_table(seed);
-    let herd = herd(&table, |s| s.queue_cap(200));
-    let works: Result<Vec<_>, _> = stampede(&table, herd, spread).await.into_iter().collect();
+    let clients = clients(&table, |s| s.queue_cap(200));
+    let works: Result<Vec<_>, _> = arrive_within(&table, clients, spread)
+        .await
+        .into_iter()
+        .collect();
     let works = works.expect("there is room for all, and time");
-    assert_eq!(works.len(), HERD);
+    assert_eq!(works.len(), CLIENTS);
     judge(&table, &works, of);
 }
 
@@ -155,8 +158,8 @@ async fn who_arrive_within_a_second_are_all_served_one_at_a_time_and_in_their_or
 #[tokio::test(start_paused = true)]
 async fn whom_the_queue_has_no_room_for_are_told_so_and_leave_nothing_behind() {
     let table = far_table(3);
-    let herd = herd(&table, |s| s);
-    let (works, refusals): (Vec<_>, Vec<_>) = stampede(&table, herd, millis(10))
+    let clients = clients(&table, |s| s);
+    let (works, refusals): (Vec<_>, Vec<_>) = arrive_within(&table, clients, millis(10))
         .await
         .into_iter()
         .partition(Result::is_ok);
@@ -173,11 +176,11 @@ async fn whom_the_queue_has_no_room_for_are_told_so_and_leave_nothing_behind() {
 async fn of_those_who_race_for_one_short_job_each_second_exactly_one_wins() {
     const ROUNDS: usize = 5;
     let table = far_table(4);
-    let herd = herd(&table, |s| s);
+    let clients = clients(&table, |s| s);
     let mut last = 0;
     for round in 0..ROUNDS {
         let mut members = JoinSet::new();
-        for locks in herd.clone() {
+        for locks in clients.clone() {
             let late = millis(fastrand::u64(0..10));
             members.spawn(async move {
                 sleep(late).await;
@@ -205,7 +208,7 @@ async fn of_those_who_race_for_one_short_job_each_second_exactly_one_wins() {
     }
     let total = table.dynamo().counts().total();
     println!(
-        "{HERD} race {ROUNDS} times: {} writes, {} units",
+        "{CLIENTS} race {ROUNDS} times: {} writes, {} units",
         total.requests, total.units
     );
     assert_eq!(
@@ -214,6 +217,6 @@ async fn of_those_who_race_for_one_short_job_each_second_exactly_one_wins() {
         "nobody reads"
     );
     // One each, and the winner's release.
-    assert_eq!(total.requests as usize, ROUNDS * (HERD + 1));
+    assert_eq!(total.requests as usize, ROUNDS * (CLIENTS + 1));
     assert!(table.row().queue.is_empty());
 }

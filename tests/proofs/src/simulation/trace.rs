@@ -1,4 +1,4 @@
-//! What the processes tell of themselves, in true time.
+//! The trace: what all processes did, in true time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use super::tally::{Sort, Tally};
 
-/// What all processes write into; clones are the same one.
+/// The shared trace; clones write into the same one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Diary(Arc<Mutex<Pages>>);
+pub(super) struct Trace(Arc<Mutex<Records>>);
 
 #[derive(Debug, Default)]
-pub(super) struct Pages {
+pub(super) struct Records {
     pub(super) grants: Vec<Grant>,
     /// When each acquisition was over for good, by its nonce: nothing of it is left in the table.
     pub(super) settled: BTreeMap<String, Duration>,
-    /// What its owner was told to have released.
+    /// The releases that were reported as done.
     pub(super) released: Vec<Released>,
     /// Waits that may not have been longer than they were.
     pub(super) waits: Vec<Wait>,
     pub(super) tally: Tally,
     /// Each line of the trace, with its time.
-    pub(super) trace: Vec<(Duration, String)>,
+    pub(super) lines: Vec<(Duration, String)>,
     /// What was seen to be wrong at once.
     pub(super) wrong: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Grant {
     pub(super) key: String,
     pub(super) fence: u64,
     pub(super) begin: Duration,
-    /// When the work was polled: it acts then, whatever it was told.
+    /// When the work was polled: it acts then, whatever the client reported.
     pub(super) acts: Vec<Duration>,
     /// When it ended.
     pub(super) end: Option<Duration>,
@@ -41,7 +41,7 @@ pub(super) struct Grant {
     pub(super) deadline: Option<Duration>,
 }
 
-/// A lock whose release was told to be done, and when that was asked for and told.
+/// A release that was reported as done: when it was requested and when reported.
 #[derive(Clone, Debug)]
 pub(super) struct Released {
     pub(super) key: String,
@@ -60,12 +60,12 @@ pub(super) struct Wait {
     pub(super) most: Duration,
 }
 
-/// One grant in the diary.
+/// A grant in the trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GrantId(usize);
 
-impl Diary {
-    pub(super) fn open(&self) -> MutexGuard<'_, Pages> {
+impl Trace {
+    pub(super) fn open(&self) -> MutexGuard<'_, Records> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,8 +81,8 @@ impl Diary {
         self.open().wrong.extend(wrong);
     }
 
-    pub(super) fn tell(&self, at: Duration, line: String) {
-        self.open().trace.push((at, line));
+    pub(super) fn log(&self, at: Duration, line: String) {
+        self.open().lines.push((at, line));
     }
 
     pub(super) fn settle(&self, nonces: impl IntoIterator<Item = String>, at: Duration) {
@@ -91,9 +91,9 @@ impl Diary {
     }
 
     pub(super) fn begin(&self, grant: Grant) -> GrantId {
-        let mut pages = self.open();
-        pages.grants.push(grant);
-        GrantId(pages.grants.len() - 1)
+        let mut records = self.open();
+        records.grants.push(grant);
+        GrantId(records.grants.len() - 1)
     }
 
     /// The work is polled.
@@ -108,8 +108,8 @@ impl Diary {
 
     /// Nothing that this process was doing goes on after its death.
     pub(super) fn died(&self, process: &str, at: Duration) {
-        let mut pages = self.open();
-        let open = pages
+        let mut records = self.open();
+        let open = records
             .grants
             .iter_mut()
             .filter(|grant| grant.process == process);

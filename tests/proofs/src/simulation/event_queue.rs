@@ -1,22 +1,22 @@
-//! What is going to happen, in the order of true time.
+//! The events of a simulation, in the order of true time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::beings::{Being, Lock};
-use super::dice::Dice;
+use super::actors::{Actor, Lock};
 use super::line::Answer;
-use super::scenario::Mishap;
+use super::rng::Rng;
+use super::scenario::Fault;
 use testkit::dynamo::{Arrival, Hears, Reply, Request};
 
-/// All that is to come.
+/// All events that are still to come.
 #[derive(Debug)]
-pub(super) struct Agenda {
+pub(super) struct EventQueue {
     /// By time; what falls on the same moment comes in any order, which the seed decides.
     events: BTreeMap<(Duration, u64, u64), Event>,
     added: u64,
-    dice: Dice,
+    rng: Rng,
 }
 
 #[derive(Debug)]
@@ -30,12 +30,12 @@ pub(super) enum Event {
         answer: Answer,
         reply: Option<Reply>,
     },
-    /// Somebody begins.
+    /// A process begins.
     Begins(Role),
     /// A process that stood still goes on.
     GoesOn { who: usize },
-    /// Something bad happens.
-    Strikes(Mishap),
+    /// A fault is injected.
+    Fault(Fault),
 }
 
 /// One copy of a request.
@@ -46,15 +46,15 @@ pub(super) struct Copy {
     pub(super) hears: Hears,
     /// How much later a second copy comes.
     pub(super) again: Option<Duration>,
-    /// Who waits for the answer, if anybody does, and how long that is on its way.
+    /// The process that waits for the answer, if any, and the time the answer takes.
     pub(super) awaited: Option<(usize, Answer, Duration)>,
 }
 
-/// Who begins.
+/// Which process begins.
 #[derive(Clone, Debug)]
 pub(super) enum Role {
-    Being(Being),
-    Sweep(Being),
+    Actor(Actor),
+    Sweep(Actor),
     Person(Lock),
     Last(Lock, Duration),
 }
@@ -73,18 +73,18 @@ impl Copy {
     }
 }
 
-impl Agenda {
-    pub(super) fn new(dice: Dice) -> Self {
+impl EventQueue {
+    pub(super) fn new(rng: Rng) -> Self {
         Self {
             events: BTreeMap::new(),
             added: 0,
-            dice,
+            rng,
         }
     }
 
     pub(super) fn add(&mut self, at: Duration, event: Event) {
         self.added += 1;
-        let order = (at, self.dice.up_to(1000), self.added);
+        let order = (at, self.rng.up_to(1000), self.added);
         self.events.insert(order, event);
     }
 
@@ -113,8 +113,8 @@ impl Event {
             Self::Arrives(copy) => copy.awaited.as_ref().is_some_and(|(to, ..)| *to == process),
             Self::Answered { to, .. } => *to == process,
             Self::GoesOn { who } => *who == process,
-            Self::Strikes(Mishap::Stop { who, .. } | Mishap::Die { who, .. }) => *who == process,
-            Self::Strikes(Mishap::Delete { .. } | Mishap::Broom) | Self::Begins(_) => false,
+            Self::Fault(Fault::Stop { who, .. } | Fault::Die { who, .. }) => *who == process,
+            Self::Fault(Fault::Delete { .. } | Fault::TtlDeletion) | Self::Begins(_) => false,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Many who want the same lock again and again, some milliseconds away from it: what it costs them.
+//! Contention: many clients that take the same lock again and again, some milliseconds away from it, and
+//! what that costs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,27 +18,27 @@ use crate::history::{Violation, Work, inversions, violations};
 /// From a request to its answer.
 pub const ROUND_TRIP: Duration = Duration::from_millis(10);
 
-/// How long a crowd is watched, once everybody stands in the queue.
-const WATCHED: Duration = Duration::from_secs(5);
+/// How long is measured, once all clients are in the queue.
+const MEASURED: Duration = Duration::from_secs(5);
 
-/// Longer than anybody waits.
+/// Longer than any client waits.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A crowd, on tokio's paused time.
+/// Many clients at one lock, on tokio's paused time.
 #[derive(Clone, Copy, Debug)]
-pub struct Crowd {
-    /// How many they are; all but one of them wait.
+pub struct Contention {
+    /// How many clients; all but one of them wait.
     pub members: usize,
     /// How long each holds the lock.
     pub hold: Duration,
-    /// What their dice start from.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// What was seen of a crowd.
+/// What an acquisition costs under contention.
 #[derive(Clone, Debug)]
-pub struct Toll {
-    /// How often the lock was had.
+pub struct Cost {
+    /// How often the lock was acquired.
     pub acquisitions: usize,
     /// What was written.
     pub writes: Count,
@@ -45,13 +46,13 @@ pub struct Toll {
     pub reads: Count,
     /// From the end of each piece of work to the beginning of the next, the shortest first.
     pub handovers: Vec<Duration>,
-    /// What broke a law, from the first arrival to the last release.
+    /// Violations, from the first arrival to the last release.
     pub broken: Vec<Violation>,
 }
 
-impl Crowd {
-    /// Has the crowd work for a while, and watches it.
-    pub async fn watched(self) -> Toll {
+impl Contention {
+    /// Lets the clients work for a while, and measures.
+    pub async fn measure(self) -> Cost {
         fastrand::seed(self.seed);
         let table = LockTable::new();
         let half = ROUND_TRIP / 2;
@@ -62,7 +63,7 @@ impl Crowd {
         let members = self.members(&table, &closes);
         sleep(self.gathering() * 5 / 4).await;
         let (from, before) = (table.clock().since_epoch(), table.dynamo().counts());
-        sleep(WATCHED).await;
+        sleep(MEASURED).await;
         let (to, counts) = (
             table.clock().since_epoch(),
             table.dynamo().counts() - &before,
@@ -73,7 +74,7 @@ impl Crowd {
         let mut broken = violations(&works);
         broken.extend(inversions(KEY, &entered, &works));
         let watched = |work: &&Work| (from..to).contains(&work.end);
-        Toll {
+        Cost {
             acquisitions: works.iter().filter(watched).count(),
             writes: counts.of("UpdateItem"),
             reads: counts.of("GetItem"),
@@ -112,11 +113,11 @@ impl Crowd {
 }
 
 async fn work(locks: &Locks, clock: &Clock, who: &str, hold: Duration) -> Work {
-    let held = locks.acquire(KEY).await.expect("everybody is served");
+    let held = locks.acquire(KEY).await.expect("every client is served");
     let (fence, begin) = (Some(held.fence()), clock.since_epoch());
     sleep(hold).await;
     let end = clock.since_epoch();
-    held.release().await.expect("nobody loses its lock");
+    held.release().await.expect("no client loses its lock");
     let (key, who) = (KEY.to_owned(), who.to_owned());
     Work {
         key,
@@ -145,7 +146,7 @@ fn entered(logged: &Logged) -> Option<u64> {
     Entry::read(entry.as_str()?).stamp().map(|stamp| stamp.0)
 }
 
-impl Toll {
+impl Cost {
     /// A part of the whole, for each acquisition.
     pub fn each(&self, whole: f64) -> f64 {
         whole / self.acquisitions as f64

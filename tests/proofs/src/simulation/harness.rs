@@ -1,10 +1,10 @@
-//! The stage: one thread, on which everything happens in the order of true time.
+//! The harness: one thread that handles all events in the order of true time.
 //!
-//! Processes notice each other only through DynamoDB. So each may run ahead on its own, until it sends
-//! something or until something may reach it; and nothing happens at the table before everybody has
-//! come that far.
+//! Processes notice each other only through DynamoDB. So each may run ahead on its own until it sends
+//! a request or an answer may reach it; and nothing happens at the table before every process has come
+//! that far.
 
-mod mishaps;
+mod faults;
 mod saboteur;
 
 use std::sync::Arc;
@@ -13,32 +13,32 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::agenda::{Agenda, Copy, Event, Role};
-use super::cast::Cast;
+use super::client::{GROUP, TABLE};
 use super::clocks::BEGINNING;
-use super::diary::Diary;
-use super::dice::Dice;
-use super::life::{GROUP, TABLE};
+use super::event_queue::{Copy, Event, EventQueue, Role};
 use super::line::Sent;
+use super::network::{FaultProfile, NetworkFaults};
+use super::rng::Rng;
 use super::rows::{By, Rows};
 use super::sabotage::Saboteur;
 use super::scenario::Scenario;
+use super::scheduler::Scheduler;
 use super::tally::Sort;
-use super::weather::{Climate, Weather};
+use super::trace::Trace;
 use testkit::Clock;
 use testkit::dynamo::{Arrival, Dynamo, Reply, Request, Schema};
 use testkit::locks::Step;
 
-pub(super) struct Stage {
+pub(super) struct Harness {
     scenario: Arc<Scenario>,
     dynamo: Dynamo,
     /// What the front end shows that is asked, in nanoseconds.
     shown: Arc<AtomicU64>,
-    agenda: Agenda,
-    cast: Cast,
+    events: EventQueue,
+    scheduler: Scheduler,
     rows: Rows,
-    diary: Diary,
-    dice: Dice,
+    trace: Trace,
+    rng: Rng,
     saboteur: Option<Saboteur>,
 }
 
@@ -51,78 +51,83 @@ const MOST_EVENTS: u64 = 400_000;
 /// A process that waits for nothing runs at most this far at a time.
 const STRETCH: Duration = Duration::from_secs(3600);
 
-impl Stage {
+impl Harness {
     pub(super) fn new(scenario: Scenario, seed: u64) -> Self {
-        let (mut dice, diary) = (Dice::new(!seed), Diary::default());
+        let (mut rng, trace) = (Rng::new(!seed), Trace::default());
         let shown: Arc<AtomicU64> = Arc::default();
         let clock = front_end(&shown);
         let dynamo = Dynamo::at(clock.clone());
         let created = dynamo.create_table(&Schema::locks(TABLE));
         created.expect("a database that was just made has no tables");
         dynamo.keep_versions();
-        let climate = scenario.climate.clone();
-        dynamo.plan(Weather::new(climate, clock, dice.fork(), diary.clone()));
+        let profile = scenario.profile.clone();
+        dynamo.plan(NetworkFaults::new(
+            profile,
+            clock,
+            rng.fork(),
+            trace.clone(),
+        ));
 
-        let mut agenda = Agenda::new(dice.fork());
-        for being in &scenario.beings {
-            agenda.add(being.pace.born, Event::Begins(Role::Being(being.clone())));
+        let mut events = EventQueue::new(rng.fork());
+        for actor in &scenario.actors {
+            events.add(actor.pace.born, Event::Begins(Role::Actor(actor.clone())));
         }
-        for (at, mishap) in &scenario.mishaps {
-            agenda.add(*at, Event::Strikes(*mishap));
+        for (at, fault) in &scenario.faults {
+            events.add(*at, Event::Fault(*fault));
         }
         let scenario = Arc::new(scenario);
-        let cast = Cast::new(scenario.clone(), diary.clone());
-        let rows = Rows::new(&scenario.locks, diary.clone());
+        let scheduler = Scheduler::new(scenario.clone(), trace.clone());
+        let rows = Rows::new(&scenario.locks, trace.clone());
         let saboteur = scenario.mutant.map(Saboteur::new);
         Self {
             scenario,
             dynamo,
             shown,
-            agenda,
-            cast,
+            events,
+            scheduler,
             rows,
-            diary,
-            dice,
+            trace,
+            rng,
             saboteur,
         }
     }
 
     /// Everything that happens, and what is left of it in the end.
-    pub(super) fn play(mut self) -> (Arc<Scenario>, Diary, Rows, Cast) {
-        self.play_on();
-        let now = self.cast.latest();
-        let (clock, dice) = (front_end(&self.shown), self.dice.fork());
-        let clear = Weather::new(Climate::fair(), clock, dice, self.diary.clone());
+    pub(super) fn run(mut self) -> (Arc<Scenario>, Trace, Rows, Scheduler) {
+        self.run_until_idle();
+        let now = self.scheduler.latest();
+        let (clock, rng) = (front_end(&self.shown), self.rng.fork());
+        let clear = NetworkFaults::new(FaultProfile::none(), clock, rng, self.trace.clone());
         self.dynamo.plan(clear);
         for lock in self.scenario.locks.clone() {
             if lock.closed {
-                self.agenda
+                self.events
                     .add(now, Event::Begins(Role::Person(lock.clone())));
-                self.play_on();
+                self.run_until_idle();
             }
             let patience = self.rows.patience(&lock.key);
-            self.agenda.add(
-                self.cast.latest(),
+            self.events.add(
+                self.scheduler.latest(),
                 Event::Begins(Role::Last(lock, patience)),
             );
-            self.play_on();
+            self.run_until_idle();
         }
         self.rows.are_empty_in_the_end();
-        (self.scenario, self.diary, self.rows, self.cast)
+        (self.scenario, self.trace, self.rows, self.scheduler)
     }
 
-    fn play_on(&mut self) {
+    fn run_until_idle(&mut self) {
         for _ in 0..MOST_EVENTS {
-            let next = self.agenda.next();
-            if let Some(who) = self.cast.laggard(next) {
+            let next = self.events.next();
+            if let Some(who) = self.scheduler.slowest(next) {
                 self.advance(who);
-            } else if let Some((at, event)) = self.agenda.pop() {
-                self.happen(at, event);
+            } else if let Some((at, event)) = self.events.pop() {
+                self.handle(at, event);
             } else {
                 return;
             }
         }
-        self.diary
+        self.trace
             .open()
             .wrong
             .push("law 10: it goes on and on".into());
@@ -130,8 +135,8 @@ impl Stage {
 
     /// Lets one process run ahead.
     fn advance(&mut self, who: usize) {
-        let until = self.agenda.next_for(who);
-        let (now, sent) = self.cast.run(who, until, STRETCH);
+        let until = self.events.next_for(who);
+        let (now, sent) = self.scheduler.run(who, until, STRETCH);
         for sent in sent {
             self.carry(who, now, sent);
         }
@@ -143,17 +148,17 @@ impl Stage {
         self.rewrite(now, &mut sent);
         let (request, fate) = self.dynamo.accept(sent.from, &sent.op, &sent.body);
         let (step, number) = (Step::of(&request), request.number);
-        self.diary.open().tally.add(Sort::Sent, step.name());
+        self.trace.open().tally.add(Sort::Sent, step.name());
         let line = format!(
             "{} sends #{number} {step}: {}; {fate:?}",
             request.from, request.body
         );
-        self.diary.tell(now, line);
-        for trigger in self.cast.triggers(who) {
-            self.agenda
-                .add(now + trigger.after, Event::Strikes(trigger.mishap));
+        self.trace.log(now, line);
+        for trigger in self.scheduler.triggers(who) {
+            self.events
+                .add(now + trigger.after, Event::Fault(trigger.fault));
         }
-        let gates = "the weather knows no gates";
+        let gates = "the network has no gates";
         let (before, after) = (
             fate.before.time().expect(gates),
             fate.after.time().expect(gates),
@@ -165,11 +170,11 @@ impl Stage {
             again: fate.again.map(|again| again.time().expect(gates)),
             awaited: Some((who, sent.answer, after)),
         };
-        self.agenda.add(now + before, Event::Arrives(copy));
+        self.events.add(now + before, Event::Arrives(copy));
     }
 
-    fn happen(&mut self, at: Duration, event: Event) {
-        self.cast.comes_to(at);
+    fn handle(&mut self, at: Duration, event: Event) {
+        self.scheduler.comes_to(at);
         match event {
             Event::Arrives(copy) => self.arrive(at, copy),
             Event::Answered {
@@ -178,23 +183,23 @@ impl Stage {
                 answer,
                 reply,
             } => {
-                let told = reply.as_ref().map(|reply| reply.status);
-                self.diary.tell(
+                let status = reply.as_ref().map(|reply| reply.status);
+                self.trace.log(
                     at,
-                    format!("{} hears of #{number}: {told:?}", self.cast.name(to)),
+                    format!("{} hears of #{number}: {status:?}", self.scheduler.name(to)),
                 );
-                // Nobody may be there any more to hear it.
+                // Its receiver may be gone.
                 let _ = answer.send(reply);
             }
-            Event::Begins(role) => self.cast.begin(at, role),
-            Event::GoesOn { who } => self.cast.go_on(who, at),
-            Event::Strikes(mishap) => self.strike(at, mishap),
+            Event::Begins(role) => self.scheduler.begin(at, role),
+            Event::GoesOn { who } => self.scheduler.go_on(who, at),
+            Event::Fault(fault) => self.inject(at, fault),
         }
     }
 
     fn arrive(&mut self, at: Duration, copy: Copy) {
-        let off = Duration::from_micros(self.dice.up_to(FRONT_ENDS));
-        let shown = if self.dice.one_in(2) {
+        let off = Duration::from_micros(self.rng.up_to(FRONT_ENDS));
+        let shown = if self.rng.one_in(2) {
             at + off
         } else {
             at.saturating_sub(off)
@@ -219,8 +224,8 @@ impl Stage {
             again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200))
         {
             let request = request.clone();
-            self.diary.fault("second copy");
-            self.agenda
+            self.trace.fault("second copy");
+            self.events
                 .add(at + again, Event::Arrives(Copy::second(request)));
         }
         if let Some((to, answer, after)) = awaited {
@@ -230,7 +235,7 @@ impl Stage {
                 answer,
                 reply,
             };
-            self.agenda.add(at + after, answered);
+            self.events.add(at + after, answered);
         }
     }
 
@@ -241,7 +246,7 @@ impl Stage {
         };
         let item = self.dynamo.row(TABLE, key(&request.body), GROUP);
         if reply.json().get("Item") != item.as_ref() {
-            self.diary.fault("stale read");
+            self.trace.fault("stale read");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The stage: the programs, the table, the environments.
+//! The setup: the programs, the table, the environments.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,14 +24,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Everything that plays a part.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Setup {
     environments: BTreeMap<&'static str, Environment>,
     record: watch::Sender<Record>,
     dynamo: Dynamo,
     _wire: Wire,
 }
 
-impl Stage {
+impl Setup {
     /// Builds the programs, makes the table and sets up the environments.
     pub(crate) async fn build(options: &Options) -> Result<Self, Error> {
         let dynamo = Dynamo::new();
