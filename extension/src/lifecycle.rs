@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_extension::{Error, Extension, LambdaEvent, NextEvent, service_fn};
 
+use crate::any_language::AnyLanguage;
 use crate::{metrics, sweep};
 
 /// How long the sweep of leftovers may take at the start: the function's own start waits for it.
@@ -32,11 +33,17 @@ const ORPHANED: Duration = Duration::from_secs(5);
 /// Registered, and not yet asleep.
 pub(crate) struct Registered<R>(R);
 
-pub(crate) async fn register() -> Result<Registered<impl Future<Output = Result<(), Error>>>, Error>
-{
+/// Registers; the proxy, if there is one, ends at SHUTDOWN.
+pub(crate) async fn register(
+    any_language: Option<AnyLanguage>,
+) -> Result<Registered<impl Future<Output = Result<(), Error>>>, Error> {
+    let mut any_language = any_language;
     let extension = Extension::new()
         .with_events(&["SHUTDOWN"])
-        .with_events_processor(service_fn(on_event))
+        .with_events_processor(service_fn(move |event: LambdaEvent| {
+            // SHUTDOWN is the only event, and the last one.
+            on_event(event, any_language.take())
+        }))
         .register()
         .await?;
     Ok(Registered(extension.run()))
@@ -57,8 +64,11 @@ impl<R: Future<Output = Result<(), Error>>> Registered<R> {
     }
 }
 
-async fn on_event(event: LambdaEvent) -> Result<(), Error> {
+async fn on_event(event: LambdaEvent, any_language: Option<AnyLanguage>) -> Result<(), Error> {
     if let NextEvent::Shutdown(shutdown) = event.next {
+        if let Some(any_language) = any_language {
+            any_language.shut_down(budget(shutdown.deadline_ms)).await;
+        }
         sweep(budget(shutdown.deadline_ms)).await;
         // The runtime would ask for the next event, and the platform wait for our exit.
         std::process::exit(0);

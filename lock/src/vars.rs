@@ -21,6 +21,14 @@ pub struct Vars {
 
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
+/// The platform's own variables that matter.
+const PLATFORM: [&str; 4] = [
+    "AWS_LAMBDA_EXEC_WRAPPER",
+    FUNCTION,
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_RUNTIME_API",
+];
+
 /// How Lambda started this environment.
 const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
@@ -191,7 +199,9 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Vars {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
         let ours = vars.filter(|(name, _)| {
-            name.starts_with(names::PREFIX) || name == FUNCTION || name == INITIALIZATION
+            name.starts_with(names::PREFIX)
+                || PLATFORM.contains(&name.as_str())
+                || name == INITIALIZATION
         });
         Self {
             values: ours.collect(),

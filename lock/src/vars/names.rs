@@ -4,10 +4,12 @@
 pub(super) const PREFIX: &str = "LOCKS_";
 
 /// Every variable that a crate of this workspace reads.
-pub(super) const NAMES: [&str; 26] = [
+pub(super) const NAMES: [&str; 32] = [
     "LOCKS_CLOCK_SKEW_MS",
+    "LOCKS_CONTEXT",
     "LOCKS_DEBUG_LOGS",
     "LOCKS_DISABLED",
+    "LOCKS_EXEC_WRAPPER",
     "LOCKS_EXPIRY",
     "LOCKS_FAIL",
     "LOCKS_HASH_KEYS",
@@ -23,10 +25,14 @@ pub(super) const NAMES: [&str; 26] = [
     "LOCKS_OWNER",
     "LOCKS_PARTITION_KEY",
     "LOCKS_PREFIX",
+    "LOCKS_PROXY",
+    "LOCKS_PROXY_PORT",
     "LOCKS_QUEUE_CAP",
     "LOCKS_REFUSAL",
+    "LOCKS_RELEASE",
     "LOCKS_RESERVE_MS",
     "LOCKS_RETRY_DELAY_MS",
+    "LOCKS_RUNTIME_API",
     "LOCKS_SORT_KEY",
     "LOCKS_TABLE",
     "LOCKS_TTL_KEY",

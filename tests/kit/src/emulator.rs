@@ -23,11 +23,13 @@ mod sandbox;
 
 mod environment;
 mod find;
+mod python;
 
 pub use environment::Environment;
 pub use find::Emulator;
 pub use log::Line;
 pub use process::{Process, Signal};
+pub use python::python;
 
 /// The longest that anything here is waited for: longer than a function may run in a test.
 const PATIENCE: Duration = Duration::from_secs(30);

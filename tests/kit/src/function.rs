@@ -7,6 +7,10 @@ use std::time::Duration;
 #[must_use]
 pub struct Function {
     pub(crate) program: PathBuf,
+    /// What the program is started with.
+    pub(crate) arguments: Vec<String>,
+    /// The wrapper that starts the program, as `/opt/lambda-locks`.
+    pub(crate) wrapper: Option<PathBuf>,
     pub(crate) extension: Option<PathBuf>,
     pub(crate) timeout: Duration,
     /// How many invocations each of its processes takes at a time, on Managed Instances.
@@ -20,6 +24,8 @@ impl Function {
         let (program, timeout) = (program.into(), Duration::from_secs(3));
         let function = Self {
             program,
+            arguments: Vec::new(),
+            wrapper: None,
             extension: None,
             timeout,
             managed: None,
@@ -39,12 +45,31 @@ impl Function {
         }
     }
 
+    /// What its program is started with. Default: nothing.
+    pub fn arguments(self, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.into()).collect();
+        Self { arguments, ..self }
+    }
+
+    /// The wrapper that starts its program, as `/opt/lambda-locks`. Default: none.
+    pub fn wrapper(self, wrapper: &Path) -> Self {
+        let wrapper = Some(wrapper.into());
+        let wrapped = Self { wrapper, ..self };
+        wrapped.variable("AWS_LAMBDA_EXEC_WRAPPER", "/opt/lambda-locks")
+    }
+
     /// The extension that it is deployed with. Default: none.
     pub fn extension(self, program: &Path) -> Self {
         Self {
             extension: Some(program.into()),
             ..self
         }
+    }
+
+    /// The same without its extension.
+    pub fn without_extension(self) -> Self {
+        let extension = None;
+        Self { extension, ..self }
     }
 
     /// How long it may work on one event. Default: 3 s, as Lambda's own.

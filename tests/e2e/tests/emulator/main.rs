@@ -5,6 +5,7 @@
 //! nothing to abandon. Each scenario prints a line: who gave the lock back, how soon, and when the
 //! next work began.
 
+mod any_language;
 mod local;
 mod managed;
 mod platform;

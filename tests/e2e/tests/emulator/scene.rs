@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) struct Scene {
     pub(crate) b: Environment,
     dynamo: Dynamo,
     waiting: Gate,
-    _wire: Wire,
+    wire: Wire,
 }
 
 impl Scene {
@@ -42,9 +42,28 @@ impl Scene {
     pub(crate) async fn set_with(
         change: impl FnOnce(Function) -> Result<Function, Error>,
     ) -> Result<Option<Self>, Error> {
-        let Some(emulator) = emulator() else {
+        match emulator() {
+            Some(emulator) => Self::of(emulator, |function| function, change).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same with Python functions, for which the extension locks.
+    pub(crate) async fn set_python(
+        change: impl FnOnce(Function) -> Function,
+    ) -> Result<Option<Self>, Error> {
+        let (Some(emulator), Some(python)) = (emulator(), python()) else {
             return Ok(None);
         };
+        let change = |function| Ok(change(function));
+        Self::of(emulator, |function| in_python(function, python), change).await
+    }
+
+    async fn of(
+        emulator: &Emulator,
+        both: impl FnOnce(Function) -> Function,
+        change: impl FnOnce(Function) -> Result<Function, Error>,
+    ) -> Result<Option<Self>, Error> {
         let programs = Programs::build()?;
         let dynamo = Dynamo::new();
         dynamo.create_table(&Schema::locks(TABLE))?;
@@ -52,7 +71,7 @@ impl Scene {
         let waiting = watch_waiters(&dynamo);
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
-        let function = function.extension(&programs.extension);
+        let function = both(function.extension(&programs.extension));
         let of_a = change(function.clone().timeout(Duration::from_secs(2)))?;
         let a = emulator.start(&of_a).await?;
         let b = emulator
@@ -63,8 +82,19 @@ impl Scene {
             b,
             dynamo,
             waiting,
-            _wire: wire,
+            wire,
         }))
+    }
+
+    /// Another environment of the Rust function, over the same table.
+    pub(crate) async fn rust(&self) -> Result<Environment, Error> {
+        let programs = Programs::build()?;
+        let function = Function::new(&programs.function, &self.wire.url(), TABLE);
+        let function = function.extension(&programs.extension);
+        let emulator = Emulator::find()?;
+        emulator
+            .start(&function.timeout(Duration::from_secs(10)))
+            .await
     }
 
     /// `a` takes the lock and goes on as told; once it works, `b` asks for the lock and waits.
@@ -157,13 +187,36 @@ pub(crate) fn say(line: &str) {
 
 pub(crate) fn emulator() -> Option<&'static Emulator> {
     static FOUND: OnceLock<Option<Emulator>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| match Emulator::find() {
-        Ok(emulator) => Some(emulator),
+    FOUND.get_or_init(|| found(Emulator::find())).as_ref()
+}
+
+/// The function `orders` in Python.
+fn in_python(function: Function, python: &Path) -> Function {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = here.join("tests/emulator/python");
+    let function = function.program(python);
+    let function = function.arguments(&["-m", "awslambdaric", "orders.handler"]);
+    let wrapper = here.join("../../extension/lambda-layer/opt/lambda-locks");
+    let function = function.wrapper(&wrapper).variable("LOCKS_CONTEXT", "1");
+    let function = function.variable("PYTHONDONTWRITEBYTECODE", "1");
+    function.variable("PYTHONPATH", &folder.to_string_lossy())
+}
+
+fn python() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| found(testkit::emulator::python()))
+        .as_deref()
+}
+
+/// What a test needs, if it is here. In CI it must be.
+fn found<T>(result: Result<T, Error>) -> Option<T> {
+    match result {
+        Ok(found) => Some(found),
         Err(why) if Emulator::is_required() => panic!("CI runs all tests, but {why}"),
         Err(why) => {
             say(&format!("SKIPPED: {why}"));
             None
         }
-    });
-    found.as_ref()
+    }
 }

@@ -17,7 +17,7 @@ use super::PATIENCE;
 use super::invoke::invoke;
 use super::log::{Line, Log};
 use super::process::{Process, Signal};
-use super::sandbox::Sandbox;
+use super::sandbox::{Files, Sandbox};
 use crate::Error;
 use crate::lambda::{Answer, Function};
 
@@ -49,12 +49,20 @@ impl Environment {
         let managed = function.managed.map(|at_once| at_once.to_string());
         let managed = managed.map(|at_once| ("AWS_LAMBDA_MAX_CONCURRENCY".into(), at_once));
         variables.extend(managed);
+        // Environments of the emulator share one network.
+        let port = free_address().map_err(|error| failed("find a free port", error))?;
+        variables
+            .entry("LOCKS_PROXY_PORT".into())
+            .or_insert_with(|| port.port().to_string());
         let log = Log::default();
         let sandbox = Sandbox::start(
-            function.extension.as_deref(),
-            // On Managed Instances it takes the program from there, and from nowhere else.
-            function.managed.map(|_| &*function.program),
-            &command(emulator, addresses, &function.program),
+            Files {
+                extension: function.extension.as_deref(),
+                // On Managed Instances it takes the program from there, and from nowhere else.
+                bootstrap: function.managed.map(|_| &*function.program),
+                wrapper: function.wrapper.as_deref(),
+            },
+            &command(emulator, addresses, function),
             &variables,
             &log,
         )?;
@@ -170,7 +178,7 @@ fn folder() -> std::io::Result<TempDir> {
     Ok(folder)
 }
 
-fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Path) -> Vec<OsString> {
+fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Function) -> Vec<OsString> {
     // Left to itself it listens on every address that the machine has.
     let [api, own] = addresses.map(|address| address.to_string());
     let options = [
@@ -183,7 +191,9 @@ fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Path) -> Vec<
         .flat_map(|(name, value)| [name.into(), value.into()]);
     once(emulator.into())
         .chain(options)
-        .chain(once(function.into()))
+        .chain(function.wrapper.iter().map(|_| "/opt/lambda-locks".into()))
+        .chain(once(function.program.clone().into()))
+        .chain(function.arguments.iter().map(OsString::from))
         .collect()
 }
 

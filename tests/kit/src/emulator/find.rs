@@ -25,7 +25,7 @@ impl Emulator {
         if !cfg!(target_os = "linux") {
             return Err(Error::new("AWS's emulator of Lambda needs Linux"));
         }
-        let program = variable(VARIABLE).map_or_else(on_path, named)?;
+        let program = program(VARIABLE, NAME)?;
         Sandbox::check()?;
         Ok(Self(program))
     }
@@ -33,7 +33,7 @@ impl Emulator {
     /// Whether nothing may be skipped because the emulator is not there: so it is in CI, which
     /// installs it.
     pub fn is_required() -> bool {
-        variable("CI").is_some_and(|value| value == "true")
+        value("CI").is_some_and(|value| value == "true")
     }
 
     /// Whether it can run a managed function, which it does as another user.
@@ -48,22 +48,29 @@ impl Emulator {
     }
 }
 
-fn named(path: OsString) -> Result<PathBuf, Error> {
-    let path = PathBuf::from(path);
-    let missing = || Error::new(format!("{VARIABLE} is `{}`: no such file", path.display()));
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(missing())
+/// The program that a variable names, or else the first of this name on the `PATH`.
+pub(super) fn program(variable: &str, name: &str) -> Result<PathBuf, Error> {
+    match value(variable) {
+        Some(path) => named(variable, path),
+        None => on_path(variable, name),
     }
 }
 
-fn on_path() -> Result<PathBuf, Error> {
-    let folders = variable("PATH").unwrap_or_default();
-    let mut paths = env::split_paths(&folders).map(|folder| folder.join(NAME));
+fn named(variable: &str, path: OsString) -> Result<PathBuf, Error> {
+    let path = PathBuf::from(path);
+    let missing = || Error::new(format!("{variable} is `{}`: no such file", path.display()));
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(missing()),
+    }
+}
+
+fn on_path(variable: &str, name: &str) -> Result<PathBuf, Error> {
+    let folders = value("PATH").unwrap_or_default();
+    let mut paths = env::split_paths(&folders).map(|folder| folder.join(name));
     let missing = || {
         Error::new(format!(
-            "{VARIABLE} is not set, and no `{NAME}` is on the PATH"
+            "{variable} is not set, and no `{name}` is on the PATH"
         ))
     };
     paths.find(|path| path.is_file()).ok_or_else(missing)
@@ -73,6 +80,6 @@ fn on_path() -> Result<PathBuf, Error> {
     clippy::disallowed_methods,
     reason = "this file finds out what is here"
 )]
-fn variable(name: &str) -> Option<OsString> {
+fn value(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

@@ -56,6 +56,22 @@ impl Process {
         died.map_err(|_| Error::new(format!("process {} does not die", self.pid)))
     }
 
+    /// How often its main thread was put on a processor or taken off it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file knows the process table"
+    )]
+    pub fn context_switches(&self) -> Result<u64, Error> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid));
+        let status = status.map_err(|_| Error::new(format!("process {} is dead", self.pid)))?;
+        let counts = status.lines().filter_map(|line| {
+            let (name, count) = line.split_once(':')?;
+            name.ends_with("ctxt_switches")
+                .then_some(count.trim().parse::<u64>().ok()?)
+        });
+        Ok(counts.sum())
+    }
+
     fn is_alive(&self) -> bool {
         Row::read(&self.pid.to_string()).is_some_and(|row| row.process == *self)
     }

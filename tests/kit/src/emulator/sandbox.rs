@@ -10,7 +10,7 @@ use super::process::Process;
 use crate::Error;
 
 /// Runs a program where `/opt/extensions` holds one file, or none, and `/var/task/bootstrap` is another,
-/// or is not there, until it ends or stdin does.
+/// or is not there, and `/opt/lambda-locks` a third, until it ends or stdin does.
 /// `sh` is the first process of its process namespace: the kernel lets no other outlive it.
 const SCRIPT: &str = r#"
     mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
@@ -22,7 +22,10 @@ const SCRIPT: &str = r#"
         mount -t tmpfs tmpfs /var && mkdir /var/task || exit
         : > /var/task/bootstrap && mount --bind "$2" /var/task/bootstrap || exit
     fi
-    shift 2
+    if [ -n "$3" ]; then
+        : > /opt/lambda-locks && mount --bind "$3" /opt/lambda-locks || exit
+    fi
+    shift 3
     exec 3<&0
     { read -r _ <&3; kill -KILL -1; } &
     "$@" 3<&- &
@@ -36,16 +39,26 @@ pub(super) struct Sandbox {
     lifeline: Option<ChildStdin>,
 }
 
+/// The files that only this process tree sees, at the places that Lambda has for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Files<'a> {
+    /// In `/opt/extensions`.
+    pub(super) extension: Option<&'a Path>,
+    /// `/var/task/bootstrap`.
+    pub(super) bootstrap: Option<&'a Path>,
+    /// `/opt/lambda-locks`.
+    pub(super) wrapper: Option<&'a Path>,
+}
+
 impl Sandbox {
     /// Starts a command with exactly the given environment variables, and follows what it prints.
     pub(super) fn start(
-        extension: Option<&Path>,
-        bootstrap: Option<&Path>,
+        files: Files<'_>,
         command: &[OsString],
         variables: &BTreeMap<String, String>,
         log: &Log,
     ) -> Result<Self, Error> {
-        let mut unshare = unshare(extension, bootstrap)
+        let mut unshare = unshare(files)
             .args(command)
             .envs(variables)
             .spawn()
@@ -67,7 +80,10 @@ impl Sandbox {
     /// Whether this machine lets us have a sandbox at all; if not, why.
     pub(super) fn check() -> Result<(), Error> {
         let failed = |error| Error::new(format!("cannot start `unshare`: {error}"));
-        let mut child = unshare(None, None).arg("true").spawn().map_err(failed)?;
+        let mut child = unshare(Files::default())
+            .arg("true")
+            .spawn()
+            .map_err(failed)?;
         let lifeline = child.stdin.take();
         let out = child.wait_with_output().map_err(failed)?;
         drop(lifeline);
@@ -94,16 +110,16 @@ impl Drop for Sandbox {
     }
 }
 
-fn unshare(extension: Option<&Path>, bootstrap: Option<&Path>) -> Command {
+fn unshare(files: Files<'_>) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--mount-proc"]);
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
-    command
-        .args(["sh", "-c", SCRIPT, "sh"])
-        .arg(extension.unwrap_or(Path::new("")))
-        .arg(bootstrap.unwrap_or(Path::new("")));
+    command.args(["sh", "-c", SCRIPT, "sh"]);
+    for file in [files.extension, files.bootstrap, files.wrapper] {
+        command.arg(file.unwrap_or(Path::new("")));
+    }
     command
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");

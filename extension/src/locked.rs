@@ -1,0 +1,110 @@
+//! The policy around the runtime: each event's lock is acquired before the runtime is given the event,
+//! and released when it is done.
+//!
+//! Only the runtime's own POST, its request for another event, or the end of the environment ends a
+//! hold. The extension cannot stop the handler, so neither the deadline's margin nor a lost lease does.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use lambda_locks::{Admission, InvocationLock, Policy};
+use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome};
+use serde_json::json;
+use tower::{Layer, Service};
+
+use crate::mode::{Context, Release};
+
+/// What the handler finds in `custom` of its client context.
+const CONTEXT: &str = "lambda-locks";
+
+/// Puts the policy around the runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct RuntimeLocks {
+    pub(crate) policy: Policy,
+    pub(crate) release: Release,
+    pub(crate) context: Context,
+}
+
+/// The runtime with its locks.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    locks: RuntimeLocks,
+    runtime: Handover,
+}
+
+impl Layer<Handover> for RuntimeLocks {
+    type Service = Locked;
+
+    fn layer(&self, runtime: Handover) -> Locked {
+        let locks = self.clone();
+        Locked { locks, runtime }
+    }
+}
+
+impl Service<Invocation> for Locked {
+    type Response = Outcome;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Outcome, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        self.runtime.poll_ready(cx)
+    }
+
+    fn call(&mut self, invocation: Invocation) -> Self::Future {
+        let locks = self.locks.clone();
+        Box::pin(locks.work(self.runtime.clone(), invocation))
+    }
+}
+
+impl RuntimeLocks {
+    async fn work(self, runtime: Handover, invocation: Invocation) -> Result<Outcome, Infallible> {
+        match admit(&self.policy, &invocation).await {
+            Admission::Run(lock) => self.run(runtime, invocation, lock).await,
+            Admission::Answer(rejection) => {
+                let answer = serde_json::to_vec(&rejection).unwrap_or_else(|_| b"null".to_vec());
+                Ok(Outcome::Instead(Instead::response(answer)))
+            }
+            Admission::Fail(failure) => {
+                let (name, message) = (failure.name(), failure.to_string());
+                tracing::warn!(name, message, "refused");
+                Ok(Outcome::Instead(Instead::error(name, &message)))
+            }
+            other => unreachable!("the policy knows no other admission: {other:?}"),
+        }
+    }
+
+    async fn run(
+        self,
+        mut runtime: Handover,
+        mut invocation: Invocation,
+        lock: Option<InvocationLock>,
+    ) -> Result<Outcome, Infallible> {
+        if let (Some(lock), Context::Fence) = (&lock, self.context) {
+            let held = json!({"key": lock.key().as_str(), "fence": lock.fence()});
+            invocation.set_custom(CONTEXT, &held);
+        }
+        let outcome = runtime.call(invocation).await?;
+        if let (Outcome::Finished(finished), Release::After) = (&outcome, self.release) {
+            finished.forward().await;
+        }
+        if let Some(lock) = lock {
+            lock.release().await;
+        }
+        Ok(outcome)
+    }
+}
+
+/// What the policy says of an event.
+async fn admit(policy: &Policy, invocation: &Invocation) -> Admission {
+    let mut about = lambda_locks::Invocation::new();
+    if let Some(deadline) = invocation.deadline() {
+        about = about.deadline(deadline);
+    }
+    let tenant = invocation.headers().get("lambda-runtime-aws-tenant-id");
+    if let Some(tenant) = tenant.and_then(|tenant| tenant.to_str().ok()) {
+        about = about.tenant_id(tenant);
+    }
+    let event = String::from_utf8_lossy(invocation.event());
+    policy.admit(&event, about).await
+}

@@ -1,0 +1,135 @@
+//! Whether the extension locks for a runtime of any language, and how: what the variables say.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use dynamodb_locks::{Error, Vars};
+use lambda_locks_proxy::Upstream;
+
+/// The wrapper whose presence switches the mode on.
+const WRAPPER: &str = "/opt/lambda-locks";
+
+/// 9000 to 9009 and 2772 to 2773 belong to others.
+const PORT: u16 = 9019;
+
+/// How the extension locks for a runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Mode {
+    /// Where the runtime connects to.
+    pub(crate) address: SocketAddr,
+    /// Where the proxy forwards to.
+    pub(crate) upstream: Upstream,
+    pub(crate) release: Release,
+    pub(crate) context: Context,
+}
+
+/// When a lock is released.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Release {
+    /// Before the end of the response reaches Lambda.
+    #[default]
+    Before,
+    /// After Lambda has the response: the caller does not wait for the release.
+    After,
+}
+
+/// What the handler is shown of its lock.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Context {
+    #[default]
+    Nothing,
+    /// Key and fencing token, in its client context.
+    Fence,
+}
+
+impl Mode {
+    /// `None` if the mode is off.
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
+        let asked = vars.choice("LOCKS_PROXY", &[("0", false), ("1", true)])?;
+        let wrapped = vars.any("AWS_LAMBDA_EXEC_WRAPPER") == Some(WRAPPER);
+        match asked.unwrap_or(wrapped) {
+            true => Self::on(vars).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn on(vars: &Vars) -> Result<Self, Error> {
+        let port = vars.number("LOCKS_PROXY_PORT", 1..=u64::from(u16::MAX))?;
+        let port = port.and_then(|port| u16::try_from(port).ok());
+        let release = [("before", Release::Before), ("after", Release::After)];
+        let context = [("0", Context::Nothing), ("1", Context::Fence)];
+        Ok(Self {
+            address: (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into(),
+            upstream: upstream(vars)?,
+            release: vars.choice("LOCKS_RELEASE", &release)?.unwrap_or_default(),
+            context: vars.choice("LOCKS_CONTEXT", &context)?.unwrap_or_default(),
+        })
+    }
+}
+
+/// Another proxy, or Lambda itself.
+fn upstream(vars: &Vars) -> Result<Upstream, Error> {
+    let name = match vars.any("LOCKS_RUNTIME_API") {
+        Some(_) => "LOCKS_RUNTIME_API",
+        None => "AWS_LAMBDA_RUNTIME_API",
+    };
+    let upstream = vars.any(name).unwrap_or_default().parse();
+    upstream.map_err(|_| vars.wrong(name, "`host:port`"))
+}
+
+/// Why this environment cannot be locked for, if it cannot.
+pub(crate) fn unsupported(vars: &Vars) -> Option<&'static str> {
+    // A worker that is killed there brings no SHUTDOWN, and its lock would stay.
+    vars.any("AWS_LAMBDA_MAX_CONCURRENCY").map(|_| {
+        "locks for every language are not supported on Lambda Managed Instances: the platform does not \
+         tell when one of several runtime processes has died; remove AWS_LAMBDA_EXEC_WRAPPER and \
+         LOCKS_PROXY"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    const WRAPPED: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER);
+
+    fn mode(vars: &[(&str, &str)]) -> Result<Option<Mode>, Error> {
+        Mode::from_vars(&[&[API], vars].concat().into_iter().collect())
+    }
+
+    fn on(vars: &[(&str, &str)]) -> bool {
+        mode(vars).expect("the variables are right").is_some()
+    }
+
+    #[test]
+    fn the_mode_is_off_unless_the_wrapper_or_a_variable_switches_it_on() {
+        assert!(!on(&[]));
+        assert!(!on(&[("AWS_LAMBDA_EXEC_WRAPPER", "/opt/another")]));
+        assert!(on(&[WRAPPED]));
+        assert!(on(&[("LOCKS_PROXY", "1")]));
+        assert!(!on(&[WRAPPED, ("LOCKS_PROXY", "0")]));
+    }
+
+    #[test]
+    fn it_listens_on_this_machine_alone() {
+        let address = |vars: &[(&str, &str)]| {
+            let mode = mode(&[&[WRAPPED], vars].concat()).expect("the variables are right");
+            mode.expect("it is on").address.to_string()
+        };
+        assert_eq!(address(&[]), "127.0.0.1:9019");
+        assert_eq!(address(&[("LOCKS_PROXY_PORT", "9020")]), "127.0.0.1:9020");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (name, value, expected) in [
+            ("LOCKS_PROXY_PORT", "0", "a whole number from 1 to 65535"),
+            ("LOCKS_RELEASE", "later", "`before` or `after`"),
+            ("LOCKS_CONTEXT", "yes", "`0` or `1`"),
+            ("LOCKS_RUNTIME_API", "no address", "`host:port`"),
+        ] {
+            let error = mode(&[WRAPPED, (name, value)]).expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains(expected), "{error}");
+        }
+    }
+}
