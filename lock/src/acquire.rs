@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cleanup::Cleanup;
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::give_back;
@@ -109,17 +110,20 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let table = shared.table().await;
     give_back::orphans(shared, &key, bound).await;
 
+    // Dropped after the trail, whose entry it releases.
+    let cleanup = Cleanup::new(shared);
     let mut trail = shared.trail(&key, &table);
+    let acquisition = Acquisition::new(terms).having_watched(shared.observations.of(&key));
     let acquisition = match shared.settings.attributes.is_empty() {
-        true => Acquisition::new(terms),
-        false => Acquisition::new(terms).attributed(),
+        true => acquisition,
+        false => acquisition.attributed(),
     };
     let mut drive = Drive::new(shared, table, key, acquisition);
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
-            trail.hold(&drive.clock);
-            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+            let period = shared.settings.beats();
+            Ok(Held::new(drive, trail, cleanup, ends, period))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::attributes::Attributes;
 use crate::key::Key;
+use crate::observations::Observations;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
@@ -38,6 +39,8 @@ pub(crate) struct Drive {
     pub(crate) looks_left: Option<u32>,
     /// Whether to log each step where everybody sees it.
     loud: bool,
+    /// What earlier acquisitions of this client have seen of holders, and later ones go on from.
+    observations: Arc<Observations>,
     /// Requests in a row that got no useful answer.
     unanswered: u32,
     /// What the last of them failed of.
@@ -87,6 +90,7 @@ impl Drive {
             schedule,
             looks_left: None,
             loud: shared.settings.debug_logs,
+            observations: Arc::clone(&shared.observations),
             unanswered: 0,
             trouble: None,
         }
@@ -104,6 +108,9 @@ impl Drive {
             let action = self.acquisition.step(event, self.clock.moment());
             if self.is_past(&action, bound) {
                 return Ok(Stop::Bound);
+            }
+            if matches!(action, Action::Pause(_) | Action::Over(_)) {
+                self.observations.keep(&self.key, self.acquisition.watch());
             }
             event = match action {
                 Action::Act(ends) => return Ok(Stop::Act(ends)),

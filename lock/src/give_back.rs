@@ -29,14 +29,22 @@ const REST: Duration = Duration::from_secs(10);
 /// Gives back what dropped futures and guards of this client have left; under this key, where it
 /// would stand in our own way, in any case.
 pub(crate) async fn orphans(shared: &Shared, key: &Key, bound: Bound) {
-    let (bound, tick) = (
-        Bound::until(bound.send.min(shared.clock.after(ORPHANS))),
-        shared.clock.tick(),
-    );
+    let bound = Bound::until(bound.send.min(shared.clock.after(ORPHANS)));
+    some(shared, |left| left.key.as_str() == key.as_str(), bound).await;
+}
+
+/// Gives back what was just dropped.
+pub(crate) async fn dropped(shared: &Shared, bound: Bound) {
+    some(shared, |_| false, bound).await;
+}
+
+/// Gives back those orphans that are wanted in any case, and those that do not rest.
+async fn some(shared: &Shared, wanted: impl Fn(&Left) -> bool, bound: Bound) {
+    let tick = shared.clock.tick();
     let rests = |left: &Left| left.tried.is_some_and(|tried| tick.since(tried) < REST);
     let orphans = shared
         .live
-        .take_orphans(|left| left.key.as_str() == key.as_str() || !rests(left));
+        .take_orphans(|left| wanted(left) || !rests(left));
     let tried = orphans.into_iter().map(|left| Left {
         tried: Some(tick),
         ..left
@@ -82,6 +90,7 @@ async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
 
 /// Gives up everything. Tells what could not be given back in time.
 pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error)> {
+    shared.live.stop_tasks().await;
     let (taken, stopping) = shared.live.end_all();
     let stopped = async {
         let mut working = Vec::new();

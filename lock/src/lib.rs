@@ -54,6 +54,7 @@ mod write;
 mod terms;
 
 mod judge;
+mod observations;
 pub mod protocol;
 mod wait;
 
@@ -65,6 +66,8 @@ mod table;
 
 mod journal;
 mod vars;
+
+mod lease;
 
 mod live;
 mod settings;
@@ -78,6 +81,8 @@ mod drive;
 
 mod give_back;
 mod keep;
+
+mod cleanup;
 
 mod holding;
 
@@ -96,8 +101,8 @@ pub use error::Error;
 pub use held::Held;
 pub use holding::{Holding, current};
 pub use journal::{Found, Journal, Note};
-pub use keep::{Health, Lease};
 pub use key::Key;
+pub use lease::{Health, Lease};
 pub use locks::Locks;
 pub use nonce::Nonces;
 pub use settings::Settings;

@@ -70,6 +70,7 @@ impl Locks {
             clock,
             journal,
             live,
+            observations: Arc::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

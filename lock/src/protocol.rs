@@ -114,6 +114,16 @@ impl Acquisition {
         self
     }
 
+    /// The same, where the client has watched the holder before.
+    pub(crate) fn having_watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// What was seen of the holder.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// An entry that somebody left behind, who may have begun to act; the first event is
     /// [`Event::GiveUp`].
     #[must_use]

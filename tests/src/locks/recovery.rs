@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::crowd::ROUND_TRIP;
+use super::death::die;
 use super::table::{KEY, LockTable};
 use crate::Error;
 use crate::dynamo::{Fate, Request};
@@ -67,8 +68,7 @@ async fn died(table: &LockTable, locks: Locks) -> Result<Next, Error> {
     let next = table.client("b");
     let next = tokio::spawn(async move { next.acquire(KEY).await?.release().await });
     sleep(HELD).await;
-    // No I/O is done for it, and its client is asked for nothing more: as if the process were gone.
-    drop((held, locks));
+    die((held, locks));
     Ok(next)
 }
 

@@ -50,6 +50,32 @@ async fn an_observer_waits_a_whole_lease_however_old_the_holder_looks() {
     held.release().await.unwrap();
 }
 
+/// However short the waits: what one acquisition has watched, the next one of the client goes on from.
+#[tokio::test(start_paused = true)]
+async fn a_dead_holder_goes_though_no_client_waits_for_a_whole_lease() {
+    for patience in [LEASE / 5, Duration::ZERO] {
+        let table = LockTable::new();
+        let dead = dynamodb_locks::protocol::Fields {
+            expiry: Expiry::Observe,
+            ..table.entry("dead", HOUR)
+        };
+        table.put(&table.row_of([dead]));
+        let (a, begun) = (observer(&table, "a"), table.clock().now());
+        let held = loop {
+            match a.acquire_within(KEY, Limits::wait(patience)).await {
+                Ok(held) => break held,
+                Err(_) => tokio::time::sleep(LEASE / 20).await,
+            }
+            assert!(
+                table.since(begun) < LEASE * 2,
+                "the dead holder still holds"
+            );
+        };
+        assert!(table.since(begun) >= LEASE);
+        held.release().await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn clocks_that_are_hours_off_do_not_matter_to_observers() {
     let table = LockTable::new();
