@@ -3,6 +3,7 @@
 //! `Drop` does no I/O: it hands the entry to a task of the client, which releases it at once. Where no
 //! runtime runs, the next call on the client does it, or `release_all`, or the recovery of orphans.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +18,17 @@ const BUDGET: Duration = Duration::from_secs(3);
 
 /// Starts the cleanup when it is dropped, if an orphan was left. It is dropped after the
 /// [`Trail`](crate::trail::Trail) that it belongs to.
-#[derive(Debug)]
 pub(crate) struct Cleanup(Arc<Shared>);
 
 impl Cleanup {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self(Arc::clone(shared))
+    }
+}
+
+impl fmt::Debug for Cleanup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cleanup").finish_non_exhaustive()
     }
 }
 

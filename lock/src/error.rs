@@ -209,7 +209,7 @@ impl Error {
     /// After how long the lock may be free, if it is refused: the rest of the holder's lease.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// match locks.try_acquire("order/42").await {
     ///     Ok(_) => unreachable!("it is held"),

@@ -80,7 +80,7 @@ impl Locks {
     /// A client with other settings, which shares the connection and, with it, the region.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
@@ -161,7 +161,7 @@ impl Locks {
     /// lease.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let held = locks.acquire("order/42").await?;

@@ -71,7 +71,7 @@ impl Settings {
     /// none.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// // For this acquisition alone; on the settings of a client, for all of its own.
     /// let locks = locks.child(|settings| settings.attribute("order", 42))?;
     /// let held = locks.acquire("order/42").await?;
