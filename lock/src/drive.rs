@@ -198,12 +198,19 @@ impl Drive {
         let Some(reply) = reply else {
             return Err(Failure::too_slow(received.since(sent)));
         };
-        if let Some(date) = reply.date {
-            self.clock.witness(sent, received, date);
+        match reply.date {
+            Some(date) => self.clock.witness(sent, received, date),
+            None => self.is_undated(),
         }
         let answer = reply.answer?;
         (self.unanswered, self.trouble) = (0, None);
         Ok(answer)
+    }
+
+    fn is_undated(&mut self) {
+        if self.clock.witness_nothing() {
+            tracing::warn!(key = %self.key, "an answer has no `Date`; expiry is judged by the local clock within its skew");
+        }
     }
 
     /// Keeps a passing failure in mind, and tells what it means; fails with one that is not.

@@ -10,7 +10,7 @@ use crate::keep::Keeper;
 use crate::key::Key;
 use crate::lease::{Health, Lease};
 use crate::terms::{Ending, Event, Fail};
-use crate::time::Tick;
+use crate::time::{Mark, Tick};
 use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
@@ -39,13 +39,13 @@ impl Held {
         drive: Drive,
         mut trail: Trail,
         cleanup: Cleanup,
-        ends: Tick,
+        (ends, since): (Tick, Mark),
         period: Option<Duration>,
     ) -> Self {
         let clock = drive.clock.clone();
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
         let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
-        let (keeper, lease) = Keeper::start(drive, ends, period, trail.ended());
+        let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());
         trail.hold(clock, keeper.lease().clone());
         let holding = Holding::new(place, key, fence, lease, tally);
         Self {

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use crate::drive::{Bound, Drive, Stop};
 use crate::judge;
 use crate::lease::{Lease, LeaseControl, LeaseState};
 use crate::terms::{Ending, Event};
-use crate::time::Tick;
+use crate::time::{Clock, Mark, Tick};
 
 /// The task that beats; it is ended with its handle.
 #[derive(Debug)]
@@ -29,11 +29,12 @@ impl Keeper {
     pub(crate) fn start(
         drive: Drive,
         ends: Tick,
+        since: Mark,
         period: Option<Duration>,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> (Self, Lease) {
         let due = due(&drive, ends, period);
-        let (control, lease) = LeaseControl::new(ends, due, drive.clock.clone());
+        let (control, lease) = LeaseControl::new(ends, since, due, drive.clock.clone());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(keep(drive, control.clone(), period, stopped, ended));
         let keeper = Self {
@@ -83,7 +84,7 @@ async fn keep(
             }
             next = beat(&mut drive, lease.state()) => {
                 match next {
-                    Some(ends) => lease.prolong(ends, due(&drive, ends, period)),
+                    Some((ends, since)) => lease.prolong(ends, since, due(&drive, ends, period)),
                     None => lease.end(),
                 }
                 false
@@ -104,30 +105,46 @@ async fn keep(
     drive
 }
 
-/// Waits for the next beat and gives it; tells the new end of the lease, or none if it is lost.
-async fn beat(drive: &mut Drive, state: LeaseState) -> Option<Tick> {
-    let end = drive.clock.instant(state.ends);
+/// Waits for the next beat and gives it; tells the new end of the lease and since when it is proven, or none if the lease is
+/// lost.
+async fn beat(drive: &mut Drive, state: LeaseState) -> Option<(Tick, Mark)> {
+    let clock = drive.clock.clone();
+    let end = clock.instant(state.ends);
     let beaten = async {
         let Some(due) = state.due else {
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
-        drive.run(Event::Beat, Bound::until(end), None).await
+        let since = drive.clock.mark();
+        let beaten = drive.run(Event::Beat, Bound::until(end), None).await;
+        beaten.map(|stop| (stop, since))
     };
     tokio::select! {
         biased;
         beaten = beaten => match beaten {
-            Ok(Stop::Act(ends)) => Some(ends),
-            Ok(Stop::Over(Ending::Lost)) => None,
-            _ => pending_until(end).await,
+            Ok((Stop::Act(ends), since)) => Some((ends, since)),
+            Ok((Stop::Over(Ending::Lost), _)) => None,
+            _ => {
+                run_out(state, &clock).await;
+                None
+            }
         },
-        () = sleep_until(end) => None,
+        () = run_out(state, &clock) => None,
     }
 }
 
-async fn pending_until(end: Instant) -> Option<Tick> {
-    sleep_until(end).await;
-    None
+/// How often a lease is held against the clocks that run on while the machine is suspended.
+const CHECK: Duration = Duration::from_millis(500);
+
+/// Waits for the end of a lease, by whichever clock comes first.
+async fn run_out(state: LeaseState, clock: &Clock) {
+    loop {
+        let left = state.left(clock);
+        if left.is_zero() {
+            return;
+        }
+        sleep_until(clock.after(left.min(CHECK))).await;
+    }
 }
 
 /// When the next beat is due; never if the lease lasts as long as the caller.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::time::{Clock, Tick};
+use crate::time::{Clock, Mark, Tick};
 
 /// What can be known about a lease while other code has the [`Held`](crate::Held).
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Lease {
 pub(crate) struct LeaseState {
     /// Until when there is a proof that the lock is ours.
     pub(crate) ends: Tick,
+    /// When the proof began, by all clocks: `ends` comes sooner if the monotonic one has stood still since.
+    pub(crate) since: Mark,
     /// When the next heartbeat is due.
     pub(crate) due: Option<Tick>,
     /// Whether it ended before its time: lost, released or dropped.
@@ -47,10 +49,22 @@ pub struct Health {
 /// A beat that is not answered after this is overdue.
 const ANSWER: Duration = Duration::from_millis(400);
 
+impl LeaseState {
+    /// For how long the proof still holds, by the clock that has run the furthest.
+    pub(crate) fn left(&self, clock: &Clock) -> Duration {
+        let passed = clock.tick() + clock.missed_since(self.since);
+        self.ends.since(passed)
+    }
+}
+
 impl LeaseControl {
-    pub(crate) fn new(ends: Tick, due: Option<Tick>, clock: Clock) -> (Self, Lease) {
-        let ended = false;
-        let (sender, state) = watch::channel(LeaseState { ends, due, ended });
+    pub(crate) fn new(ends: Tick, since: Mark, due: Option<Tick>, clock: Clock) -> (Self, Lease) {
+        let (sender, state) = watch::channel(LeaseState {
+            ends,
+            since,
+            due,
+            ended: false,
+        });
         (Self(sender), Lease { state, clock })
     }
 
@@ -59,9 +73,16 @@ impl LeaseControl {
     }
 
     /// A renewal was answered.
-    pub(crate) fn prolong(&self, ends: Tick, due: Option<Tick>) {
-        self.0
-            .send_modify(|state| (state.ends, state.due) = (ends, due));
+    pub(crate) fn prolong(&self, ends: Tick, since: Mark, due: Option<Tick>) {
+        self.0.send_modify(|state| {
+            let ended = state.ended;
+            *state = LeaseState {
+                ends,
+                since,
+                due,
+                ended,
+            };
+        });
     }
 
     /// Ends the lease, for good.
@@ -75,24 +96,25 @@ impl Lease {
     /// Whether there is no proof any more that the lock is ours.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let LeaseState { ends, ended, .. } = *self.state.borrow();
+        self.left().is_zero()
+    }
+
+    fn left(&self) -> Duration {
+        let state = *self.state.borrow();
         // Without a task that could renew or end it, nothing vouches for the lease.
-        ended || self.state.has_changed().is_err() || self.clock.tick() >= ends
+        if state.ended || self.state.has_changed().is_err() {
+            return Duration::ZERO;
+        }
+        state.left(&self.clock)
     }
 
     /// How the lease does.
     #[must_use]
     pub fn health(&self) -> Health {
-        let LeaseState { ends, due, .. } = *self.state.borrow();
-        let tick = self.clock.tick();
-        let left = if self.is_over() {
-            Duration::ZERO
-        } else {
-            ends.since(tick)
-        };
-        let late = due.map(|due| tick.since(due + ANSWER));
+        let due = self.state.borrow().due;
+        let late = due.map(|due| self.clock.tick().since(due + ANSWER));
         Health {
-            left,
+            left: self.left(),
             overdue: late.filter(|late| !late.is_zero()),
         }
     }

@@ -1,11 +1,14 @@
 //! A lease ends with its lock: nothing that watches it believes in the lock when another client can hold it.
 
-use dynamodb_locks::Lease;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dynamodb_locks::{Lease, Wall};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step, die};
 use tokio::runtime::Handle;
 
-use super::{JUST_NOW, millis, queued};
+use super::{JUST_NOW, LEASE, millis, queued};
 
 fn is_over(lease: &Lease) -> bool {
     assert_eq!(lease.is_over(), lease.health().left.is_zero());
@@ -123,4 +126,34 @@ fn a_guard_that_is_dropped_without_a_runtime_is_released_by_the_next_call() {
     let again = runtime.block_on(a.try_acquire(KEY)).unwrap();
     runtime.block_on(again.release()).unwrap();
     assert_eq!(queued(&table), 0);
+}
+
+/// A machine that was suspended, or restored from a snapshot: its monotonic clock stood still, its wall clock is right
+/// afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_over_when_the_wall_clock_shows_that_the_machine_stood_still() {
+    for deadline in [None, Some(LEASE * 60)] {
+        let table = LockTable::new();
+        let stood_still = Arc::new(Mutex::new(Duration::ZERO));
+        let (clock, gap) = (table.clock().clone(), Arc::clone(&stood_still));
+        let wall = Wall::new(move || clock.now() + *gap.lock().unwrap());
+        let a = table.a_client("a").with(|s| s.wall_clock(wall));
+        let a = match deadline {
+            Some(_) => a.with(dynamodb_locks::Settings::lease_until_deadline),
+            None => a,
+        };
+        let limits = dynamodb_locks::Limits::wait(LEASE);
+        let limits = deadline.map_or(limits, |deadline| limits.deadline(deadline));
+        let held = a.ready().acquire_within(KEY, limits).await.unwrap();
+        tokio::time::sleep(JUST_NOW).await;
+        assert!(!is_over(&held.lease()));
+        let lost = tokio::spawn({
+            let mut lease = held.lease();
+            async move { lease.over().await }
+        });
+        *stood_still.lock().unwrap() = deadline.unwrap_or(LEASE) + JUST_NOW * 2;
+        assert!(is_over(&held.lease()));
+        tokio::time::sleep(JUST_NOW).await;
+        assert!(lost.is_finished(), "work that watches the lease is told");
+    }
 }
