@@ -9,7 +9,7 @@ mod record;
 
 mod lines;
 
-mod stage;
+mod setup;
 
 mod story;
 
@@ -20,14 +20,17 @@ mod lanes;
 mod watch;
 
 mod summary;
+mod svg;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use options::Options;
-pub(crate) use stage::Stage;
+pub(crate) use options::{Layer, Options};
+pub(crate) use record::Record;
+pub(crate) use setup::Setup;
 pub(crate) use story::play;
 pub(crate) use summary::summary;
+pub(crate) use svg::svg;
 pub(crate) use verdict::Verdict;
-pub(crate) use watch::{print, watch};
+pub(crate) use watch::{print, save, watch};

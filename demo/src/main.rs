@@ -1,13 +1,14 @@
 //! The demo: several Lambda environments fight for the same locks, and one of them dies.
 //!
 //! `cargo run --bin demo` shows what the layer and the extension do; `-- --without-layer` shows the
-//! same events without them.
+//! same events without them, and `-- --svg FILE` draws both.
 
 mod demo;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use demo::{Options, Stage, Verdict};
+use demo::{Layer, Options, Record, Setup, Verdict};
 use testkit::Error;
 
 #[tokio::main]
@@ -24,10 +25,27 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<Verdict, Error> {
     let options = Options::read()?;
-    let stage = Stage::build(&options).await?;
-    let record = demo::watch(&options, &stage, demo::play(&stage)).await?;
-    let verdict = Verdict::of(&options, &record);
-    demo::print(&demo::summary(&record, &stage.counts()))?;
+    match options.svg() {
+        Some(file) => draw(&options, file).await,
+        None => Ok(show(&options).await?.1),
+    }
+}
+
+/// Plays the story once, and shows it.
+async fn show(options: &Options) -> Result<(Record, Verdict), Error> {
+    let setup = Setup::build(options).await?;
+    let record = demo::watch(options, &setup, demo::play(&setup)).await?;
+    let verdict = Verdict::of(options, &record);
+    demo::print(&demo::summary(&record, &setup.counts()))?;
     demo::print(&verdict.to_string())?;
+    Ok((record, verdict))
+}
+
+/// Plays it without the layer and with it, and draws both.
+async fn draw(options: &Options, file: &Path) -> Result<Verdict, Error> {
+    let (without, _) = show(&options.with(Layer::Without)).await?;
+    let (with, verdict) = show(&options.with(Layer::With)).await?;
+    let runs = [(Layer::Without, without), (Layer::With, with)];
+    demo::save(file, &demo::svg(&runs))?;
     Ok(verdict)
 }

@@ -45,6 +45,6 @@ fn an_unknown_argument_is_refused_in_one_sentence() {
     let said = text(&demo.stderr);
     assert_eq!(
         said,
-        "demo: `--fast` means nothing here: use `--without-layer` or nothing\n"
+        "demo: unknown argument `--fast`: expected `--without-layer`, `--svg FILE` or nothing\n"
     );
 }

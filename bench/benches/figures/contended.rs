@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use testkit::Error;
-use testkit::locks::{Crowd, LEASE, ROUND_TRIP, Toll, by_the_next_in_line, by_the_sweep};
+use testkit::locks::{Contention, Cost, LEASE, ROUND_TRIP, by_the_next_in_line, by_the_sweep};
 use tokio::runtime::Builder;
 
 use crate::figure::{Figure, Unit};
@@ -17,8 +17,8 @@ const HOLD: Duration = Duration::from_millis(50);
 const SEEDS: u64 = 5;
 
 pub(crate) fn figures() -> Result<Vec<Figure>, Error> {
-    let mut figures = crowd(20, 2.05)?;
-    figures.extend(crowd(40, 4.1)?);
+    let mut figures = contention(20, 2.05)?;
+    figures.extend(contention(40, 4.1)?);
     let swept = each(|seed| paused(by_the_sweep(seed)))?;
     let stolen = each(|seed| paused(by_the_next_in_line(seed)))?;
     let of = |times: Vec<Duration>, unit: Duration| {
@@ -41,38 +41,38 @@ pub(crate) fn figures() -> Result<Vec<Figure>, Error> {
 }
 
 /// What so many at a lock pay for each acquisition, all but one of them waiting.
-fn crowd(members: usize, most_units: f64) -> Result<Vec<Figure>, Error> {
-    let tolls = each(|seed| {
+fn contention(members: usize, most_units: f64) -> Result<Vec<Figure>, Error> {
+    let costs = each(|seed| {
         let hold = HOLD;
         paused(async move {
-            Ok(Crowd {
+            Ok(Contention {
                 members,
                 hold,
                 seed,
             }
-            .watched()
+            .measure()
             .await)
         })
     })?;
-    let figure = |what, unit, of: &dyn Fn(&Toll) -> f64| {
-        let spread = Spread::of(tolls.iter().map(of))?;
+    let figure = |what, unit, of: &dyn Fn(&Cost) -> f64| {
+        let spread = Spread::of(costs.iter().map(of))?;
         let name = format!("{members} at a lock: {what}");
         Ok::<_, Error>(Figure::new(name, unit, spread))
     };
-    let broken = |toll: &Toll| toll.broken.len() as f64;
-    let writes = |toll: &Toll| toll.each(toll.writes.requests as f64);
-    let units = |toll: &Toll| toll.each(toll.writes.units);
-    let reads = |toll: &Toll| toll.each(toll.reads.units);
+    let broken = |cost: &Cost| cost.broken.len() as f64;
+    let writes = |cost: &Cost| cost.each(cost.writes.requests as f64);
+    let units = |cost: &Cost| cost.each(cost.writes.units);
+    let reads = |cost: &Cost| cost.each(cost.reads.units);
     Ok(vec![
         figure("out of order, or two at once", Unit::Count, &broken)?.exactly(0.0),
         figure("writes of an acquisition", Unit::Ratio, &writes)?.never_above(2.05),
         figure("their write units", Unit::Ratio, &units)?.never_above(most_units),
         figure("its read units", Unit::Ratio, &reads)?.at_most(4.0),
-        figure("hand-over, in round trips", Unit::Ratio, &|toll| {
-            toll.handover(50)
+        figure("hand-over, in round trips", Unit::Ratio, &|cost| {
+            cost.handover(50)
         })?,
-        figure("the slowest of 100 hand-overs", Unit::Ratio, &|toll| {
-            toll.handover(99)
+        figure("the slowest of 100 hand-overs", Unit::Ratio, &|cost| {
+            cost.handover(99)
         })?,
     ])
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::moment::{Event, Moment};
 use super::paint::Ink;
 use super::record::{Record, Status};
-use super::stage::ENVIRONMENTS;
+use super::setup::ENVIRONMENTS;
 
 /// The shortest time that a cell stands for.
 const CELL: Duration = Duration::from_millis(100);

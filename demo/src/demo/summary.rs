@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testkit::dynamo::Counts;
-use testkit::history::{Law, violations};
+use testkit::history::{Invariant, violations};
 
 use super::record::{HandOff, Record};
 
@@ -15,7 +15,7 @@ pub(crate) fn summary(record: &Record, counts: &Counts) -> String {
     let (invocations, hand_offs) = (record.invocations().len(), record.hand_offs());
     let overlaps = violations(&record.works())
         .into_iter()
-        .filter(|found| found.law == Law::Alone);
+        .filter(|found| found.invariant == Invariant::Exclusion);
     let rows = [
         ("invocations", invocations.to_string()),
         ("waits", waits(&hand_offs)),

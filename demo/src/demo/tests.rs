@@ -10,13 +10,10 @@ use super::options::{Layer, Options};
 use super::plain::Plain;
 use super::record::Record;
 use super::summary::summary;
+use super::svg::svg;
 use super::verdict::Verdict;
 
-const WITH: Options = Options {
-    layer: Layer::With,
-    terminal: None,
-    colours: false,
-};
+const WITH: Options = Options::PIPED;
 
 fn at(ms: u64) -> Duration {
     Duration::from_secs(1_000) + Duration::from_millis(ms)
@@ -181,4 +178,33 @@ fn the_table_tells_what_the_story_came_to() {
         "{table}"
     );
     assert!(table.contains("overlaps                  0\n"), "{table}");
+}
+
+#[test]
+fn the_svg_shows_who_waits_who_holds_and_who_was_killed() {
+    let shown = svg(&[(Layer::With, a_death(true))]);
+    for part in [
+        "With the layer: one at a time; a killed function's lock is released 40 ms after its death",
+        "class=\"waits\"",
+        ">holds 42<",
+        ">✖<",
+        ">◆<",
+    ] {
+        assert!(shown.contains(part), "no `{part}` in:\n{shown}");
+    }
+}
+
+#[test]
+fn the_svg_shows_overlaps_in_every_lane_that_has_a_part_in_them() {
+    let bars = |record| {
+        svg(&[(Layer::Without, record)])
+            .matches("<rect class=\"overlap\"")
+            .count()
+    };
+    let mut record = a_death(true);
+    let legend = bars(record.clone());
+    add(&mut record, 300, "C", Event::Sent("42".into()));
+    add(&mut record, 310, "C", Event::Begins("42".into(), None));
+    add(&mut record, 400, "C", Event::Ends("42".into()));
+    assert_eq!(bars(record), legend + 2);
 }

@@ -1,6 +1,7 @@
 //! Showing the story while it is played: as lanes in a terminal, as plain lines elsewhere.
 
 use std::io::{Write, stdout};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::lanes::Picture;
 use super::options::{Layer, Options};
 use super::plain::Plain;
 use super::record::Record;
-use super::stage::Stage;
+use super::setup::Setup;
 
 /// How often the picture changes.
 const FRAME: Duration = Duration::from_millis(100);
@@ -21,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(25);
 /// Shows the story until it is over and everything has been shut down.
 pub(crate) async fn watch(
     options: &Options,
-    stage: &Stage,
+    setup: &Setup,
     story: impl Future<Output = ()>,
 ) -> Result<Record, Error> {
     print(opening(options.layer))?;
@@ -31,14 +32,14 @@ pub(crate) async fn watch(
     let played = loop {
         tokio::select! {
             played = &mut story => break played,
-            _ = frame.tick() => print(&view.show(&stage.record(), now()))?,
+            _ = frame.tick() => print(&view.show(&setup.record(), now()))?,
         }
     };
     let end = now();
-    stage.shut_down().await;
-    print(&view.last(&stage.record(), end))?;
+    setup.shut_down().await;
+    print(&view.last(&setup.record(), end))?;
     played.map_err(|_| Error::new("the story did not come to its end"))?;
-    Ok(stage.record())
+    Ok(setup.record())
 }
 
 /// How the story is shown.
@@ -121,6 +122,13 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut out = stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|e| Error::new(format!("cannot write to the standard output: {e}")))
+}
+
+/// Writes a file, the only one that the demo writes.
+#[expect(clippy::disallowed_methods, reason = "the file was asked for by name")]
+pub(crate) fn save(file: &Path, text: &str) -> Result<(), Error> {
+    let written = std::fs::write(file, text);
+    written.map_err(|e| Error::new(format!("cannot write {}: {e}", file.display())))
 }
 
 fn now() -> Duration {

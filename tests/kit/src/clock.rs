@@ -1,4 +1,4 @@
-//! What time it is in the world.
+//! The time, as everything in the kit sees it.
 //!
 //! The only file of this crate that asks the machine. Whoever dates something is given a [`Clock`],
 //! so that a test can run DynamoDB on tokio's paused time.

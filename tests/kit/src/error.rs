@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why the world could not do what it was asked, in one sentence.
+/// Why the kit could not do what it was asked, in one sentence.
 #[derive(Clone)]
 pub struct Error(String);
 

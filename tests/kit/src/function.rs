@@ -58,13 +58,13 @@ impl Function {
         Self { managed, ..self }
     }
 
-    /// A variable that function and extension see. Default: none but those that this world needs.
+    /// A variable that function and extension see. Default: none but those that the kit needs.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.into(), value.into());
         self
     }
 
-    /// All that its programs see of the world: nothing of our own process environment is in it.
+    /// The whole environment of its programs: nothing of our own process environment is in it.
     pub(crate) fn environment(&self, journal: &Path) -> BTreeMap<String, String> {
         let platform = PLATFORM.map(|(name, value)| (name.into(), value.into()));
         let mut variables = BTreeMap::from(platform);

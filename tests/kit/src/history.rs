@@ -26,22 +26,22 @@ pub struct Work {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation {
     /// The law they break.
-    pub law: Law,
+    pub invariant: Invariant,
     /// The one that began first.
     pub first: Work,
     /// The one that began after it.
     pub then: Work,
 }
 
-/// What can be broken.
+/// What a history must keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Law {
+pub enum Invariant {
     /// At most one at a time.
-    Alone,
+    Exclusion,
     /// Fences strictly rise.
-    Fences,
+    Fencing,
     /// Grants follow the queue's order.
-    Queue,
+    QueueOrder,
 }
 
 /// What is wrong with a history: overlaps, and fences that do not rise. Fences are compared where
@@ -61,7 +61,9 @@ pub fn inversions(key: &str, enqueued: &[u64], history: &[Work]) -> Vec<Violatio
     let place = |work: &Work| work.fence.and_then(|fence| place.get(&fence));
     let mut works = by_key(history).remove(key).unwrap_or_default();
     works.retain(|work| place(work).is_some());
-    broken(Law::Queue, &works, |first, then| place(first) > place(then))
+    broken(Invariant::QueueOrder, &works, |first, then| {
+        place(first) > place(then)
+    })
 }
 
 /// The works on each key, in the order in which they began.
@@ -82,7 +84,7 @@ fn overlaps(works: &[&Work]) -> Vec<Violation> {
     let mut last: Option<&Work> = None;
     for &then in works {
         let still = last.filter(|first| then.begin < first.end);
-        found.extend(still.map(|first| Violation::new(Law::Alone, first, then)));
+        found.extend(still.map(|first| Violation::new(Invariant::Exclusion, first, then)));
         last = last.filter(|first| first.end > then.end).or(Some(then));
     }
     found
@@ -94,22 +96,26 @@ fn falling(works: &[&Work]) -> Vec<Violation> {
         .copied()
         .filter(|work| work.fence.is_some())
         .collect();
-    broken(Law::Fences, &fenced, |first, then| {
+    broken(Invariant::Fencing, &fenced, |first, then| {
         first.fence >= then.fence
     })
 }
 
-fn broken(law: Law, works: &[&Work], wrong: impl Fn(&Work, &Work) -> bool) -> Vec<Violation> {
+fn broken(
+    invariant: Invariant,
+    works: &[&Work],
+    wrong: impl Fn(&Work, &Work) -> bool,
+) -> Vec<Violation> {
     let pairs = works.windows(2).filter(|pair| wrong(pair[0], pair[1]));
     pairs
-        .map(|pair| Violation::new(law, pair[0], pair[1]))
+        .map(|pair| Violation::new(invariant, pair[0], pair[1]))
         .collect()
 }
 
 impl Violation {
-    fn new(law: Law, first: &Work, then: &Work) -> Self {
+    fn new(invariant: Invariant, first: &Work, then: &Work) -> Self {
         Self {
-            law,
+            invariant,
             first: first.clone(),
             then: then.clone(),
         }
@@ -120,8 +126,8 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, then, .. } = self;
         let (key, one, other) = (&first.key, &first.who, &then.who);
-        match self.law {
-            Law::Alone => {
+        match self.invariant {
+            Invariant::Exclusion => {
                 let early = first.end.min(then.end).saturating_sub(then.begin);
                 write!(
                     f,
@@ -129,7 +135,7 @@ impl fmt::Display for Violation {
                     early.as_millis()
                 )
             }
-            Law::Fences => {
+            Invariant::Fencing => {
                 let (before, after) = (
                     first.fence.unwrap_or_default(),
                     then.fence.unwrap_or_default(),
@@ -139,7 +145,7 @@ impl fmt::Display for Violation {
                     "fences of `{key}` do not rise: {other} has {after}, after {one} had {before}"
                 )
             }
-            Law::Queue => write!(
+            Invariant::QueueOrder => write!(
                 f,
                 "queue order of `{key}` broken: {one} was granted before {other}, who came first"
             ),
@@ -183,9 +189,15 @@ mod tests {
         let found = violations(&history);
         let pairs: Vec<_> = found
             .iter()
-            .map(|v| (v.law, &*v.first.who, &*v.then.who))
+            .map(|v| (v.invariant, &*v.first.who, &*v.then.who))
             .collect();
-        assert_eq!(pairs, [(Law::Alone, "a", "b"), (Law::Alone, "a", "c")]);
+        assert_eq!(
+            pairs,
+            [
+                (Invariant::Exclusion, "a", "b"),
+                (Invariant::Exclusion, "a", "c")
+            ]
+        );
         assert_eq!(
             found[1].to_string(),
             "overlap on `42`: a and c worked at once for 10 ms"
@@ -213,8 +225,8 @@ mod tests {
         for fence in [7, 6] {
             let found = violations(&[work("a", 7, 0, 10), work("b", fence, 10, 20)]);
             assert_eq!(
-                found.iter().map(|v| v.law).collect::<Vec<_>>(),
-                [Law::Fences]
+                found.iter().map(|v| v.invariant).collect::<Vec<_>>(),
+                [Invariant::Fencing]
             );
         }
     }

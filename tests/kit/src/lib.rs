@@ -1,7 +1,7 @@
-//! The world in a box: everything that surrounds lambda-locks, on one machine and without a
-//! network.
+//! A test kit for lambda-locks: everything that surrounds it, on one machine and without a network.
 //!
-//! The demo, the proofs and the tests stand on it. [`dynamo`] is DynamoDB, with every answer late, lost or
+//! To test a program that uses locks, begin with [`EmbeddedTable`]. The demo, the proofs and the tests of
+//! lambda-locks itself stand on the rest: [`dynamo`] is DynamoDB, with every answer late, lost or
 //! wrong that a plan asks for; [`history`] judges what happened; [`programs`] builds the real
 //! function and the real extension; [`lambda`] runs them as Lambda would; [`locks`] is the lock
 //! alone, under a script of faults.
@@ -19,7 +19,10 @@ pub mod lambda;
 pub mod locks;
 pub mod programs;
 
+mod table;
+
 pub mod emulator;
 
 pub use clock::Clock;
 pub use error::Error;
+pub use table::EmbeddedTable;

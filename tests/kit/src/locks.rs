@@ -17,11 +17,11 @@ mod script;
 
 mod table;
 
-mod crowd;
+mod contention;
 mod death;
 mod recovery;
 
-pub use crowd::{Crowd, ROUND_TRIP, Toll};
+pub use contention::{Contention, Cost, ROUND_TRIP};
 pub use death::die;
 pub use example::{example, example_over};
 pub use recovery::{LEASE, by_the_next_in_line, by_the_sweep};

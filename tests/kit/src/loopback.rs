@@ -1,4 +1,4 @@
-//! A small HTTP server on the loopback address, for both of the world's APIs: DynamoDB's and
+//! A small HTTP server on the loopback address, for both APIs of the kit: DynamoDB's and
 //! Lambda's.
 
 use std::net::SocketAddr;

@@ -1,46 +1,51 @@
-//! The model: every way in which a few clients of one lock can get in each other's way.
+//! The model: every interleaving of a few clients of one lock.
 //!
-//! A test tries one order of events; the bug is in another. Here all orders are tried, of few events.
-//! That works because the protocol is pure: what happens next is a function of what was, so a state is
-//! a value, two equal states have the same future, and each is visited once.
+//! A test tries one order of events; the bug is in another. Here all orders of a few events are tried.
+//! That works because the protocol is pure: the next state is a function of the state, two equal states
+//! have the same future, and each is visited once.
 //!
 //! ```text
-//! Scope ──► Model ──► World ──Happening──► World ──► ...          every one of them lawful?
-//!                      row, clients, copies on their way, time
+//! Config ──► Model ──► System ──Transition──► System ──► ...      does each keep all invariants?
+//!                      row, clients, copies in flight, time
 //! ```
 //!
 //! - The clients are the very [`Acquisition`](dynamodb_locks::protocol::Acquisition)s that ship. The
 //!   table is [`apply`]; that DynamoDB does the same with the real requests is a test of its own.
-//! - A [`Scope`] bounds the world: two or three clients, a few units of time, and so many crashes, lost
-//!   answers, drops and stale looks. Each has to say what it reaches, or it might show nothing.
-//! - Between two happenings everything else can happen: requests arrive late, twice or never, clients
+//! - A [`Config`] bounds the system: two or three clients, a few units of time, and a number of crashes,
+//!   lost answers, drops and stale reads. It names the [`Coverage`] that it must reach, or it might
+//!   show nothing.
+//! - Between two transitions anything else can happen: requests arrive late, twice or never, clients
 //!   sleep or die, and clocks are wrong, each within its bounds.
-//! - The judge, not the protocol, knows the true time and who acts; it finds a [`Law`] broken. That
-//!   nobody waits for ever is no matter of one state: [`live`] walks the graph backwards for it.
-//! - A [`Mutant`] is the protocol with one thought left out. A model that does not catch it is too small.
+//! - The judge knows the true time and who acts, the protocol does not; it finds a broken
+//!   [`Invariant`]. Liveness is not a property of one state: [`check_liveness`] walks the graph backwards
+//!   for it.
+//! - A [`Mutant`] is the protocol with one step left out. A model that does not catch it is too small.
 //!
-//! A broken law comes with the way to it, step by step. Read it as a story; it is nearly always short.
+//! A broken invariant comes with the path to it, step by step. Read that first; it is nearly always short.
 
 mod clock;
-mod law;
+mod invariant;
 mod mutant;
 mod size;
 mod table;
 
-mod reached;
+mod coverage;
 mod sabotage;
 mod seat;
 
+mod config;
 mod found;
-mod scope;
 
 mod client;
 mod copies;
 mod part;
-mod world;
+mod system;
 
-mod happening;
+mod transition;
+
+mod asking;
 mod judge;
+
 mod step;
 
 mod explore;
@@ -49,15 +54,15 @@ mod checked;
 mod liveness;
 
 pub use checked::{Checked, Wrong, check};
+pub use config::Config;
+pub use coverage::Coverage;
 pub use explore::Model;
 pub use found::Found;
-pub use happening::{Cue, Happening};
-pub use law::Law;
-pub use liveness::{Lived, live};
+pub use invariant::Invariant;
+pub use liveness::{Liveness, check_liveness};
 pub use mutant::Mutant;
-pub use reached::Reached;
-pub use scope::Scope;
 pub use seat::Seat;
 pub use size::Size;
+pub use system::System;
 pub use table::{Condition, apply, conditions, dates};
-pub use world::World;
+pub use transition::{Transition, Trigger};

@@ -2,33 +2,33 @@
 //! one thread, on virtual time, and all of it from one seed.
 //!
 //! ```text
-//! seed ─► scenario ─► cast of processes ──line──► stage ──► weather: fate ──► dynamo
-//!                        │ diary                     │
-//!                        └──► verdict ◄── rows ◄─────┘
+//! seed ─► scenario ─► scheduler: processes ──line──► harness ──► network faults: fate ──► dynamo
+//!                        │ trace                        │
+//!                        └──► verdict ◄──── rows ◄──────┘
 //! ```
 //!
 //! Each process is a tokio runtime on a paused clock of its own, so that it can be stopped and killed
-//! between any two polls, and its clocks can be as wrong as they like. What it does and what it meets
-//! with is decided by the seed alone: a seed tells the same story every time, in any thread and process.
+//! between any two polls, and its clocks can be wrong by any amount. The seed alone decides every action
+//! and every fault: a seed gives the same trace every time, in any thread and process.
 //!
-//! Three judge it: `rows` each change of a row, `verdict` the whole history, and `history`, which also
-//! judges real ones, who worked on what and when. A [`Mutant`] has one thought left out, and must be caught.
+//! Three judges: `rows` checks each change of a row, `verdict` the whole run, and the kit's `history`, which
+//! also checks real runs, who worked on what and when. A [`Mutant`] has one step left out, and must be caught.
 //!
-//! Whoever adds something that happens by chance takes it from a `Dice`, and names it in the tally; what has
-//! to happen in every few hundred seeds stands in [`SURPRISES`].
+//! Code that needs chance takes it from an `Rng` and counts what it did in the tally; [`COVERAGE`] lists what
+//! has to happen in every few hundred seeds.
 
 mod clocks;
-mod dice;
+mod rng;
 mod tally;
 
-mod diary;
 mod line;
 mod nonces;
+mod trace;
 
 mod sabotage;
 
-mod beings;
-mod weather;
+mod actors;
+mod network;
 
 mod scenario;
 
@@ -39,16 +39,16 @@ mod ask;
 
 mod job;
 
-mod life;
+mod client;
 
 mod others;
 
-mod agenda;
+mod event_queue;
 
-mod cast;
 mod rows;
+mod scheduler;
 
-mod stage;
+mod harness;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -57,7 +57,7 @@ pub use sabotage::Mutant;
 pub use tally::{Sort, Tally};
 
 /// What has to happen in every few hundred seeds, or they show little.
-pub const SURPRISES: &[(Sort, &str)] = &[
+pub const COVERAGE: &[(Sort, &str)] = &[
     (Sort::Fault, "request lost"),
     (Sort::Fault, "request slow"),
     (Sort::Fault, "request late"),
@@ -117,32 +117,32 @@ pub struct Outcome {
 
 /// Simulates a seed.
 pub fn simulate(seed: u64) -> Outcome {
-    play(seed, None)
+    run(seed, None)
 }
 
 /// Simulates a seed with one thought left out.
 pub fn sabotaged(seed: u64, mutant: Mutant) -> Outcome {
-    play(seed, Some(mutant))
+    run(seed, Some(mutant))
 }
 
-fn play(seed: u64, mutant: Option<Mutant>) -> Outcome {
+fn run(seed: u64, mutant: Option<Mutant>) -> Outcome {
     // The jitter of the client and of the SDK.
     fastrand::seed(seed);
     let scenario = scenario::Scenario::new(seed, mutant);
-    let stage = stage::Stage::new(scenario, seed);
-    let (scenario, diary, rows, cast) = stage.play();
-    let wrong = verdict::of(&scenario, &diary, &rows, &cast);
-    let mut pages = diary.open();
-    pages.trace.sort_by_key(|(at, _)| *at);
-    let mut trace = String::new();
-    for (at, line) in &pages.trace {
-        let _ = writeln!(trace, "{:14.6} {line}", at.as_secs_f64());
+    let harness = harness::Harness::new(scenario, seed);
+    let (scenario, trace, rows, scheduler) = harness.run();
+    let wrong = verdict::of(&scenario, &trace, &rows, &scheduler);
+    let mut records = trace.open();
+    records.lines.sort_by_key(|(at, _)| *at);
+    let mut text = String::new();
+    for (at, line) in &records.lines {
+        let _ = writeln!(text, "{:14.6} {line}", at.as_secs_f64());
     }
-    let tally = std::mem::take(&mut pages.tally);
+    let tally = std::mem::take(&mut records.tally);
     Outcome {
         seed,
         wrong,
         tally,
-        trace,
+        trace: text,
     }
 }

@@ -1,10 +1,10 @@
-//! Every law, in every story that a seed tells; and every mutant is caught.
+//! Every invariant holds in every seed, and every mutant is caught.
 //!
 //! ```text
 //! cargo test -p proofs --test simulation                                        500 seeds
 //! PROOF=full cargo test -p proofs --test simulation                          10,000 seeds
-//! SIM_SEED=123 cargo test -p proofs --test simulation -- --nocapture          one, told
-//! SIM_SEED=123 SIM_MUTANT=OmitsVoid cargo test ... -- --nocapture  one of a mutant, told
+//! SIM_SEED=123 cargo test -p proofs --test simulation -- --nocapture          its trace
+//! SIM_SEED=123 SIM_MUTANT=OmitsVoid cargo test ... -- --nocapture  the trace of a mutant
 //! ```
 
 use std::ops::Range;
@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use proofs::simulation::{Mutant, Outcome, SURPRISES, Sort, Tally, sabotaged, simulate};
+use proofs::simulation::{COVERAGE, Mutant, Outcome, Sort, Tally, sabotaged, simulate};
 
 /// So many processors are used at the most.
 const THREADS: usize = 2;
@@ -21,7 +21,7 @@ const THREADS: usize = 2;
 /// A mutant that so many seeds do not catch is not caught.
 const PATIENCE: u64 = 1000;
 
-/// So much of a story is told when it ends badly.
+/// How many lines of the trace are shown on failure.
 const LAST_LINES: usize = 40;
 
 const SEED: &str = "SIM_SEED";
@@ -29,13 +29,13 @@ const MUTANT: &str = "SIM_MUTANT";
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "whoever replays a story names it in the environment"
+    reason = "a seed to replay is named in the environment"
 )]
 fn var(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The seed that is to be told, if one is named: then nothing else is done.
+/// The seed to replay, if one is named: then nothing else is done.
 fn named() -> Option<u64> {
     let seed = var(SEED)?;
     Some(seed.parse().expect("SIM_SEED is a number"))
@@ -76,7 +76,7 @@ fn run(seed: u64, mutant: Option<Mutant>) -> Outcome {
     })
 }
 
-/// What is wrong with a seed, how its story ends, and how to hear all of it.
+/// What is wrong with a seed, the end of its trace, and the command that shows all of it.
 fn broken(outcome: &Outcome, mutant: Option<Mutant>) -> String {
     let Outcome {
         seed, wrong, trace, ..
@@ -110,7 +110,7 @@ fn no_seed_breaks_a_law() {
         broken.len(),
         broken.join("\n\n")
     );
-    let never = SURPRISES
+    let never = COVERAGE
         .iter()
         .filter(|(sort, what)| tally.of(*sort, what) == 0);
     let never: Vec<_> = never.collect();

@@ -5,11 +5,11 @@
 //! nothing to abandon. Each scenario prints a line: who gave the lock back, how soon, and when the
 //! next work began.
 
+mod local;
 mod managed;
 mod platform;
 mod scene;
 mod seen;
-mod small;
 
 use scene::{Scene, fence, order};
 use seen::given_back;

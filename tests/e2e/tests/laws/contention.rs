@@ -10,7 +10,7 @@ use dynamodb_locks::{Locks, Settings};
 use testkit::Clock;
 use testkit::dynamo::{Dynamo, Logged, Schema, Wire};
 use testkit::history::{Work, inversions, violations};
-use testkit::locks::{Crowd, KEY, LEASE, ROUND_TRIP, Toll, by_the_next_in_line, by_the_sweep};
+use testkit::locks::{Contention, Cost, KEY, LEASE, ROUND_TRIP, by_the_next_in_line, by_the_sweep};
 use tokio::task::JoinSet;
 
 const CONTENDERS: usize = 32;
@@ -18,12 +18,12 @@ const ROUNDS: usize = 2;
 
 /// Everybody who works right now, and the clock they work by.
 #[derive(Clone)]
-struct Shop {
+struct CriticalSection {
     clock: Clock,
     inside: Arc<AtomicUsize>,
 }
 
-impl Shop {
+impl CriticalSection {
     /// Works for a moment, and tells whether somebody else was there.
     async fn work(&self, who: String, fence: u64) -> Work {
         let begin = self.clock.since_epoch();
@@ -55,7 +55,7 @@ async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
     dynamo.create_table(&Schema::locks("locks")).unwrap();
     dynamo.keep_log();
     let wire = dynamo.listen().await.unwrap();
-    let shop = Shop {
+    let section = CriticalSection {
         clock: Clock::tokio(),
         inside: Arc::default(),
     };
@@ -63,12 +63,12 @@ async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
     let mut contenders = JoinSet::new();
     for number in 0..CONTENDERS {
         let who = format!("contender-{number}");
-        let (locks, shop) = (contender(&wire, &who), shop.clone());
+        let (locks, section) = (contender(&wire, &who), section.clone());
         contenders.spawn(async move {
             let mut works = Vec::new();
             for _ in 0..ROUNDS {
                 let held = locks.acquire(KEY).await.unwrap();
-                works.push(shop.work(who.clone(), held.fence()).await);
+                works.push(section.work(who.clone(), held.fence()).await);
                 held.release().await.unwrap();
             }
             works
@@ -111,46 +111,46 @@ fn judge(history: &[Work], log: &[Logged]) {
 }
 
 /// A lock that is never free, and passes from hand to hand each 50 ms.
-async fn crowd(members: usize) -> Toll {
+async fn contend(members: usize) -> Cost {
     let hold = Duration::from_millis(50);
     let seed = 1;
-    let toll = Crowd {
+    let cost = Contention {
         members,
         hold,
         seed,
     }
-    .watched()
+    .measure()
     .await;
-    let Toll { writes, reads, .. } = &toll;
+    let Cost { writes, reads, .. } = &cost;
     println!(
         "{members} at a lock: each {:.3} writes of {:.3} units, reads of {:.3}; handed over in {:.2} round \
          trips, of 100 in at most {:.2}",
-        toll.each(writes.requests as f64),
-        toll.each(writes.units),
-        toll.each(reads.units),
-        toll.handover(50),
-        toll.handover(99),
+        cost.each(writes.requests as f64),
+        cost.each(writes.units),
+        cost.each(reads.units),
+        cost.handover(50),
+        cost.handover(99),
     );
-    let broken: Vec<_> = toll.broken.iter().map(ToString::to_string).collect();
+    let broken: Vec<_> = cost.broken.iter().map(ToString::to_string).collect();
     assert!(broken.is_empty(), "{broken:#?}");
-    assert!(toll.acquisitions > 50, "{}", toll.acquisitions);
-    toll
+    assert!(cost.acquisitions > 50, "{}", cost.acquisitions);
+    cost
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_twenty_at_a_lock_an_acquisition_is_two_writes_of_one_unit() {
-    let toll = crowd(20).await;
-    assert!(toll.each(toll.writes.requests as f64) <= 2.05);
-    assert!(toll.each(toll.writes.units) <= 2.05);
-    assert!(toll.each(toll.reads.units) <= 4.0);
+    let cost = contend(20).await;
+    assert!(cost.each(cost.writes.requests as f64) <= 2.05);
+    assert!(cost.each(cost.writes.units) <= 2.05);
+    assert!(cost.each(cost.reads.units) <= 4.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_forty_at_a_lock_only_the_size_of_the_row_costs_more() {
-    let toll = crowd(40).await;
-    assert!(toll.each(toll.writes.requests as f64) <= 2.05);
-    assert!(toll.each(toll.writes.units) <= 4.1);
-    assert!(toll.each(toll.reads.units) <= 4.0);
+    let cost = contend(40).await;
+    assert!(cost.each(cost.writes.requests as f64) <= 2.05);
+    assert!(cost.each(cost.writes.units) <= 4.1);
+    assert!(cost.each(cost.reads.units) <= 4.0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,13 @@
 
 mod attributes;
 mod bad_table;
+mod causes;
 mod clocks;
 mod contention;
 mod costs;
 mod fail_closed;
 mod found;
-mod herd;
+mod global;
 mod journal;
 mod leases;
 mod lost_answers;
@@ -16,4 +17,5 @@ mod people;
 mod release_all;
 mod requests;
 mod thaw;
+mod thundering_herd;
 mod with;

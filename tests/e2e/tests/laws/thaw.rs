@@ -56,7 +56,7 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut age: watch::
 }
 
 /// A DynamoDB behind such a network, and locks that reach it that way.
-async fn stage() -> (Dynamo, Wire, Network, Locks) {
+async fn stage(settings: Settings) -> (Dynamo, Wire, Network, Locks) {
     let dynamo = Dynamo::new();
     let created = dynamo.create_table(&Schema::locks("locks"));
     created.expect("a new database has no tables");
@@ -64,7 +64,7 @@ async fn stage() -> (Dynamo, Wire, Network, Locks) {
     let target = wire.url().trim_start_matches("http://").parse();
     let network = Network::before(target.expect("an address")).await;
     let client = wire.client_by(format!("http://{}", network.address));
-    let locks = Locks::with_client(&client, Settings::new().table("locks"));
+    let locks = Locks::with_client(&client, settings.table("locks"));
     (
         dynamo,
         wire,
@@ -75,7 +75,7 @@ async fn stage() -> (Dynamo, Wire, Network, Locks) {
 
 #[tokio::test]
 async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_another() {
-    let (dynamo, _wire, network, locks) = stage().await;
+    let (dynamo, _wire, network, locks) = stage(Settings::new()).await;
     locks.acquire("42").await.unwrap().release().await.unwrap();
 
     network.forgets_all();
@@ -95,11 +95,22 @@ async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_an
 
 #[tokio::test]
 async fn a_connection_that_was_opened_ahead_of_time_is_the_one_that_is_used() {
-    let (dynamo, _wire, network, locks) = stage().await;
-    locks.connect().await;
+    let (dynamo, _wire, network, locks) = stage(Settings::new()).await;
+    locks.connect().await.unwrap();
     assert_eq!(dynamo.counts().total().requests, 0, "it asks for nothing");
     let opened = network.age.receiver_count();
     assert_eq!(opened, 2, "there and back");
     locks.acquire("42").await.unwrap().release().await.unwrap();
     assert_eq!(network.age.receiver_count(), opened, "no other was needed");
+}
+
+#[tokio::test]
+async fn a_snapshot_carries_no_connection() {
+    let vars = [("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")];
+    let settings = Settings::from_vars(&vars.into_iter().collect()).unwrap();
+    let (_dynamo, _wire, network, locks) = stage(settings).await;
+    locks.connect().await.unwrap();
+    assert_eq!(network.age.receiver_count(), 0);
+    locks.acquire("42").await.unwrap().release().await.unwrap();
+    assert_eq!(network.age.receiver_count(), 2, "there and back");
 }

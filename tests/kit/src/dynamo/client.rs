@@ -52,6 +52,6 @@ fn config(name: &str) -> Builder {
     Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("nobody", "nothing", None, None, "world"))
+        .credentials_provider(Credentials::new("nobody", "nothing", None, None, "testkit"))
         .retry_partition(partition)
 }

@@ -36,7 +36,7 @@ impl Engine {
                 match op {
                     $($name => encode(self.0.$method(decode(body)?)?),)*
                     _ => {
-                        let sentence = format!("`{op}` is not part of this world");
+                        let sentence = format!("`{op}` is not emulated");
                         Err(DynoxideError::ValidationException(sentence))
                     }
                 }

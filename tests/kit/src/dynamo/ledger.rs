@@ -32,7 +32,7 @@ pub struct Logged {
     /// The table's own status and answer; `None` if the request never reached it.
     pub applied: Option<(u16, Value)>,
     /// The status that the client is told; `None` if it hears nothing.
-    pub told: Option<u16>,
+    pub heard: Option<u16>,
 }
 
 /// Counts, and the log if it is kept.

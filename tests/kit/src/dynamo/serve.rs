@@ -150,12 +150,12 @@ impl Dynamo {
         let at = self.0.clock.now();
         if let Some(log) = &mut ledger.log {
             let applied = applied.map(|answered| (answered.status, answered.body));
-            let told = heard.as_ref().map(|answered| answered.status);
+            let heard_status = heard.as_ref().map(|answered| answered.status);
             log.push(Logged {
                 at,
                 request: request.clone(),
                 applied,
-                told,
+                heard: heard_status,
             });
         }
         heard.map(|answered| Reply::new(&answered, at))
@@ -215,7 +215,7 @@ impl Reply {
     fn dated(status: u16, body: impl Into<String>, at: SystemTime) -> Self {
         let whole = DateTime::from(at).secs();
         let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
-        let date = date.expect("the years of this world have four digits");
+        let date = date.expect("the year has four digits");
         let body = body.into();
         Self { status, date, body }
     }

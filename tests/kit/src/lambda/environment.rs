@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::api::Api;
-use super::occurrence::{Occurrence, Teller, What};
+use super::occurrence::{Occurrence, Reporter, What};
 use super::process::Process;
 use crate::answer::Answer;
 use crate::function::Function;
@@ -29,7 +29,7 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 pub struct Environment {
     function: Function,
     journal: TempDir,
-    teller: Teller,
+    reporter: Reporter,
     /// Counts the events.
     turn: tokio::sync::Mutex<u64>,
     running: Mutex<Option<Arc<Running>>>,
@@ -44,16 +44,19 @@ struct Running {
 
 impl Environment {
     /// An environment in which nothing runs yet; `tell` is told what happens in it.
-    pub fn new<T>(name: &str, function: &Function, tell: T) -> Result<Self, Error>
+    pub fn new<T>(name: &str, function: &Function, report: T) -> Result<Self, Error>
     where
         T: Fn(Occurrence) + Send + Sync + 'static,
     {
         let journal = tempfile::tempdir();
-        let (environment, tell) = (name.into(), Arc::new(tell));
+        let (environment, report) = (name.into(), Arc::new(report));
         Ok(Self {
             function: function.clone(),
             journal: journal.map_err(|e| Error::new(format!("cannot make a folder: {e}")))?,
-            teller: Teller { environment, tell },
+            reporter: Reporter {
+                environment,
+                report,
+            },
             turn: tokio::sync::Mutex::default(),
             running: Mutex::default(),
         })
@@ -99,7 +102,7 @@ impl Environment {
         }
         let late = |_| Err(Error::new("the environment did not come up in time"));
         let running = Arc::new(timeout(INIT, self.start()).await.unwrap_or_else(late)?);
-        self.teller.tell(What::Started);
+        self.reporter.report(What::Started);
         Ok(self.slot().insert(running).clone())
     }
 
@@ -123,17 +126,17 @@ impl Environment {
     }
 
     fn spawn(&self, program: &Path, api: &Api, line: fn(String) -> What) -> Result<Process, Error> {
-        let teller = self.teller.clone();
+        let reporter = self.reporter.clone();
         let mut command = Command::new(program);
         command.env_clear();
         command.envs(self.function.environment(self.journal.path()));
         command.env("AWS_LAMBDA_RUNTIME_API", api.server.address().to_string());
-        let process = Process::start(&mut command, move |text| teller.tell(line(text)));
+        let process = Process::start(&mut command, move |text| reporter.report(line(text)));
         process.map_err(|e| Error::new(format!("cannot start {}: {e}", program.display())))
     }
 
     async fn work(&self, running: &Running, number: u64, event: &Value) -> Answer {
-        let id = format!("{}-{number}", self.teller.environment);
+        let id = format!("{}-{number}", self.reporter.environment);
         let mut answer = None;
         let worked = async {
             let deadline_ms = from_now(self.function.timeout);
@@ -159,7 +162,7 @@ impl Environment {
             self.stop(running).await;
             if let Some(extension) = &running.extension {
                 running.api.shut_down(&event);
-                self.teller.tell(What::ShutdownSent(reason));
+                self.reporter.report(What::ShutdownSent(reason));
                 extension.ended().await;
             }
         };
@@ -167,7 +170,7 @@ impl Environment {
         if let Some(extension) = &running.extension {
             extension.signal(Signal::KILL);
             let ended = What::ExtensionEnded(extension.ended().await.code());
-            self.teller.tell(ended);
+            self.reporter.report(ended);
         }
         *self.slot() = None;
     }
@@ -176,7 +179,7 @@ impl Environment {
         let function = &running.function;
         // Without an extension the platform gives the function no time.
         if running.extension.is_some() && !function.has_ended() {
-            self.teller.tell(What::Terminated);
+            self.reporter.report(What::Terminated);
             function.signal(Signal::TERM);
             let _ = timeout(TERMINATION, function.ended()).await;
         }
@@ -184,11 +187,11 @@ impl Environment {
             self.kill(function);
         }
         function.ended().await;
-        self.teller.tell(What::Reaped);
+        self.reporter.report(What::Reaped);
     }
 
     fn kill(&self, function: &Process) {
-        self.teller.tell(What::Killed);
+        self.reporter.report(What::Killed);
         function.signal(Signal::KILL);
     }
 

@@ -38,15 +38,15 @@ pub enum What {
 
 /// Tells what happens in one environment.
 #[derive(Clone)]
-pub(super) struct Teller {
+pub(super) struct Reporter {
     pub(super) environment: Arc<str>,
-    pub(super) tell: Arc<dyn Fn(Occurrence) + Send + Sync>,
+    pub(super) report: Arc<dyn Fn(Occurrence) + Send + Sync>,
 }
 
-impl Teller {
-    pub(super) fn tell(&self, what: What) {
+impl Reporter {
+    pub(super) fn report(&self, what: What) {
         let (at, environment) = (Clock::system().since_epoch(), self.environment.clone());
-        (self.tell)(Occurrence {
+        (self.report)(Occurrence {
             at,
             environment,
             what,
@@ -54,7 +54,7 @@ impl Teller {
     }
 }
 
-impl fmt::Debug for Teller {
+impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.environment.fmt(f)
     }

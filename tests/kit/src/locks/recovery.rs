@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::crowd::ROUND_TRIP;
+use super::contention::ROUND_TRIP;
 use super::death::die;
 use super::table::{KEY, LockTable};
 use crate::Error;
@@ -35,17 +35,21 @@ pub async fn by_the_next_in_line(seed: u64) -> Result<Duration, Error> {
 /// The same, where the sweep begins at once.
 pub async fn by_the_sweep(seed: u64) -> Result<Duration, Error> {
     let table = far_table(seed);
-    let dir = tempfile::tempdir().map_err(told)?;
+    let dir = tempfile::tempdir().map_err(failed)?;
     let folder = dir.path().join("journal");
     let noted = table.a_client("a").with(|s| s.journal(&folder)).ready();
     let next = died(&table, noted).await?;
-    orphan(&folder).map_err(told)?;
+    orphan(&folder).map_err(failed)?;
     let death = table.clock().now();
     let sweep = table.client("sweep");
-    for found in Journal::open(&folder).map_err(told)?.read().map_err(told)? {
-        let note = found.note.map_err(told)?;
+    for found in Journal::open(&folder)
+        .map_err(failed)?
+        .read()
+        .map_err(failed)?
+    {
+        let note = found.note.map_err(failed)?;
         let given = sweep.give_back(&note, found.path, SWEEP).await;
-        given.map_err(told)?;
+        given.map_err(failed)?;
     }
     served(next).await?;
     Ok(table.since(death))
@@ -64,7 +68,7 @@ type Next = JoinHandle<Result<(), dynamodb_locks::Error>>;
 
 /// A holder that is dead, and the next in line, which waits.
 async fn died(table: &LockTable, locks: Locks) -> Result<Next, Error> {
-    let held = locks.acquire(KEY).await.map_err(told)?;
+    let held = locks.acquire(KEY).await.map_err(failed)?;
     let next = table.client("b");
     let next = tokio::spawn(async move { next.acquire(KEY).await?.release().await });
     sleep(HELD).await;
@@ -73,7 +77,7 @@ async fn died(table: &LockTable, locks: Locks) -> Result<Next, Error> {
 }
 
 async fn served(next: Next) -> Result<(), Error> {
-    next.await.map_err(told)?.map_err(told)
+    next.await.map_err(failed)?.map_err(failed)
 }
 
 /// The notes' writer is made a process that is no more.
@@ -91,6 +95,6 @@ fn orphan(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn told(error: impl std::fmt::Display) -> Error {
+fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(error.to_string())
 }

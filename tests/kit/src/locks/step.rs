@@ -98,7 +98,7 @@ impl fmt::Display for Step {
 }
 
 /// What became of a request, in words: `beat`, `beat refused`, `beat unheard`, `beat never arrived`.
-pub(super) fn tell(logged: &Logged) -> String {
+pub(super) fn describe(logged: &Logged) -> String {
     let step = Step::of(&logged.request);
     let arrived = match &logged.applied {
         None => " never arrived",
@@ -106,7 +106,7 @@ pub(super) fn tell(logged: &Logged) -> String {
         Some((_, body)) if is_refusal(body) => " refused",
         Some(_) => " failed",
     };
-    let heard = match (&logged.applied, logged.told) {
+    let heard = match (&logged.applied, logged.heard) {
         (Some(_), None) => " unheard",
         _ => "",
     };

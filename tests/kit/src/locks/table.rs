@@ -7,7 +7,7 @@ use dynamodb_locks::{Expiry, Locks, Settings, Wall};
 
 use super::row;
 use super::script::Script;
-use super::step::{Step, tell};
+use super::step::{Step, describe};
 use crate::Clock;
 use crate::dynamo::{Dynamo, Fate, Logged, Schema};
 
@@ -100,7 +100,7 @@ impl LockTable {
 
     /// What became of each of a client's requests, in the order in which the table was changed.
     pub fn story(&self, client: &str) -> Vec<String> {
-        self.log_of(client).iter().map(tell).collect()
+        self.log_of(client).iter().map(describe).collect()
     }
 
     /// Every request of a client.

@@ -1,14 +1,14 @@
-//! Exploring a scope, and what came of it.
+//! Exploring a configuration, and the result.
 
 use std::fmt;
 use std::time::Duration;
 
 use stateright::{Checker, HasDiscoveries, Model as _, Path};
 
+use super::config::Config;
 use super::explore::Model;
-use super::happening::Happening;
-use super::scope::Scope;
-use super::world::World;
+use super::system::System;
+use super::transition::Transition;
 use testkit::Clock;
 
 /// As many explore as the machine on which the figures were taken has processors.
@@ -17,10 +17,10 @@ const THREADS: usize = 2;
 /// So many steps are enough to catch a mutant, or to give it up.
 const MOST: usize = 3_000_000;
 
-/// What the exploration of a scope has found.
+/// What the exploration of a config has found.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// Which scope.
+    /// Which configuration.
     pub name: &'static str,
     /// How many different states there are.
     pub states: usize,
@@ -28,13 +28,13 @@ pub struct Checked {
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
-    /// What was to be reached, and was.
-    pub reached: Vec<&'static str>,
-    /// The laws that are broken and the things that are never reached, each with the way to it.
+    /// The coverage that was required, and reached.
+    pub coverage: Vec<&'static str>,
+    /// The invariants that are broken and the coverage that is missing, each with the path to it.
     pub wrong: Vec<Wrong>,
 }
 
-/// A law that is broken, or something that is never reached.
+/// A broken invariant, or coverage that is never reached.
 #[derive(Clone, Debug)]
 pub struct Wrong {
     /// Which.
@@ -46,15 +46,15 @@ pub struct Wrong {
 impl Checked {
     /// What stands above the lines that these are printed as.
     pub const HEAD: &str =
-        "scope                                               states  depth  seconds  reached";
+        "config                                               states  depth  seconds  coverage";
 }
 
-/// Visits every state of a scope, or as many as it takes to see a law broken.
-pub fn check(scope: &Scope) -> Checked {
+/// Visits every state of a configuration, or as many as it takes to break an invariant.
+pub fn check(config: &Config) -> Checked {
     let clock = Clock::system();
     let began = clock.now();
-    let checker = Model::new(scope.clone()).checker().threads(THREADS);
-    let checker = match scope.mutant {
+    let checker = Model::new(config.clone()).checker().threads(THREADS);
+    let checker = match config.mutant {
         // Nothing says that there is an end to what a mutant can get into.
         Some(_) => checker.target_state_count(MOST),
         None => checker,
@@ -66,40 +66,40 @@ pub fn check(scope: &Scope) -> Checked {
     let took = clock.now().duration_since(began).unwrap_or_default();
     let found = checker.discoveries();
     let properties = checker.model().properties();
-    let (mut reached, mut wrong) = (Vec::new(), Vec::new());
+    let (mut coverage, mut wrong) = (Vec::new(), Vec::new());
     for property in properties {
         let way = found.get(property.name).cloned();
         let what = property.name;
         match (property.expectation.discovery_is_failure(), way) {
             (true, Some(way)) => wrong.push(Wrong {
                 what,
-                way: tell(way),
+                way: describe(way),
             }),
             (false, None) => wrong.push(Wrong {
                 what,
                 way: Vec::new(),
             }),
-            (false, Some(_)) => reached.push(what),
+            (false, Some(_)) => coverage.push(what),
             (true, None) => {}
         }
     }
     Checked {
-        name: scope.name,
+        name: config.name,
         states: checker.unique_state_count(),
         depth: checker.max_depth(),
         took,
-        reached,
+        coverage,
         wrong,
     }
 }
 
-fn tell(way: Path<World, Happening>) -> Vec<String> {
+fn describe(way: Path<System, Transition>) -> Vec<String> {
     let steps = way.into_vec();
-    let told = steps.windows(2).map(|pair| match pair {
-        [(_, Some(happening)), (world, _)] => world.tell(*happening),
+    let path = steps.windows(2).map(|pair| match pair {
+        [(_, Some(transition)), (system, _)] => system.describe(*transition),
         _ => String::new(),
     });
-    told.collect()
+    path.collect()
 }
 
 impl fmt::Display for Checked {
@@ -111,10 +111,10 @@ impl fmt::Display for Checked {
             took,
             ..
         } = self;
-        let (took, reached) = (took.as_secs_f64(), self.reached.join(", "));
+        let (took, coverage) = (took.as_secs_f64(), self.coverage.join(", "));
         write!(
             f,
-            "{name:<46} {states:>11} {depth:>6} {took:>8.1}  {reached}"
+            "{name:<46} {states:>11} {depth:>6} {took:>8.1}  {coverage}"
         )?;
         for Wrong { what, way } in &self.wrong {
             write!(f, "\n  {what}:")?;

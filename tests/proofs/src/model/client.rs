@@ -42,7 +42,7 @@ pub(super) enum Stage {
     /// The write has left.
     Asked { write: Write, sent: u8 },
     /// The answer is on its way back.
-    Told { write: Write, answer: Answer },
+    Answered { write: Write, answer: Answer },
     /// It sleeps, to look again, or to come with another stamp.
     Paused { restamps: bool },
     /// It holds the lock.
@@ -81,7 +81,7 @@ impl Client {
     /// The write that it waits for.
     pub(super) fn asks(&self) -> Option<&Write> {
         match &self.stage {
-            Stage::Asked { write, .. } | Stage::Told { write, .. } => Some(write),
+            Stage::Asked { write, .. } | Stage::Answered { write, .. } => Some(write),
             _ => None,
         }
     }

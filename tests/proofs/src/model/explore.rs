@@ -3,65 +3,67 @@
 use stateright::Property;
 
 use super::client::{Client, Stage};
-use super::happening::Happening;
-use super::law::Law;
-use super::reached::Reached;
-use super::scope::Scope;
-use super::world::World;
+use super::config::Config;
+use super::coverage::Coverage;
+use super::invariant::Invariant;
+use super::system::System;
+use super::transition::Transition;
 use dynamodb_locks::protocol::{Answer, Write};
 
-/// A scope, to be explored.
+/// A configuration, to be explored.
 #[derive(Clone, Debug)]
 pub struct Model {
-    pub(super) scope: Scope,
+    pub(super) config: Config,
 }
 
 impl Model {
-    /// The model of a scope.
-    pub fn new(scope: Scope) -> Self {
-        Self { scope }
+    /// The model of a configuration.
+    pub fn new(config: Config) -> Self {
+        Self { config }
     }
 }
 
 impl stateright::Model for Model {
-    type State = World;
-    type Action = Happening;
+    type State = System;
+    type Action = Transition;
 
-    fn init_states(&self) -> Vec<World> {
-        let found = self.scope.found.iter();
-        found.map(|&found| World::new(&self.scope, found)).collect()
+    fn init_states(&self) -> Vec<System> {
+        let found = self.config.found.iter();
+        found
+            .map(|&found| System::new(&self.config, found))
+            .collect()
     }
 
-    fn actions(&self, world: &World, all: &mut Vec<Happening>) {
-        world.happenings(&self.scope, all);
+    fn actions(&self, system: &System, all: &mut Vec<Transition>) {
+        system.transitions(&self.config, all);
     }
 
-    fn next_state(&self, world: &World, happening: Happening) -> Option<World> {
-        let mut next = world.clone();
-        next.happens(&self.scope, happening)?;
-        next.judge_actors(&self.scope);
-        next.tidy(&self.scope);
+    fn next_state(&self, system: &System, transition: Transition) -> Option<System> {
+        let mut next = system.clone();
+        next.perform(&self.config, transition)?;
+        next.judge_actors(&self.config);
+        next.tidy(&self.config);
         Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let laws = LAWS.map(|(law, keeps)| Property::always(law.name(), keeps));
-        let reached = self.scope.reaches.iter();
+        let laws = INVARIANTS.map(|(invariant, keeps)| Property::always(invariant.name(), keeps));
+        let coverage = self.config.covers.iter();
         laws.into_iter()
-            .chain(reached.map(|&it| sometimes(it)))
+            .chain(coverage.map(|&it| sometimes(it)))
             .collect()
     }
 }
 
-macro_rules! laws {
-    ($($law:ident),*) => { [$((Law::$law, |_, world| world.broken != Some(Law::$law))),*] };
+macro_rules! invariants {
+    ($($invariant:ident),*) => { [$((Invariant::$invariant, |_, system| system.broken != Some(Invariant::$invariant))),*] };
 }
 
-/// A condition of a property: it cannot capture anything, so each law and each thing to be reached has
-/// its own.
-type Holds = fn(&Model, &World) -> bool;
+/// A condition of a property: it cannot capture anything, so each invariant and each coverage has its
+/// own.
+type Holds = fn(&Model, &System) -> bool;
 
-const LAWS: [(Law, Holds); 9] = laws![
+const INVARIANTS: [(Invariant, Holds); 9] = invariants![
     OneActs,
     FencesRise,
     QueueOrder,
@@ -74,40 +76,40 @@ const LAWS: [(Law, Holds); 9] = laws![
 ];
 
 macro_rules! sometimes {
-    ($reached:ident: $($name:ident),*) => {
-        match $reached {
-            $(Reached::$name => Property::sometimes(
-                Reached::$name.name(),
-                |model: &Model, world: &World| world.reaches(&model.scope, Reached::$name),
+    ($coverage:ident: $($name:ident),*) => {
+        match $coverage {
+            $(Coverage::$name => Property::sometimes(
+                Coverage::$name.name(),
+                |model: &Model, system: &System| system.covers(&model.config, Coverage::$name),
             )),*
         }
     };
 }
 
-fn sometimes(reached: Reached) -> Property<Model> {
-    sometimes!(reached: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
+fn sometimes(coverage: Coverage) -> Property<Model> {
+    sometimes!(coverage: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
         LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept)
 }
 
-impl World {
-    fn reaches(&self, scope: &Scope, reached: Reached) -> bool {
+impl System {
+    fn covers(&self, config: &Config, coverage: Coverage) -> bool {
         let any = |is: fn(&Client) -> bool| self.clients.iter().any(|it| is(it));
-        match reached {
-            Reached::Acts => any(|it| it.acts.is_some()),
-            Reached::HandedOff => self.turn.is_some() && any(|it| it.acts.is_some()),
-            Reached::Restamps => any(|it| it.stage == Stage::Paused { restamps: true }),
-            Reached::Resent => {
-                let lost = self.budget.losses < scope.budget.losses;
+        match coverage {
+            Coverage::Acts => any(|it| it.acts.is_some()),
+            Coverage::HandedOff => self.turn.is_some() && any(|it| it.acts.is_some()),
+            Coverage::Restamps => any(|it| it.stage == Stage::Paused { restamps: true }),
+            Coverage::Resent => {
+                let lost = self.budget.losses < config.budget.losses;
                 lost && self.clients.iter().any(|it| self.asks_again(it))
             }
-            Reached::Late => self.late.iter().len() > 0,
-            Reached::Stale => self.budget.stale < scope.budget.stale,
-            Reached::Full => self.clients.iter().any(|it| is_turned_away(scope, it)),
-            Reached::Deleted => self.row.is_none() && self.fence.0 > 0,
-            Reached::Kept => {
+            Coverage::Late => self.late.iter().len() > 0,
+            Coverage::Stale => self.budget.stale < config.budget.stale,
+            Coverage::Full => self.clients.iter().any(|it| is_turned_away(config, it)),
+            Coverage::Deleted => self.row.is_none() && self.fence.0 > 0,
+            Coverage::Kept => {
                 self.row().is_held_for_good() && any(|it| it.heir && it.asks().is_some())
             }
-            _ => self.clients.iter().any(|it| applied(it, reached)),
+            _ => self.clients.iter().any(|it| applied(it, coverage)),
         }
     }
 
@@ -119,23 +121,23 @@ impl World {
 }
 
 /// Whether a client is being told that there is no room for it.
-fn is_turned_away(scope: &Scope, it: &Client) -> bool {
+fn is_turned_away(config: &Config, it: &Client) -> bool {
     match &it.stage {
-        Stage::Told {
+        Stage::Answered {
             write: Write::Enqueue { stamp, .. },
             answer: Answer::Refused(Some(row)),
-        } => !row.has_passed(*stamp) && row.queue.len() >= usize::from(scope.cap),
+        } => !row.has_passed(*stamp) && row.queue.len() >= usize::from(config.cap),
         _ => false,
     }
 }
 
 /// Whether a client is being told that such a write of its own was applied.
-fn applied(it: &Client, reached: Reached) -> bool {
+fn applied(it: &Client, coverage: Coverage) -> bool {
     match &it.stage {
-        Stage::Told {
+        Stage::Answered {
             write,
             answer: Answer::Applied(_),
-        } => reached.is(write, it.begun, it.heir),
+        } => coverage.is(write, it.begun, it.heir),
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use dynamodb_locks::Expiry;
 use dynamodb_locks::protocol::{Entry, Fail, Fields, Micros, Nonce, Owner, Row, Stamp};
 
 use super::clock;
-use super::scope::Scope;
+use super::config::Config;
 
 /// A row that others have left, or none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,14 +32,14 @@ const AGO: Duration = Duration::from_secs(60);
 const AHEAD: Duration = Duration::from_secs(600);
 
 impl Found {
-    pub(super) fn row(self, scope: &Scope) -> Option<Row> {
+    pub(super) fn row(self, config: &Config) -> Option<Row> {
         let then = clock::truth(Duration::ZERO) - AGO;
         let row = Row {
             last: Some(Stamp(then.0)),
-            closed: scope.fail == Fail::Closed,
+            closed: config.fail == Fail::Closed,
             ..Row::default()
         };
-        let entry = |nth| stranger(scope, then, nth);
+        let entry = |nth| stranger(config, then, nth);
         match self {
             Self::Nothing => None,
             Self::Voided => Some(row),
@@ -65,15 +65,15 @@ impl Found {
 }
 
 /// Somebody who is no client of the model, and is not alive. The first of them had no deadline.
-fn stranger(scope: &Scope, then: Micros, nth: u64) -> Entry {
-    let observes = scope.expiry == Expiry::Observe;
-    let deadline = (nth > 0 && !observes).then_some(then + scope.lease);
+fn stranger(config: &Config, then: Micros, nth: u64) -> Entry {
+    let observes = config.expiry == Expiry::Observe;
+    let deadline = (nth > 0 && !observes).then_some(then + config.lease);
     Entry::from(Fields {
         stamp: Stamp(then.0 + nth),
         own: then,
-        lease: scope.lease,
+        lease: config.lease,
         deadline,
-        expiry: scope.expiry,
+        expiry: config.expiry,
         nonce: Nonce::new(u64::MAX - nth),
         owner: Owner::default(),
     })

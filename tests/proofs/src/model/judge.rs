@@ -1,34 +1,34 @@
-//! Holding what happens against the laws.
+//! Checks each transition against the invariants.
 
 use dynamodb_locks::protocol::{Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
 use std::time::Duration;
 
 use super::clock::{self, truth};
-use super::law::Law;
-use super::scope::Scope;
-use super::world::World;
+use super::config::Config;
+use super::invariant::Invariant;
+use super::system::System;
 
 /// How long after its deadline somebody may still be on its way out, as DESIGN.md has it.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
-impl World {
+impl System {
     /// Judges a write that is about to turn a row into another.
     pub(super) fn judge_change(
         &mut self,
-        scope: &Scope,
+        config: &Config,
         from: usize,
         write: &Write,
         before: &Row,
         after: &Row,
     ) {
         for entry in before.queue.difference(&after.queue) {
-            self.judge_removal(scope, from, write, before, entry);
+            self.judge_removal(config, from, write, before, entry);
         }
         if after.queue.iter().any(|entry| self.gone.contains(entry)) {
-            self.breaks(Law::NothingIsLeft);
+            self.breaks(Invariant::NothingIsLeft);
         }
-        if write.enters().is_some() && after.queue.len() > usize::from(scope.cap) {
-            self.breaks(Law::QueueIsBounded);
+        if write.enters().is_some() && after.queue.len() > usize::from(config.cap) {
+            self.breaks(Invariant::QueueIsBounded);
         }
         if before.holder() != after.holder() {
             let waited = after
@@ -36,15 +36,15 @@ impl World {
                 .is_some_and(|holder| before.queue.contains(holder));
             // Whoever leaves without a word was first for less than half a lease, unless a look may be
             // older than that.
-            let known = scope.budget.stale == 0;
-            let quiet = || known.then(|| truth(scope.elapsed(self.time)) - scope.lease / 2);
+            let known = config.budget.stale == 0;
+            let quiet = || known.then(|| truth(config.elapsed(self.time)) - config.lease / 2);
             self.turn = given(write).or_else(quiet).filter(|_| waited);
         }
     }
 
     fn judge_removal(
         &mut self,
-        scope: &Scope,
+        config: &Config,
         from: usize,
         write: &Write,
         row: &Row,
@@ -58,18 +58,18 @@ impl World {
         let releases = from == owner && it.lets_go && matches!(write, Write::Release { .. });
         let held = row.held.is_some() && row.held == entry.stamp();
         if held && it.begun && !releases {
-            self.breaks(Law::BegunStays);
-        } else if it.wants() && from != owner && self.lives(scope, row, entry) {
-            self.breaks(Law::QueueOrder);
+            self.breaks(Invariant::BegunStays);
+        } else if it.wants() && from != owner && self.lives(config, row, entry) {
+            self.breaks(Invariant::QueueOrder);
         }
     }
 
     /// Whether an entry has a right to stand in the queue, by the true time.
-    fn lives(&self, scope: &Scope, row: &Row, entry: &Entry) -> bool {
+    fn lives(&self, config: &Config, row: &Row, entry: &Entry) -> bool {
         let Some(fields) = entry.fields() else {
             return true;
         };
-        let now = truth(scope.elapsed(self.time));
+        let now = truth(config.elapsed(self.time));
         let ended = fields.deadline.map(|deadline| deadline + DEADLINE_MARGIN);
         if ended.is_some_and(|ended| ended < now) {
             return false;
@@ -78,23 +78,23 @@ impl World {
             return true;
         }
         let alive = row.alive_at(fields).max(self.turn.unwrap_or_default());
-        scope.is_sound() && now <= alive + fields.lease
+        config.is_sound() && now <= alive + fields.lease
     }
 
     /// Judges a client that begins to act, or goes on to.
-    pub(super) fn judge_act(&mut self, scope: &Scope, client: usize, ends: Tick) {
+    pub(super) fn judge_act(&mut self, config: &Config, client: usize, ends: Tick) {
         let it = &self.clients[client];
         let Some(acquisition) = &it.acquisition else {
             return;
         };
         let (stamp, deadline) = (acquisition.stamp(), acquisition.terms().deadline);
-        let acts = clock::tick(scope.elapsed(self.time), client) < ends;
+        let acts = clock::tick(config.elapsed(self.time), client) < ends;
         if deadline.is_some_and(|deadline| ends > deadline) {
-            self.breaks(Law::DeadlineEnds);
+            self.breaks(Invariant::DeadlineEnds);
         }
         if !self.clients[client].begun && acts {
             if stamp <= self.fence {
-                self.breaks(Law::FencesRise);
+                self.breaks(Invariant::FencesRise);
             }
             self.fence = stamp;
         }
@@ -104,7 +104,7 @@ impl World {
     pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
         let it = &self.clients[client];
         if matches!(ending, Some(Ending::Released)) && !it.covered && !it.heir {
-            self.breaks(Law::AnswersAreTrue);
+            self.breaks(Invariant::AnswersAreTrue);
         }
         let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
         if !kept && was.stamp().is_some() {
@@ -113,8 +113,8 @@ impl World {
     }
 
     /// Judges who acts now.
-    pub(super) fn judge_actors(&mut self, scope: &Scope) {
-        let elapsed = scope.elapsed(self.time);
+    pub(super) fn judge_actors(&mut self, config: &Config) {
+        let elapsed = config.elapsed(self.time);
         let acts = |it: &usize| self.clients[*it].acts_at(clock::tick(elapsed, *it));
         let actors: Vec<_> = (0..self.clients.len()).filter(acts).collect();
         let row = self.row();
@@ -125,9 +125,9 @@ impl World {
             .filter_map(entry)
             .all(|it| row.queue.contains(it));
         if actors.len() > 1 || !inside {
-            self.breaks(Law::OneActs);
+            self.breaks(Invariant::OneActs);
         } else if !first {
-            self.breaks(Law::QueueOrder);
+            self.breaks(Invariant::QueueOrder);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether everybody gets on: from every state there is a way, without further faults, on which every
-//! client that lives gets its turn or leaves, and everything left behind is given back.
+//! Liveness: from every state there is a path without further faults on which every living client gets
+//! its turn or leaves, and every orphan is given back.
 //!
 //! Stateright's `eventually` cannot tell that from a loop, so the graph is kept and walked backwards from
 //! where all is well.
@@ -10,10 +10,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use stateright::Model as _;
 
 use super::client::Stage;
+use super::config::Config;
 use super::explore::Model;
-use super::happening::{Cue, Happening};
-use super::scope::Scope;
-use super::world::World;
+use super::system::System;
+use super::transition::{Transition, Trigger};
 
 /// A graph with more states than this is not walked to its end.
 const MOST: usize = 1_000_000;
@@ -21,9 +21,9 @@ const MOST: usize = 1_000_000;
 /// A mutant's graph may well have no end.
 const MOST_OF_A_MUTANT: usize = 100_000;
 
-/// What the graph of a scope shows.
+/// What the graph of a configuration shows.
 #[derive(Clone, Debug)]
-pub struct Lived {
+pub struct Liveness {
     /// How many states there are.
     pub states: usize,
     /// From how many of them, among those with time enough left, there is no good way on.
@@ -35,7 +35,7 @@ pub struct Lived {
 }
 
 /// How each state but the first was met.
-type Told = HashMap<u32, (u32, Happening)>;
+type Predecessors = HashMap<u32, (u32, Transition)>;
 
 /// The graph: each state once, and for each the states from which a faultless step leads there.
 #[derive(Default)]
@@ -46,39 +46,39 @@ struct Graph {
     due: Vec<bool>,
 }
 
-/// Walks the whole graph of a scope. A state has time enough if this many units are left of it.
-pub fn live(scope: &Scope, units: u8) -> Lived {
-    let model = Model::new(scope.clone());
-    let most = scope.mutant.map_or(MOST, |_| MOST_OF_A_MUTANT);
+/// Walks the whole graph of a configuration. A state has time enough if this many units are left of it.
+pub fn check_liveness(config: &Config, units: u8) -> Liveness {
+    let model = Model::new(config.clone());
+    let most = config.mutant.map_or(MOST, |_| MOST_OF_A_MUTANT);
     let mut graph = Graph::default();
     let first = model.init_states();
-    for world in &first {
-        graph.meet(world, scope, units);
+    for system in &first {
+        graph.meet(system, config, units);
     }
     let mut ahead = VecDeque::from(first.clone());
-    let mut told = HashMap::new();
-    while let Some(world) = ahead.pop_front().filter(|_| graph.well.len() < most) {
-        let from = graph.meet(&world, scope, units).0;
-        let mut happenings = Vec::new();
-        model.actions(&world, &mut happenings);
-        for happening in happenings {
-            let Some(next) = model.next_state(&world, happening) else {
+    let mut predecessors = HashMap::new();
+    while let Some(system) = ahead.pop_front().filter(|_| graph.well.len() < most) {
+        let from = graph.meet(&system, config, units).0;
+        let mut transitions = Vec::new();
+        model.actions(&system, &mut transitions);
+        for transition in transitions {
+            let Some(next) = model.next_state(&system, transition) else {
                 continue;
             };
-            let (to, new) = graph.meet(&next, scope, units);
-            if happening.is_faultless() {
+            let (to, new) = graph.meet(&next, config, units);
+            if transition.is_faultless() {
                 graph.steps.push((to, from));
             }
             if new {
-                told.insert(to, (from, happening));
+                predecessors.insert(to, (from, transition));
                 ahead.push_back(next);
             }
         }
     }
     let states = graph.well.len();
     let stuck = graph.stuck();
-    let way = |&state| way(&model, &first, &told, state);
-    Lived {
+    let way = |&state| way(&model, &first, &predecessors, state);
+    Liveness {
         states,
         stuck: stuck.len(),
         endless: states >= most,
@@ -88,19 +88,19 @@ pub fn live(scope: &Scope, units: u8) -> Lived {
 
 impl Graph {
     /// The number of a state, and whether it is new.
-    fn meet(&mut self, world: &World, scope: &Scope, units: u8) -> (u32, bool) {
+    fn meet(&mut self, system: &System, config: &Config, units: u8) -> (u32, bool) {
         let mut hasher = DefaultHasher::new();
-        world.hash(&mut hasher);
+        system.hash(&mut hasher);
         let next = u32::try_from(self.well.len()).expect("fewer states than that fit in memory");
         let state = *self.known.entry(hasher.finish()).or_insert(next);
         if state == next {
-            self.well.push(world.is_well());
-            self.due.push(world.time + units <= scope.until);
+            self.well.push(system.is_well());
+            self.due.push(system.time + units <= config.until);
         }
         (state, state == next)
     }
 
-    /// The states from which none is reached in which all is well.
+    /// The states from which no state is reached in which all is well.
     fn stuck(mut self) -> Vec<u32> {
         self.steps.sort_unstable();
         let mut ahead: Vec<u32> = (0..)
@@ -129,36 +129,41 @@ impl Graph {
 }
 
 /// How a state was met first.
-fn way(model: &Model, first: &[World], told: &Told, mut state: u32) -> Vec<String> {
-    let mut happenings = Vec::new();
-    while let Some(&(from, happening)) = told.get(&state) {
-        happenings.push(happening);
+fn way(
+    model: &Model,
+    first: &[System],
+    predecessors: &Predecessors,
+    mut state: u32,
+) -> Vec<String> {
+    let mut transitions = Vec::new();
+    while let Some(&(from, transition)) = predecessors.get(&state) {
+        transitions.push(transition);
         state = from;
     }
     let mut way = Vec::new();
-    // The first worlds were met first.
-    let mut world = first[state as usize].clone();
-    for happening in happenings.into_iter().rev() {
-        if let Some(next) = model.next_state(&world, happening) {
-            way.push(next.tell(happening));
-            world = next;
+    // The chain of predecessors ends at an initial state.
+    let mut system = first[state as usize].clone();
+    for transition in transitions.into_iter().rev() {
+        if let Some(next) = model.next_state(&system, transition) {
+            way.push(next.describe(transition));
+            system = next;
         }
     }
     way
 }
 
-impl Happening {
+impl Transition {
     /// Whether it is no fault, and nobody's impatience.
     fn is_faultless(self) -> bool {
         match self {
             Self::Tick | Self::Delivered(_) => true,
-            Self::Does(_, cue, _) => !matches!(cue, Cue::Silence | Cue::GiveUp),
+            Self::Does(_, trigger, _) => !matches!(trigger, Trigger::Silence | Trigger::GiveUp),
             Self::Deleted | Self::Late(_) | Self::Dies(_) | Self::Dropped(_) => false,
         }
     }
 }
 
-impl World {
+impl System {
     /// Whether nobody is left who wants anything, but for those whom a dead fail-closed holder keeps
     /// waiting.
     fn is_well(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A part of a world that the worlds before and after it share.
+//! A part of a system that the states before and after it share.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;

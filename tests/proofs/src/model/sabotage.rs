@@ -1,7 +1,7 @@
 //! What a mutant does differently.
 //!
 //! The code that ships is not touched. A mutant is a table that leaves out a condition, or stands
-//! between the protocol and the world and alters what the one hears or the other is told.
+//! between the protocol and the system and alters what the one hears or the other is told.
 
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Mutant {
         }
     }
 
-    /// What the world gets to see of what the protocol asked for.
+    /// What the system gets to see of what the protocol asked for.
     pub(super) fn does(
         self,
         action: Action,

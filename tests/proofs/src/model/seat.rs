@@ -1,4 +1,4 @@
-//! One client of a scope: how patient it is, how often it comes, and how well it knows the time.
+//! One client of a config: how patient it is, how often it comes, and how well it knows the time.
 
 use dynamodb_locks::protocol::Patience;
 

@@ -1,32 +1,32 @@
-//! Carrying out what happens.
+//! Carries out transitions.
 
 use super::client::Stage;
 use super::clock;
+use super::config::Config;
 use super::copies::Copy;
-use super::happening::{Cue, Happening};
-use super::law::Law;
-use super::scope::Scope;
+use super::invariant::Invariant;
+use super::system::System;
 use super::table;
-use super::world::World;
-use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Pause, Row, Terms, Write,
-};
+use super::transition::{Transition, Trigger};
+use dynamodb_locks::protocol::{Action, Answer, Pause, Row, Write};
 
-impl World {
+impl System {
     /// None if it makes no difference.
-    pub(super) fn happens(&mut self, scope: &Scope, happening: Happening) -> Option<()> {
-        match happening {
-            Happening::Tick => self.time += 1,
-            Happening::Deleted => self.deleted(),
-            Happening::Does(client, cue, reading) => self.does(scope, client, cue, reading),
-            Happening::Delivered(client) => self.delivered(scope, client),
-            Happening::Late(copy) => {
+    pub(super) fn perform(&mut self, config: &Config, transition: Transition) -> Option<()> {
+        match transition {
+            Transition::Tick => self.time += 1,
+            Transition::Deleted => self.deleted(),
+            Transition::Does(client, trigger, reading) => {
+                self.does(config, client, trigger, reading)
+            }
+            Transition::Delivered(client) => self.delivered(config, client),
+            Transition::Late(copy) => {
                 let copy = self.late.take(copy);
                 // What is refused changes nothing, and nobody hears of it.
-                self.carry_out(scope, copy.from, &copy.write, copy.spent)?;
+                self.carry_out(config, copy.from, &copy.write, copy.spent)?;
             }
-            Happening::Dies(client) => self.leaves(scope, client, Happening::Dies(client)),
-            Happening::Dropped(client) => self.leaves(scope, client, Happening::Dropped(client)),
+            Transition::Dies(client) => self.leaves(config, client, Transition::Dies(client)),
+            Transition::Dropped(client) => self.leaves(config, client, Transition::Dropped(client)),
         }
         Some(())
     }
@@ -43,24 +43,30 @@ impl World {
         }
     }
 
-    fn delivered(&mut self, scope: &Scope, client: usize) {
+    fn delivered(&mut self, config: &Config, client: usize) {
         let Stage::Asked { write, .. } = self.clients[client].stage.clone() else {
             return;
         };
         let spent = self.clients[client].spent;
         let met = (*self.row).clone();
-        let answer = match self.carry_out(scope, client, &write, spent) {
+        let answer = match self.carry_out(config, client, &write, spent) {
             Some(row) => Answer::Applied(row),
             None => Answer::Refused(met),
         };
-        self.client(client).stage = Stage::Told { write, answer };
+        self.client(client).stage = Stage::Answered { write, answer };
     }
 
     /// Carries out a write; the row after it, or none if it was refused.
-    fn carry_out(&mut self, scope: &Scope, from: usize, write: &Write, spent: bool) -> Option<Row> {
+    fn carry_out(
+        &mut self,
+        config: &Config,
+        from: usize,
+        write: &Write,
+        spent: bool,
+    ) -> Option<Row> {
         let before = self.row().clone();
         let left_out = |asked: &table::Condition| {
-            let mutant = scope.mutant;
+            let mutant = config.mutant;
             mutant.is_some_and(|mutant| mutant.leaves_out(write, asked))
         };
         let refuses = |asked: &table::Condition| !left_out(asked) && !asked.holds(&before);
@@ -68,16 +74,16 @@ impl World {
             return None;
         }
         if spent {
-            self.breaks(Law::CopiesAreNoOps);
+            self.breaks(Invariant::CopiesAreNoOps);
         }
         let mut after = table::changed(&before, write);
-        let mut dates = table::dates(write).filter(|_| scope.life.is_some());
-        if let Some(mutant) = scope.mutant {
-            let now = clock::truth(scope.elapsed(self.time));
+        let mut dates = table::dates(write).filter(|_| config.life.is_some());
+        if let Some(mutant) = config.mutant {
+            let now = clock::truth(config.elapsed(self.time));
             mutant.changes(write, &before, &mut after, now);
-            dates = mutant.dates(write, dates, scope.grace);
+            dates = mutant.dates(write, dates, config.grace);
         }
-        self.judge_change(scope, from, write, &before, &after);
+        self.judge_change(config, from, write, &before, &after);
         self.becomes(Some(after.clone()));
         self.ttl = dates.unwrap_or(self.ttl);
         self.late.spend(write);
@@ -92,15 +98,15 @@ impl World {
     }
 
     /// The client dies, or is dropped; what it has sent is still on its way.
-    fn leaves(&mut self, scope: &Scope, client: usize, how: Happening) {
-        self.loses_sight(scope, client);
-        let dies = matches!(how, Happening::Dies(_));
+    fn leaves(&mut self, config: &Config, client: usize, how: Transition) {
+        self.loses_sight(config, client);
+        let dies = matches!(how, Transition::Dies(_));
         if dies {
             self.budget.crashes -= 1;
         } else {
             self.budget.drops -= 1;
         }
-        let lives_on = scope
+        let lives_on = config
             .mutant
             .is_some_and(|mutant| mutant.sweeps_the_living());
         let it = self.client(client);
@@ -112,141 +118,58 @@ impl World {
         it.died = dies;
         it.rounds = if dies { 1 } else { it.rounds };
         (it.leaving, it.heard, it.spent) = (false, false, false);
-        if !scope.seats[client].sweeps {
+        if !config.seats[client].sweeps {
             self.client(client).end();
         }
     }
 
     /// The copy that the client waited for goes on without it.
-    fn loses_sight(&mut self, scope: &Scope, client: usize) {
+    fn loses_sight(&mut self, config: &Config, client: usize) {
         if let Stage::Asked { write, sent } = &self.clients[client].stage {
             let copy = Copy {
                 write: write.clone(),
                 from: client,
-                sent: scope.life.map_or(0, |_| *sent),
+                sent: config.life.map_or(0, |_| *sent),
                 spent: self.clients[client].spent,
             };
             self.late.add(copy);
         }
     }
 
-    fn does(&mut self, scope: &Scope, client: usize, cue: Cue, reading: usize) {
-        let hears = self.clients[client].heard || cue.is_answer();
+    fn does(&mut self, config: &Config, client: usize, trigger: Trigger, reading: usize) {
+        let hears = self.clients[client].heard || trigger.is_answer();
         self.client(client).heard = hears;
-        let at = self.moment(scope, client, reading);
-        if matches!(cue, Cue::StaleBegin | Cue::StaleLook) {
+        let at = self.moment(config, client, reading);
+        if matches!(trigger, Trigger::StaleBegin | Trigger::StaleLook) {
             self.budget.stale -= 1;
         }
-        if matches!(cue, Cue::Silence | Cue::Release | Cue::GiveUp) {
-            self.loses_sight(scope, client);
+        if matches!(
+            trigger,
+            Trigger::Silence | Trigger::Release | Trigger::GiveUp
+        ) {
+            self.loses_sight(config, client);
         }
-        let event = self.event(scope, client, cue, at);
+        let event = self.event(config, client, trigger, at);
         let mut was = self.clients[client].entry().cloned();
-        let action = self.asks(scope, client, event, at, cue);
+        let action = self.asks(config, client, event, at, trigger);
         let is = self.clients[client].entry().cloned();
         if let Some(was) = was.take_if(|was| is.as_ref() != Some(was)) {
             self.judge_end(client, &was, None);
         }
-        self.performs(scope, client, action);
-    }
-
-    fn moment(&self, scope: &Scope, client: usize, reading: usize) -> Moment {
-        let seat = &scope.seats[client];
-        let heard = self.clients[client].heard;
-        let reading = if heard {
-            seat.after[reading]
-        } else {
-            seat.before
-        };
-        let reading = scope
-            .mutant
-            .map_or(reading, |mutant| mutant.reads(reading, seat.before));
-        let at = reading.moment(scope.elapsed(self.time), client);
-        scope.mutant.map_or(at, |mutant| mutant.dates_stamps(at))
-    }
-
-    /// What the protocol is told; the client is made ready for it.
-    fn event(&mut self, scope: &Scope, client: usize, cue: Cue, at: Moment) -> Event {
-        let time = self.time;
-        let it = self.client(client);
-        match cue {
-            Cue::Begin | Cue::StaleBegin => {
-                let terms = scope.terms(client, it.rounds, at.tick);
-                if let Stage::Left(entry) = it.stage.clone() {
-                    it.heir = true;
-                    it.acquisition = Some(heir(terms, entry, it.begun || it.died, at));
-                    return Event::GiveUp;
-                }
-                it.acquisition = Some(Acquisition::new(terms));
-                it.since = scope.life.map_or(0, |_| time);
-                Event::Begin
-            }
-            Cue::Answer => match it.stage.clone() {
-                Stage::Told { answer, .. } => Event::Answered(answer),
-                _ => Event::Woken,
-            },
-            Cue::Silence => {
-                self.budget.losses = self.budget.losses.saturating_sub(1);
-                Event::Answered(Answer::Lost)
-            }
-            Cue::Wake | Cue::StaleLook => Event::Woken,
-            Cue::Beat => {
-                it.beats -= 1;
-                Event::Beat
-            }
-            Cue::Release => {
-                it.covered = it.acts_at(at.tick);
-                (it.leaving, it.lets_go, it.acts) = (true, true, None);
-                Event::Release
-            }
-            Cue::GiveUp => {
-                (it.leaving, it.acts) = (true, None);
-                self.budget.give_ups = self.budget.give_ups.saturating_sub(1);
-                Event::GiveUp
-            }
-        }
-    }
-
-    /// Asks the protocol; a look is answered at once.
-    fn asks(&mut self, scope: &Scope, client: usize, event: Event, at: Moment, cue: Cue) -> Action {
-        let shown = match cue {
-            Cue::StaleBegin | Cue::StaleLook => {
-                self.older.as_ref().and_then(|older| Option::clone(older))
-            }
-            _ => Option::clone(&self.row),
-        };
-        let mutant = scope.mutant;
-        let it = self.client(client);
-        let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
-        let Some(acquisition) = &mut it.acquisition else {
-            return Action::Look;
-        };
-        let told = |event, acquisition: &Acquisition| match mutant {
-            Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir),
-            None => event,
-        };
-        let mut action = acquisition.step(told(event, acquisition), at);
-        if action == Action::Look {
-            let looked = told(Event::Looked(shown), acquisition);
-            action = acquisition.step(looked, at);
-        }
-        match mutant {
-            Some(mutant) => mutant.does(action, acquisition, begun, at),
-            None => action,
-        }
+        self.performs(config, client, action);
     }
 
     /// Whether a holder's lease is over, and it has not let go yet.
-    fn is_over_time(&self, scope: &Scope, client: usize) -> bool {
+    fn is_over_time(&self, config: &Config, client: usize) -> bool {
         let it = &self.clients[client];
-        let tick = clock::tick(scope.elapsed(self.time), client);
+        let tick = clock::tick(config.elapsed(self.time), client);
         it.begun && it.wants() && !it.leaving && !it.acts_at(tick)
     }
 
-    fn performs(&mut self, scope: &Scope, client: usize, action: Action) {
-        let sent = scope.life.map_or(0, |_| self.time);
+    fn performs(&mut self, config: &Config, client: usize, action: Action) {
+        let sent = config.life.map_or(0, |_| self.time);
         match action {
-            Action::Write(_) if self.is_over_time(scope, client) => {
+            Action::Write(_) if self.is_over_time(config, client) => {
                 // The driver sends nothing for a holder whose lease is over, but its release.
                 let it = self.client(client);
                 (it.stage, it.beats, it.spent) = (Stage::Holding, 0, false);
@@ -262,7 +185,7 @@ impl World {
                 (it.stage, it.spent) = (Stage::Paused { restamps }, false);
             }
             Action::Act(ends) => {
-                self.judge_act(scope, client, ends);
+                self.judge_act(config, client, ends);
                 let it = self.client(client);
                 (it.stage, it.spent) = (Stage::Holding, false);
                 (it.acts, it.begun) = (Some(ends), true);
@@ -281,15 +204,4 @@ impl World {
 
 fn is_void(write: &Write) -> bool {
     matches!(write, Write::Void { .. })
-}
-
-/// Who gives back what somebody left.
-fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
-    let stamp = entry.stamp().unwrap_or_default();
-    let terms = Terms {
-        patience: Patience::Try,
-        deadline: Some(at.tick),
-        ..terms
-    };
-    Acquisition::left_behind(terms, entry, stamp, begun)
 }

@@ -8,20 +8,20 @@ use dynamodb_locks::Lease;
 use tokio::time::sleep;
 
 use super::clocks::Truth;
-use super::diary::{Diary, Grant, GrantId};
+use super::trace::{Grant, GrantId, Trace};
 
-/// Work that is being done. Dropped, it has ended.
+/// Work in progress. Dropped, it has ended.
 pub(super) struct Acting {
     id: GrantId,
-    diary: Diary,
+    trace: Trace,
     truth: Truth,
 }
 
 impl Acting {
-    pub(super) fn begin(grant: Grant, diary: &Diary, truth: &Truth) -> Self {
+    pub(super) fn begin(grant: Grant, trace: &Trace, truth: &Truth) -> Self {
         Self {
-            id: diary.begin(grant),
-            diary: diary.clone(),
+            id: trace.begin(grant),
+            trace: trace.clone(),
             truth: truth.clone(),
         }
     }
@@ -30,7 +30,7 @@ impl Acting {
     pub(super) async fn until(self, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         poll_fn(|cx| {
-            self.diary.act(self.id, self.truth.now());
+            self.trace.act(self.id, self.truth.now());
             work.as_mut().poll(cx)
         })
         .await;
@@ -39,12 +39,12 @@ impl Acting {
     /// Does small things, and asks before each whether the lease is over.
     pub(super) async fn now_and_then(self, work: Duration, lease: &Lease) {
         const THINGS: u32 = 8;
-        self.diary.end(self.id, || self.truth.now());
+        self.trace.end(self.id, || self.truth.now());
         for _ in 0..THINGS {
             if lease.is_over() {
                 return;
             }
-            self.diary.act(self.id, self.truth.now());
+            self.trace.act(self.id, self.truth.now());
             sleep(work / THINGS).await;
         }
     }
@@ -52,6 +52,6 @@ impl Acting {
 
 impl Drop for Acting {
     fn drop(&mut self) {
-        self.diary.end(self.id, || self.truth.now());
+        self.trace.end(self.id, || self.truth.now());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dynamodb_locks::Limits;
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 /// How far one acquisition may go.
 #[derive(Clone, Copy, Debug)]
@@ -22,19 +22,19 @@ const OVERHEAD: Duration = Duration::from_millis(1200);
 
 impl Ask {
     /// Of somebody who always has a deadline, or of anybody.
-    pub(super) fn any(ends: bool, dice: &mut Dice) -> Self {
-        let wait = match dice.up_to(3) {
+    pub(super) fn any(ends: bool, rng: &mut Rng) -> Self {
+        let wait = match rng.up_to(3) {
             0 => Duration::ZERO,
-            1 => dice.about(50, 3000),
-            _ => dice.about(3000, 40_000),
+            1 => rng.about(50, 3000),
+            _ => rng.about(3000, 40_000),
         };
-        let ends = ends || dice.one_in(4);
+        let ends = ends || rng.one_in(4);
         Self {
             wait,
-            looks: dice.one_in(8).then(|| 1 + dice.up_to(30) as u32),
-            deadline: ends.then(|| match dice.one_in(4) {
-                true => dice.about(200, 40_000),
-                false => wait + dice.about(300, 30_000),
+            looks: rng.one_in(8).then(|| 1 + rng.up_to(30) as u32),
+            deadline: ends.then(|| match rng.one_in(4) {
+                true => rng.about(200, 40_000),
+                false => wait + rng.about(300, 30_000),
             }),
         }
     }

@@ -11,11 +11,11 @@ use tokio::time::{sleep, timeout};
 use super::acting::Acting;
 use super::ask::Ask;
 use super::clocks::Truth;
-use super::diary::{Diary, Grant, Released, Wait};
-use super::dice::Dice;
 use super::nonces::NonceLog;
+use super::rng::Rng;
 use super::sabotage::Mutant;
 use super::scenario::Night;
+use super::trace::{Grant, Released, Trace, Wait};
 
 /// One task that uses one lock.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub(super) struct Worker {
     /// The process is leaving: nothing new is begun.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) truth: Truth,
-    pub(super) diary: Diary,
-    pub(super) dice: Dice,
+    pub(super) trace: Trace,
+    pub(super) rng: Rng,
 }
 
 /// One call, from its beginning.
@@ -56,16 +56,16 @@ const RELEASE: Duration = Duration::from_millis(3100);
 impl Worker {
     pub(super) async fn work(mut self, rounds: u64) {
         for _ in 0..rounds {
-            sleep(self.dice.about(1, 2000)).await;
+            sleep(self.rng.about(1, 2000)).await;
             let watch = self.at_night().await;
-            if self.alone && watch.is_none() && self.dice.one_in(8) {
+            if self.alone && watch.is_none() && self.rng.one_in(8) {
                 self.freeze();
             }
             if self.leaving.load(Ordering::Relaxed) {
                 return;
             }
             let hold = watch.unwrap_or_else(|| self.hold());
-            match !self.ends && self.dice.one_in(4) {
+            match !self.ends && self.rng.one_in(4) {
                 true => self.enclosed(hold).await,
                 false => self.guarded(hold).await,
             }
@@ -86,17 +86,17 @@ impl Worker {
 
     /// Between two invocations Lambda may stop everything, clocks included.
     fn freeze(&mut self) {
-        let time = self.dice.about(100, 1_000_000);
+        let time = self.rng.about(100, 1_000_000);
         self.truth.freeze(time);
-        self.diary.fault("process frozen");
+        self.trace.fault("process frozen");
         let line = format!("{} was frozen for {time:?}", self.process);
-        self.diary.tell(self.truth.now(), line);
+        self.trace.log(self.truth.now(), line);
     }
 
     fn call(&mut self) -> Call {
         Call {
             nonce: self.nonces.next(),
-            ask: Ask::any(self.ends, &mut self.dice),
+            ask: Ask::any(self.ends, &mut self.rng),
             from: self.truth.now(),
         }
     }
@@ -117,8 +117,8 @@ impl Worker {
         let done = done.await;
         match (taken.into_inner(), done) {
             // What became of the work is told, and nothing of the release.
-            (true, Ok(())) => self.tell("done under the lock", &call),
-            (true, Err(error)) if error.is_lost() => self.tell("lost under the lock", &call),
+            (true, Ok(())) => self.log("done under the lock", &call),
+            (true, Err(error)) if error.is_lost() => self.log("lost under the lock", &call),
             (false, Err(error)) => self.refused(&call, &error),
             (_, done) => self.wrong(format!("strange under a lock: {done:?}")),
         }
@@ -130,10 +130,10 @@ impl Worker {
         let taking = self
             .locks
             .acquire_within(self.key.as_str(), self.limits(call.ask));
-        let taken = match self.dice.one_in(12) {
-            true => match timeout(self.dice.about(1, 4000), taking).await {
+        let taken = match self.rng.one_in(12) {
+            true => match timeout(self.rng.about(1, 4000), taking).await {
                 Ok(taken) => taken,
-                Err(_) => return self.tell("dropped the future", &call),
+                Err(_) => return self.log("dropped the future", &call),
             },
             false => taking.await,
         };
@@ -146,7 +146,7 @@ impl Worker {
     async fn hold_on(&mut self, held: Held, call: &Call, hold: Duration) {
         let fence = held.fence();
         let (acting, mut lease) = (self.begin(call, fence), held.lease());
-        let asks = self.dice.one_in(3);
+        let asks = self.rng.one_in(3);
         match asks {
             _ if self.mutant == Some(Mutant::NeverChecksTheEnd) => acting.until(sleep(hold)).await,
             true => acting.now_and_then(hold, &lease).await,
@@ -159,13 +159,13 @@ impl Worker {
                 }
             }
         }
-        if self.dice.one_in(10) {
+        if self.rng.one_in(10) {
             drop(held);
-            return self.tell("dropped the lock", call);
+            return self.log("dropped the lock", call);
         }
-        let (from, hurry) = (self.truth.now(), self.dice.one_in(20));
+        let (from, hurry) = (self.truth.now(), self.rng.one_in(20));
         let time = if hurry {
-            self.dice.about(1, 500)
+            self.rng.about(1, 500)
         } else {
             RELEASE
         };
@@ -176,7 +176,7 @@ impl Worker {
                 let lost = if asks { "lost unawares" } else { "lost" };
                 self.released(call, (fence, from), lost, released);
             }
-            Err(_) => self.tell("dropped the release", call),
+            Err(_) => self.log("dropped the release", call),
         }
     }
 
@@ -190,10 +190,10 @@ impl Worker {
     fn begin(&self, call: &Call, fence: u64) -> Acting {
         self.waited("acquiring", call.from, call.ask.most());
         let (process, key, begin) = (self.process.clone(), self.key.clone(), self.truth.now());
-        self.diary.done("acquisitions");
-        self.diary.done(self.kind);
-        self.diary
-            .tell(begin, format!("{process} acts on {key} with {fence}"));
+        self.trace.done("acquisitions");
+        self.trace.done(self.kind);
+        self.trace
+            .log(begin, format!("{process} acts on {key} with {fence}"));
         let grant = Grant {
             process,
             key,
@@ -203,7 +203,7 @@ impl Worker {
             end: None,
             deadline: call.ask.deadline.map(|deadline| call.from + deadline),
         };
-        Acting::begin(grant, &self.diary, &self.truth)
+        Acting::begin(grant, &self.trace, &self.truth)
     }
 
     fn refused(&self, call: &Call, error: &Error) {
@@ -218,7 +218,7 @@ impl Worker {
         let Some(kind) = kind else {
             return self.wrong(format!("{} was refused strangely: {error}", self.process));
         };
-        self.tell(kind, call);
+        self.log(kind, call);
         self.settled(kind != "unavailable", call);
     }
 
@@ -235,11 +235,11 @@ impl Worker {
             Err(error) if error.is_unknown() => "release unknown",
             Err(error) => return self.wrong(format!("a release failed strangely: {error}")),
         };
-        self.tell(kind, call);
+        self.log(kind, call);
         self.settled(kind != "release unknown", call);
         if kind == "released" && !self.leaving.load(Ordering::Relaxed) {
             let (key, until) = (self.key.clone(), self.truth.now());
-            self.diary.open().released.push(Released {
+            self.trace.open().released.push(Released {
                 key,
                 fence,
                 from,
@@ -251,7 +251,7 @@ impl Worker {
     /// It is over for good; but what `release_all` takes over it gives back in its own time.
     fn settled(&self, settled: bool, call: &Call) {
         if settled && !self.leaving.load(Ordering::Relaxed) {
-            self.diary.settle([call.nonce.clone()], self.truth.now());
+            self.trace.settle([call.nonce.clone()], self.truth.now());
         }
     }
 
@@ -263,27 +263,27 @@ impl Worker {
             until: self.truth.now(),
             most,
         };
-        self.diary.open().waits.push(wait);
+        self.trace.open().waits.push(wait);
     }
 
-    fn tell(&self, what: &'static str, call: &Call) {
-        self.diary.done(what);
+    fn log(&self, what: &'static str, call: &Call) {
+        self.trace.done(what);
         let line = format!("{} {}: {what}", self.process, call.nonce);
-        self.diary.tell(self.truth.now(), line);
+        self.trace.log(self.truth.now(), line);
     }
 
     fn wrong(&self, what: String) {
-        self.diary.wrong([what]);
+        self.trace.wrong([what]);
     }
 
     /// For how long there is work.
     fn hold(&mut self) -> Duration {
-        match self.dice.up_to(10) {
-            0 => self.lease * 2 + self.dice.within(2000),
+        match self.rng.up_to(10) {
+            0 => self.lease * 2 + self.rng.within(2000),
             1 => Duration::ZERO,
             // So long that those who wait for it pass their deadlines.
-            2 => self.dice.about(5000, 25_000),
-            _ => self.dice.about(1, 5000),
+            2 => self.rng.about(5000, 25_000),
+            _ => self.rng.about(1, 5000),
         }
     }
 }

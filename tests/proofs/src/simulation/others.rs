@@ -1,5 +1,5 @@
-//! Those who clean up: the sweep after a death, the person who knows that somebody is dead, and the
-//! last client of all.
+//! The processes that clean up: the sweep after a death, the operator who knows that a process is dead,
+//! and the last client of all.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use dynamodb_locks::{Fail, Limits, Locks, Settings, Wall};
 use serde_json::Value;
 
-use super::beings::{Being, Lock};
+use super::actors::{Actor, Lock};
+use super::client::{self, Config};
 use super::clocks::{self, Truth};
-use super::diary::Diary;
-use super::life::{self, Outfit};
 use super::line::Line;
 use super::nonces::NonceLog;
+use super::trace::Trace;
 use testkit::dynamo::client_by;
 
 /// How long the platform gives to a sweep.
 const SWEEP: Duration = Duration::from_secs(2);
 
 /// Gives back what a dead process has noted, as the extension does.
-pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth) {
+pub(super) async fn sweep(dead: Actor, config: Config, line: Line, truth: Truth) {
     let name = format!("sweep-{}", dead.name);
-    let settings = life::settings(&dead, &outfit, &truth).owner(&name);
+    let settings = client::settings(&dead, &config, &truth).owner(&name);
     let locks = Locks::with_client(&client_by(line, &name), settings);
     let locks = locks.expect("the journal's folder can be used");
     let found = locks.journal().and_then(|journal| journal.read().ok());
@@ -30,7 +30,7 @@ pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth)
     found.sort_by(|one, other| one.path.cmp(&other.path));
     let mut giving = tokio::task::JoinSet::new();
     for found in found {
-        let (locks, truth, diary) = (locks.clone(), truth.clone(), outfit.diary.clone());
+        let (locks, truth, trace) = (locks.clone(), truth.clone(), config.trace.clone());
         let note = found
             .note
             .expect("a note that was written whole can be read");
@@ -38,13 +38,13 @@ pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth)
             let nonce = nonce_of(&found.path);
             let given = locks.give_back(&note, found.path, SWEEP).await;
             let now = truth.now();
-            diary.tell(now, format!("the sweep of {nonce}: {given:?}"));
-            diary.done(match given {
+            trace.log(now, format!("the sweep of {nonce}: {given:?}"));
+            trace.done(match given {
                 Ok(_) => "given back by the sweep",
                 Err(_) => "not given back by the sweep",
             });
             if given.is_ok_and(|how| how != dynamodb_locks::GivenBack::Kept) {
-                diary.settle([nonce], now);
+                trace.settle([nonce], now);
             }
         });
     }
@@ -52,7 +52,7 @@ pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth)
 }
 
 /// Releases by force what the dead hold of a fail-closed lock.
-pub(super) async fn person(lock: Lock, dead: Vec<String>, diary: Diary, line: Line, truth: Truth) {
+pub(super) async fn person(lock: Lock, dead: Vec<String>, trace: Trace, line: Line, truth: Truth) {
     let locks = plain("person", &lock, line, &truth);
     let holder = locks
         .inspect(lock.key.as_str())
@@ -66,17 +66,17 @@ pub(super) async fn person(lock: Lock, dead: Vec<String>, diary: Diary, line: Li
     let forced = locks
         .force_release(lock.key.as_str(), fence, "a person")
         .await;
-    diary.tell(
+    trace.log(
         truth.now(),
         format!("a person releases {fence} of {}: {forced:?}", lock.key),
     );
     if matches!(forced, Ok(true)) {
-        diary.done("released by force");
+        trace.done("released by force");
     }
 }
 
-/// Takes and releases a lock that nobody uses any more.
-pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Line, truth: Truth) {
+/// Takes and releases a lock that is no longer in use.
+pub(super) async fn last(lock: Lock, patience: Duration, trace: Trace, line: Line, truth: Truth) {
     let locks = plain("last", &lock, line, &truth);
     let from = truth.now();
     match locks
@@ -84,9 +84,9 @@ pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Lin
         .await
     {
         Ok(held) => {
-            diary.tell(truth.now(), format!("the last one has {}", lock.key));
+            trace.log(truth.now(), format!("the last one has {}", lock.key));
             if let Err(error) = held.release().await {
-                diary
+                trace
                     .open()
                     .wrong
                     .push(format!("law 8: the last one cannot release: {error}"));
@@ -98,7 +98,7 @@ pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Lin
                 "law 8: nobody can take {}: after {waited:?}, {error}",
                 lock.key
             );
-            diary.open().wrong.push(wrong);
+            trace.open().wrong.push(wrong);
         }
     }
 }
@@ -107,8 +107,8 @@ pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Lin
 fn plain(name: &str, lock: &Lock, line: Line, truth: &Truth) -> Locks {
     let (right, shown) = (clocks::Wall::default(), truth.clone());
     let settings = Settings::new()
-        .table(life::TABLE)
-        .prefix(life::GROUP)
+        .table(client::TABLE)
+        .prefix(client::GROUP)
         .owner(name);
     let settings = settings.wall_clock(Wall::new(move || right.shows(shown.now())));
     let settings = settings
@@ -147,7 +147,7 @@ pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
     clippy::disallowed_methods,
     reason = "a journal has no way to forge a note"
 )]
-pub(super) fn bury(dir: &Path, dead: &str) {
+pub(super) fn mark_dead(dir: &Path, dead: &str) {
     for path in notes(dir) {
         let note = std::fs::read(&path).ok();
         let note = note.and_then(|note| serde_json::from_slice::<Value>(&note).ok());

@@ -10,15 +10,15 @@ use serde_json::Value;
 
 pub(super) use self::change::By;
 use self::change::Change;
-use super::beings::Lock;
-use super::diary::Diary;
+use super::actors::Lock;
+use super::trace::Trace;
 use testkit::locks::row_of;
 
 /// Every row, watched.
 #[derive(Debug)]
 pub(super) struct Rows {
     rows: BTreeMap<String, Watched>,
-    diary: Diary,
+    trace: Trace,
 }
 
 #[derive(Debug, Default)]
@@ -57,13 +57,13 @@ pub(super) struct Left {
 }
 
 impl Rows {
-    pub(super) fn new(locks: &[Lock], diary: Diary) -> Self {
+    pub(super) fn new(locks: &[Lock], trace: Trace) -> Self {
         let rows = locks
             .iter()
             .map(|lock| (lock.key.clone(), Watched::default()));
         Self {
             rows: rows.collect(),
-            diary,
+            trace,
         }
     }
 
@@ -75,13 +75,13 @@ impl Rows {
         let Some(watched) = self.rows.get_mut(key).filter(changed) else {
             return;
         };
-        let line = format!("{key} by {by}: {}", told(&row, ttl));
-        self.diary.tell(at, line);
-        let wrong = watched.becomes(at, by, row, ttl, &self.diary);
+        let line = format!("{key} by {by}: {}", describe(&row, ttl));
+        self.trace.log(at, line);
+        let wrong = watched.becomes(at, by, row, ttl, &self.trace);
         let wrong = wrong
             .into_iter()
             .map(|wrong| format!("{wrong}, of {key} at {at:?}"));
-        self.diary.wrong(wrong);
+        self.trace.wrong(wrong);
     }
 
     /// Each entry that came into a row's queue, in that order.
@@ -113,7 +113,7 @@ impl Rows {
         for (key, watched) in &self.rows {
             let left = watched.row.queue.first();
             let wrong = left.map(|left| format!("law 8: `{left}` is left in the end, of {key}"));
-            self.diary.wrong(wrong);
+            self.trace.wrong(wrong);
         }
     }
 }
@@ -126,7 +126,7 @@ impl Watched {
         by: By<'_>,
         row: Row,
         ttl: Option<u64>,
-        diary: &Diary,
+        trace: &Trace,
     ) -> Vec<String> {
         let before = std::mem::replace(&mut self.row, row);
         let ttls = [std::mem::replace(&mut self.ttl, ttl), ttl];
@@ -143,7 +143,7 @@ impl Watched {
         for (rank, entry) in change.left() {
             let stolen = change.is_stolen(entry);
             if stolen {
-                diary.done(if rank == 0 {
+                trace.done(if rank == 0 {
                     "stolen"
                 } else {
                     "dead waiter removed"
@@ -168,7 +168,7 @@ impl Watched {
             self.entered.push(entered);
         }
         if self.era == 0 {
-            wrong.extend(change.settled(diary));
+            wrong.extend(change.settled(trace));
         }
         if moved {
             self.still_since = at;
@@ -177,7 +177,7 @@ impl Watched {
     }
 }
 
-fn told(row: &Row, ttl: Option<u64>) -> String {
+fn describe(row: &Row, ttl: Option<u64>) -> String {
     let queue: BTreeSet<_> = row.queue.iter().map(Entry::as_str).collect();
     let (last, anchor) = (
         row.last.map(|last| last.0),

@@ -1,51 +1,50 @@
-//! What is to happen in one simulation, before it begins: all of it from the seed.
+//! The plan of one simulation, made from the seed before it begins.
 
 use std::time::Duration;
 
-use super::beings::{Being, Lock};
-use super::dice::Dice;
+use super::actors::{Actor, Lock};
+use super::network::FaultProfile;
+use super::rng::Rng;
 use super::sabotage::Mutant;
-use super::weather::Climate;
 
-/// The whole story.
+/// The plan of one simulation.
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) locks: Vec<Lock>,
-    pub(super) beings: Vec<Being>,
-    pub(super) climate: Climate,
-    /// What happens to whom at a time.
-    pub(super) mishaps: Vec<(Duration, Mishap)>,
-    /// What happens to a being a moment after it has sent so many requests.
+    pub(super) actors: Vec<Actor>,
+    pub(super) profile: FaultProfile,
+    /// Faults at a time.
+    pub(super) faults: Vec<(Duration, Fault)>,
+    /// Faults a moment after an actor has sent so many requests.
     pub(super) triggers: Vec<Trigger>,
-    /// When everybody sleeps, so long that rows expire.
+    /// When all actors sleep, so long that rows expire.
     pub(super) night: Option<Night>,
     /// Which thought is left out.
     pub(super) mutant: Option<Mutant>,
 }
 
-/// A time in which nobody works.
+/// A time in which no actor works.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Night {
     pub(super) falls: Duration,
     pub(super) ends: Duration,
 }
 
-/// What happens all of a sudden.
+/// A fault of a process or a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Mishap {
+pub(super) enum Fault {
     /// A process stands still.
     Stop { who: usize, time: Duration },
-    /// A process dies; whether somebody sweeps after it, and how much later; whether it is started
-    /// again.
+    /// A process dies; when the sweep after it begins, if there is one; whether it is started again.
     Die {
         who: usize,
         swept: Option<Duration>,
         again: bool,
     },
-    /// Somebody deletes a row.
+    /// An operator deletes a row.
     Delete { lock: usize },
     /// Rows that have expired are deleted.
-    Broom,
+    TtlDeletion,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,98 +52,98 @@ pub(super) struct Trigger {
     pub(super) who: usize,
     pub(super) request: u64,
     pub(super) after: Duration,
-    pub(super) mishap: Mishap,
+    pub(super) fault: Fault,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Scenario {
     pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
-        let mut dice = Dice::new(seed);
-        let (locks, fair) = (Lock::some(&mut dice), dice.one_in(12));
-        let beings = Being::some(&locks, fair, &mut dice);
+        let mut rng = Rng::new(seed);
+        let (locks, faultless) = (Lock::some(&mut rng), rng.one_in(12));
+        let actors = Actor::some(&locks, faultless, &mut rng);
         let mut scenario = Self {
             locks,
-            beings,
-            climate: if fair {
-                Climate::fair()
+            actors,
+            profile: if faultless {
+                FaultProfile::none()
             } else {
-                Climate::of(&mut dice)
+                FaultProfile::of(&mut rng)
             },
-            mishaps: Vec::new(),
+            faults: Vec::new(),
             triggers: Vec::new(),
             night: None,
             mutant,
         };
-        if !fair {
-            scenario.add_mishaps(&mut dice);
+        if !faultless {
+            scenario.add_faults(&mut rng);
         }
         if mutant == Some(Mutant::ClocksRunApart) {
-            scenario.beings.iter_mut().for_each(Being::runs_apart);
+            scenario.actors.iter_mut().for_each(Actor::runs_apart);
         }
         scenario
     }
 
     /// Whether nothing at all goes wrong.
-    pub(super) fn is_fair(&self) -> bool {
-        self.climate.is_fair()
+    pub(super) fn is_faultless(&self) -> bool {
+        self.profile.is_faultless()
     }
 
-    fn add_mishaps(&mut self, dice: &mut Dice) {
-        let (stops, deaths) = (dice.one_in(2), dice.one_in(2));
-        for who in 0..self.beings.len() {
-            while stops && dice.one_in(2) {
-                let time = match dice.up_to(3) {
-                    0 => dice.about(1, 100),
-                    1 => self.beings[who]
+    fn add_faults(&mut self, rng: &mut Rng) {
+        let (stops, deaths) = (rng.one_in(2), rng.one_in(2));
+        for who in 0..self.actors.len() {
+            while stops && rng.one_in(2) {
+                let time = match rng.up_to(3) {
+                    0 => rng.about(1, 100),
+                    1 => self.actors[who]
                         .lease
-                        .mul_f64(dice.within(2000).as_secs_f64()),
-                    _ => dice.about(100, 60_000),
+                        .mul_f64(rng.within(2000).as_secs_f64()),
+                    _ => rng.about(100, 60_000),
                 };
-                self.strike(who, Mishap::Stop { who, time }, dice);
+                self.inject(who, Fault::Stop { who, time }, rng);
             }
-            if deaths && dice.one_in(3) {
-                let swept = (!dice.one_in(3)).then(|| dice.about(20, 5000));
-                let again = dice.one_in(2);
-                self.strike(who, Mishap::Die { who, swept, again }, dice);
+            if deaths && rng.one_in(3) {
+                let swept = (!rng.one_in(3)).then(|| rng.about(20, 5000));
+                let again = rng.one_in(2);
+                self.inject(who, Fault::Die { who, swept, again }, rng);
             }
         }
-        if dice.one_in(16) {
-            let lock = dice.up_to(self.locks.len() as u64 - 1) as usize;
-            self.mishaps
-                .push((dice.within(20_000), Mishap::Delete { lock }));
+        if rng.one_in(16) {
+            let lock = rng.up_to(self.locks.len() as u64 - 1) as usize;
+            self.faults
+                .push((rng.within(20_000), Fault::Delete { lock }));
         }
-        if dice.one_in(12) {
-            let falls = dice.within(10_000) + Duration::from_secs(5);
-            let ends = falls + HOUR * 25 + dice.within(8 * 3_600_000);
+        if rng.one_in(12) {
+            let falls = rng.within(10_000) + Duration::from_secs(5);
+            let ends = falls + HOUR * 25 + rng.within(8 * 3_600_000);
             self.night = Some(Night { falls, ends });
-            if dice.one_in(2) {
-                self.beings[0].keep_watch();
+            if rng.one_in(2) {
+                self.actors[0].keep_watch();
             }
-            let brooms = [
+            let deletions = [
                 HOUR * 12,
                 HOUR * 24,
                 HOUR * 25,
                 ends - falls,
                 ends - falls + HOUR,
             ];
-            let brooms = brooms.map(|after| (falls + after, Mishap::Broom));
-            self.mishaps.extend(brooms);
+            let deletions = deletions.map(|after| (falls + after, Fault::TtlDeletion));
+            self.faults.extend(deletions);
         }
     }
 
     /// At some time, or between a request and its answer.
-    fn strike(&mut self, who: usize, mishap: Mishap, dice: &mut Dice) {
-        if dice.one_in(4) {
-            self.mishaps.push((dice.within(25_000), mishap));
+    fn inject(&mut self, who: usize, fault: Fault, rng: &mut Rng) {
+        if rng.one_in(4) {
+            self.faults.push((rng.within(25_000), fault));
             return;
         }
-        let (request, after) = (1 + dice.up_to(20).min(dice.up_to(20)), dice.about(1, 60));
+        let (request, after) = (1 + rng.up_to(20).min(rng.up_to(20)), rng.about(1, 60));
         self.triggers.push(Trigger {
             who,
             request,
             after,
-            mishap,
+            fault,
         });
     }
 }

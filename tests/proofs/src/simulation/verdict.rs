@@ -3,50 +3,60 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::beings::Lock;
-use super::cast::Cast;
-use super::diary::{Diary, Grant, Released, Wait};
+use super::actors::Lock;
 use super::others;
 use super::rows::Rows;
 use super::sabotage::Mutant;
 use super::scenario::Scenario;
+use super::scheduler::Scheduler;
 use super::tally::{Sort, Tally};
-use testkit::history::{Law, Violation, Work, inversions, violations};
+use super::trace::{Grant, Released, Trace, Wait};
+use testkit::history::{Invariant, Violation, Work, inversions, violations};
 
 /// When each process stood still.
 type Stops<'a> = BTreeMap<&'a str, Vec<(Duration, Duration)>>;
 
 /// Everything that is wrong, in words.
-pub(super) fn of(scenario: &Scenario, diary: &Diary, rows: &Rows, cast: &Cast) -> Vec<String> {
-    let pages = diary.open();
+pub(super) fn of(
+    scenario: &Scenario,
+    trace: &Trace,
+    rows: &Rows,
+    scheduler: &Scheduler,
+) -> Vec<String> {
+    let records = trace.open();
     let mut stops = Stops::new();
-    for (process, from, until) in &cast.stops {
+    for (process, from, until) in &scheduler.stops {
         stops.entry(process).or_default().push((*from, *until));
     }
-    let mut wrong = pages.wrong.clone();
+    let mut wrong = records.wrong.clone();
     for lock in &scenario.locks {
-        wrong.extend(on_one_lock(lock, &pages.grants, rows, &stops));
+        wrong.extend(on_one_lock(lock, &records.grants, rows, &stops));
     }
-    wrong.extend(pages.grants.iter().filter_map(past_its_deadline));
-    let told = pages
+    wrong.extend(records.grants.iter().filter_map(past_its_deadline));
+    let reported = records
         .released
         .iter()
-        .filter_map(|told| not_released(told, rows));
-    wrong.extend(told);
+        .filter_map(|reported| not_released(reported, rows));
+    wrong.extend(reported);
     // By clocks that run apart like this every wait is too long.
     if scenario.mutant != Some(Mutant::ClocksRunApart) {
-        wrong.extend(pages.waits.iter().filter_map(|wait| too_long(wait, &stops)));
+        wrong.extend(
+            records
+                .waits
+                .iter()
+                .filter_map(|wait| too_long(wait, &stops)),
+        );
     }
-    let notes = cast
+    let notes = scheduler
         .folders()
         .flat_map(|folder| others::notes(folder.path()));
     let leaked = notes.map(|note| others::nonce_of(&note));
-    let leaked = leaked.filter(|nonce| pages.settled.contains_key(nonce));
+    let leaked = leaked.filter(|nonce| records.settled.contains_key(nonce));
     wrong.extend(
         leaked.map(|nonce| format!("law 8: the note of {nonce} is left, which is settled")),
     );
-    if scenario.is_fair() {
-        wrong.extend(in_fair_weather(&pages.tally));
+    if scenario.is_faultless() {
+        wrong.extend(in_fair_weather(&records.tally));
     }
     wrong.sort();
     wrong
@@ -68,7 +78,7 @@ fn in_fair_weather(tally: &Tally) -> Vec<String> {
     }
     wrong
         .into_iter()
-        .map(|what| format!("law 8: `{what}`, in fair weather"))
+        .map(|what| format!("law 8: `{what}`, in a faultless run"))
         .collect()
 }
 
@@ -122,22 +132,22 @@ fn on_one_lock(lock: &Lock, grants: &[Grant], rows: &Rows, stops: &Stops<'_>) ->
 }
 
 fn broken(violation: &Violation) -> String {
-    let number = match violation.law {
-        Law::Alone => 1,
-        Law::Fences => 2,
-        Law::Queue => 3,
+    let number = match violation.invariant {
+        Invariant::Exclusion => 1,
+        Invariant::Fencing => 2,
+        Invariant::QueueOrder => 3,
     };
     format!("law {number}: {violation}")
 }
 
-/// Law 5: what was released was still there to be released.
-fn not_released(told: &Released, rows: &Rows) -> Option<String> {
+/// Invariant 5: what was released was still there to be released.
+fn not_released(reported: &Released, rows: &Rows) -> Option<String> {
     let Released {
         key,
         fence,
         from,
         until,
-    } = told;
+    } = reported;
     let left = rows
         .left(key, *fence, Duration::ZERO)
         .filter(|left| left.at <= *until);
@@ -151,12 +161,12 @@ fn not_released(told: &Released, rows: &Rows) -> Option<String> {
             "law 8: {fence} has left {key} with an old anchor, from {from:?} on"
         )),
         _ => Some(format!(
-            "law 5: the release of {key} with {fence} from {from:?} on is told to be done, and was not"
+            "law 5: the release of {key} with {fence} from {from:?} on is reported as done, and was not"
         )),
     }
 }
 
-/// Law 7: nobody acts past its deadline.
+/// Invariant 7: nobody acts past its deadline.
 fn past_its_deadline(grant: &Grant) -> Option<String> {
     const ROUNDING: Duration = Duration::from_millis(10);
     let (end, deadline) = (grant.acts.last()?, grant.deadline?);
@@ -240,7 +250,7 @@ fn pieces(grant: &Grant, stops: &[(Duration, Duration)]) -> Vec<Work> {
     pieces
 }
 
-/// Law 10: everything that waits has a bound.
+/// Invariant 10: everything that waits has a bound.
 fn too_long(wait: &Wait, stops: &Stops<'_>) -> Option<String> {
     const ROUNDING: Duration = Duration::from_millis(60);
     let stood = stops

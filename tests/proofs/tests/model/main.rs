@@ -6,9 +6,9 @@
 //! PROOF=huge cargo test -p proofs --test model laws             hours, and a machine with much memory
 //! ```
 
+mod configs;
 mod liveness;
 mod sabotage;
-mod scopes;
 mod table;
 
 use proofs::model::{Checked, Size, check};
@@ -22,7 +22,7 @@ fn size() -> Size {
     Size::read(std::env::var("PROOF").ok().as_deref())
 }
 
-/// How many states there are at least; with fewer of them some scope has shrunk.
+/// How many states there are at least; with fewer of them some config has shrunk.
 fn least(size: Size) -> usize {
     match size {
         Size::Small => 2_000_000,
@@ -34,8 +34,8 @@ fn least(size: Size) -> usize {
 fn the_laws_hold_in_every_state() {
     println!("{}", Checked::HEAD);
     let (mut states, mut wrong) = (0, 0);
-    for scope in scopes::scopes(size()) {
-        let checked = check(&scope);
+    for config in configs::configs(size()) {
+        let checked = check(&config);
         println!("{checked}");
         states += checked.states;
         wrong += checked.wrong.len();

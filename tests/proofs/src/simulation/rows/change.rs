@@ -7,7 +7,7 @@ use dynamodb_locks::protocol::{Entry, Micros, Row};
 
 use super::Entered;
 use crate::simulation::clocks::BEGINNING;
-use crate::simulation::diary::Diary;
+use crate::simulation::trace::Trace;
 use testkit::dynamo::Request;
 use testkit::locks::Step;
 
@@ -31,7 +31,7 @@ pub(in crate::simulation) enum By<'a> {
     /// A person who deletes it.
     Somebody,
     /// Its TTL.
-    Broom,
+    TtlDeletion,
 }
 
 /// DynamoDB's clock and a process's run apart by no more than this in a lease.
@@ -123,8 +123,8 @@ impl<'a> Change<'a> {
     }
 
     /// Law 8: what is settled is out, and never comes back.
-    pub(super) fn settled(&self, diary: &Diary) -> Option<String> {
-        let settled = &diary.open().settled;
+    pub(super) fn settled(&self, trace: &Trace) -> Option<String> {
+        let settled = &trace.open().settled;
         let over = |entry: &&Entry| {
             let nonce = entry.fields().map(|fields| fields.nonce.to_string());
             nonce.is_some_and(|nonce| settled.get(&nonce).is_some_and(|over| *over < self.at))
@@ -141,7 +141,7 @@ impl<'a> Change<'a> {
     /// Law 2: stamps rise, and each is the last when it enters.
     fn falls(&self) -> Option<String> {
         let (before, after) = (self.before, self.after);
-        if matches!(self.by, By::Somebody | By::Broom) {
+        if matches!(self.by, By::Somebody | By::TtlDeletion) {
             return None;
         }
         let mut new = after.queue.difference(&before.queue);
@@ -196,7 +196,7 @@ impl<'a> Change<'a> {
     fn sweeps_the_living(&self) -> Option<String> {
         let holder = self.before.holder()?.fields()?;
         let alive = self.before.alive_at(holder) + holder.lease > self.now();
-        let swept = matches!(self.by, By::Broom) && self.after.queue.is_empty();
+        let swept = matches!(self.by, By::TtlDeletion) && self.after.queue.is_empty();
         (swept && alive).then(|| "law 8: the row of a living holder expires".into())
     }
 
@@ -232,7 +232,7 @@ impl<'a> Change<'a> {
     fn request(&self) -> Option<(&'a Request, Step)> {
         match self.by {
             By::Request(request) => Some((request, Step::of(request))),
-            By::Somebody | By::Broom => None,
+            By::Somebody | By::TtlDeletion => None,
         }
     }
 
@@ -251,7 +251,7 @@ impl fmt::Display for By<'_> {
         match self {
             Self::Request(request) => write!(f, "{} with #{}", request.from, request.number),
             Self::Somebody => f.write_str("somebody"),
-            Self::Broom => f.write_str("the broom"),
+            Self::TtlDeletion => f.write_str("the broom"),
         }
     }
 }

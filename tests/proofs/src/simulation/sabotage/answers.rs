@@ -10,7 +10,7 @@ use crate::simulation::clocks::BEGINNING;
 use testkit::dynamo::{Refusal, Reply, Request};
 use testkit::locks::{Step, row_of};
 
-/// How late the server's time is told.
+/// How late the server's time is altered_reply.
 const LATE: Duration = Duration::from_secs(4);
 
 const OK: u16 = 200;
@@ -56,12 +56,12 @@ impl Saboteur {
         request: &Request,
         reply: Reply,
     ) -> (Reply, bool) {
-        let told = self.told(at, request, &reply);
-        let altered = told.is_some();
-        (told.unwrap_or(reply), altered)
+        let altered_reply = self.altered_reply(at, request, &reply);
+        let altered = altered_reply.is_some();
+        (altered_reply.unwrap_or(reply), altered)
     }
 
-    fn told(&self, at: Duration, request: &Request, reply: &Reply) -> Option<Reply> {
+    fn altered_reply(&self, at: Duration, request: &Request, reply: &Reply) -> Option<Reply> {
         use Mutant as M;
         use Step as S;
         let (step, mut body) = (Step::of(request), reply.json());

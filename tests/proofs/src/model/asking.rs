@@ -1,0 +1,121 @@
+//! Asking the protocol: the event that it gets, its moment, and its action.
+
+use super::client::Stage;
+use super::config::Config;
+use super::system::System;
+use super::transition::Trigger;
+use dynamodb_locks::protocol::{
+    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Terms,
+};
+
+impl System {
+    pub(super) fn moment(&self, config: &Config, client: usize, reading: usize) -> Moment {
+        let seat = &config.seats[client];
+        let heard = self.clients[client].heard;
+        let reading = if heard {
+            seat.after[reading]
+        } else {
+            seat.before
+        };
+        let reading = config
+            .mutant
+            .map_or(reading, |mutant| mutant.reads(reading, seat.before));
+        let at = reading.moment(config.elapsed(self.time), client);
+        config.mutant.map_or(at, |mutant| mutant.dates_stamps(at))
+    }
+
+    /// The event that the protocol gets; the client is made ready for it.
+    pub(super) fn event(
+        &mut self,
+        config: &Config,
+        client: usize,
+        trigger: Trigger,
+        at: Moment,
+    ) -> Event {
+        let time = self.time;
+        let it = self.client(client);
+        match trigger {
+            Trigger::Begin | Trigger::StaleBegin => {
+                let terms = config.terms(client, it.rounds, at.tick);
+                if let Stage::Left(entry) = it.stage.clone() {
+                    it.heir = true;
+                    it.acquisition = Some(heir(terms, entry, it.begun || it.died, at));
+                    return Event::GiveUp;
+                }
+                it.acquisition = Some(Acquisition::new(terms));
+                it.since = config.life.map_or(0, |_| time);
+                Event::Begin
+            }
+            Trigger::Answer => match it.stage.clone() {
+                Stage::Answered { answer, .. } => Event::Answered(answer),
+                _ => Event::Woken,
+            },
+            Trigger::Silence => {
+                self.budget.losses = self.budget.losses.saturating_sub(1);
+                Event::Answered(Answer::Lost)
+            }
+            Trigger::Wake | Trigger::StaleLook => Event::Woken,
+            Trigger::Beat => {
+                it.beats -= 1;
+                Event::Beat
+            }
+            Trigger::Release => {
+                it.covered = it.acts_at(at.tick);
+                (it.leaving, it.lets_go, it.acts) = (true, true, None);
+                Event::Release
+            }
+            Trigger::GiveUp => {
+                (it.leaving, it.acts) = (true, None);
+                self.budget.give_ups = self.budget.give_ups.saturating_sub(1);
+                Event::GiveUp
+            }
+        }
+    }
+
+    /// Asks the protocol; a look is answered at once.
+    pub(super) fn asks(
+        &mut self,
+        config: &Config,
+        client: usize,
+        event: Event,
+        at: Moment,
+        trigger: Trigger,
+    ) -> Action {
+        let shown = match trigger {
+            Trigger::StaleBegin | Trigger::StaleLook => {
+                self.older.as_ref().and_then(|older| Option::clone(older))
+            }
+            _ => Option::clone(&self.row),
+        };
+        let mutant = config.mutant;
+        let it = self.client(client);
+        let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
+        let Some(acquisition) = &mut it.acquisition else {
+            return Action::Look;
+        };
+        let observed = |event, acquisition: &Acquisition| match mutant {
+            Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir),
+            None => event,
+        };
+        let mut action = acquisition.step(observed(event, acquisition), at);
+        if action == Action::Look {
+            let looked = observed(Event::Looked(shown), acquisition);
+            action = acquisition.step(looked, at);
+        }
+        match mutant {
+            Some(mutant) => mutant.does(action, acquisition, begun, at),
+            None => action,
+        }
+    }
+}
+
+/// The acquisition that gives back what another has left.
+fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
+    let stamp = entry.stamp().unwrap_or_default();
+    let terms = Terms {
+        patience: Patience::Try,
+        deadline: Some(at.tick),
+        ..terms
+    };
+    Acquisition::left_behind(terms, entry, stamp, begun)
+}

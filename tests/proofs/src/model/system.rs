@@ -1,0 +1,118 @@
+//! One state of the model.
+
+use std::collections::BTreeSet;
+
+use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
+
+use super::client::Client;
+use super::config::{Budget, Config};
+use super::copies::{Copies, is_futile};
+use super::found::Found;
+use super::invariant::Invariant;
+use super::part::Part;
+
+/// What stands in the table where there is no row.
+static NO_ROW: Row = Row {
+    queue: BTreeSet::new(),
+    last: None,
+    anchor: None,
+    closed: false,
+    held: None,
+};
+
+/// The row, the clients, what is on its way between them, and the time.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct System {
+    /// In units, since the beginning.
+    pub(super) time: u8,
+    pub(super) row: Part<Option<Row>>,
+    /// When the row may be swept away, in seconds since the epoch; zero where it lives for ever.
+    pub(super) ttl: u64,
+    /// What the row was before its last change, as long as somebody may yet be shown that.
+    pub(super) older: Option<Part<Option<Row>>>,
+    pub(super) clients: Vec<Part<Client>>,
+    pub(super) late: Copies,
+    pub(super) budget: Budget,
+    /// The highest fence anybody acted with.
+    pub(super) fence: Stamp,
+    /// When it became the holder's turn; none if it was first at once.
+    pub(super) turn: Option<Micros>,
+    /// Entries that are over, and of which a copy is still on its way.
+    pub(super) gone: Vec<Entry>,
+    pub(super) broken: Option<Invariant>,
+}
+
+impl System {
+    /// Before anybody has begun, with what is found then.
+    pub(super) fn new(config: &Config, found: Found) -> Self {
+        let seats = config.seats.iter();
+        Self {
+            time: 0,
+            row: Part::new(found.row(config)),
+            ttl: 0,
+            older: None,
+            clients: seats
+                .map(|seat| Part::new(Client::new(seat.beats, seat.rounds)))
+                .collect(),
+            late: Copies::default(),
+            budget: config.budget,
+            fence: Stamp::default(),
+            turn: None,
+            gone: Vec::new(),
+            broken: None,
+        }
+    }
+
+    pub(super) fn client(&mut self, client: usize) -> &mut Client {
+        self.clients[client].change()
+    }
+
+    /// The row; empty where there is none.
+    pub(super) fn row(&self) -> &Row {
+        self.row.as_ref().unwrap_or(&NO_ROW)
+    }
+
+    pub(super) fn contains(&self, entry: &Entry) -> bool {
+        self.row().queue.contains(entry)
+    }
+
+    /// The row is another from now on; reads may still show the old one.
+    pub(super) fn becomes(&mut self, row: Option<Row>) {
+        let old = std::mem::replace(&mut self.row, Part::new(row));
+        self.older = Some(old);
+    }
+
+    /// An entry is over: it is not in the queue, and must never be again.
+    pub(super) fn forget(&mut self, entry: Entry) {
+        if self.contains(&entry) {
+            self.breaks(Invariant::NothingIsLeft);
+        }
+        self.gone.push(entry);
+        self.gone.sort();
+        self.gone.dedup();
+    }
+
+    pub(super) fn breaks(&mut self, invariant: Invariant) {
+        self.broken.get_or_insert(invariant);
+    }
+
+    /// Leaves out what can make no difference any more, so that equal states look equal.
+    pub(super) fn tidy(&mut self, config: &Config) {
+        let (row, time) = (self.row.as_ref().unwrap_or(&NO_ROW), self.time);
+        match config.life {
+            Some(life) => self.late.retain(|copy| time - copy.sent <= life),
+            None if config.mutant.is_none() => {
+                self.late.retain(|copy| !is_futile(&copy.write, row));
+            }
+            None => {}
+        }
+        if row.queue.is_empty() {
+            self.turn = None;
+        }
+        let late = &self.late;
+        self.gone
+            .retain(|entry| late.iter().any(|copy| copy.write.enters() == Some(entry)));
+        self.older = self.older.take().filter(|_| self.budget.stale > 0);
+        self.clients.iter_mut().for_each(Part::settle);
+    }
+}
