@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dynamodb_locks::{Journal, Locks};
+use dynamodb_locks::Locks;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -40,11 +40,9 @@ pub async fn by_the_sweep(seed: u64) -> Result<Duration, Error> {
     let next = died(&table, noted).await?;
     orphan(&folder).map_err(told)?;
     let death = table.clock().now();
-    let sweep = table.client("sweep");
-    for found in Journal::open(&folder).map_err(told)?.read().map_err(told)? {
-        let note = found.note.map_err(told)?;
-        let given = sweep.give_back(&note, found.path, SWEEP).await;
-        given.map_err(told)?;
+    let sweep = table.a_client("sweep").with(|s| s.journal(&folder)).ready();
+    for entry in sweep.recover_orphans(SWEEP).await.entries() {
+        entry.outcome.as_ref().map_err(told)?;
     }
     served(next).await?;
     Ok(table.since(death))
