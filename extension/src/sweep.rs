@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Error, GivenBack, Locks, Recovered};
+use dynamodb_locks::{Error, GivenBack, Locks, Recovered, Settings, Vars};
 
 /// Sweeps, and goes on for at most this long; tells how many entries were taken out or voided. Whatever
 /// goes wrong is logged: a lock that is not given back ends with its lease.
 pub(crate) async fn within(time: Duration) -> usize {
     // A connection of its own: those of before a freeze are dead.
-    match Locks::from_env() {
+    match Settings::for_recovery(&Vars::from_env()).and_then(Locks::new) {
         Ok(locks) => {
             let recovery = locks.recover_orphans(time).await;
             recovery.entries().for_each(log);

@@ -4,6 +4,10 @@
 //! holds the lock and when to come back.
 
 mod kind;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::kind::ErrorKind;
 pub(crate) use self::kind::ErrorKind as Kind;
-use crate::entry::Entry;
+use self::words::{clock, owner_of};
 use crate::key::{InvalidKey, Key};
 use crate::terms::{Refusal, Why};
 use crate::time::{Micros, Now};
@@ -63,6 +67,13 @@ impl Error {
             retry_after: None,
             source: None,
         }))
+    }
+
+    /// A setting with a value that is not as expected.
+    pub(crate) fn invalid(what: &str, value: &str, expected: &str) -> Self {
+        let value = value.escape_debug();
+        let message = format!("invalid {what} `{value}`: expected {expected}");
+        Self::new(Kind::Configuration, message)
     }
 
     pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
@@ -246,28 +257,6 @@ impl Error {
     }
 }
 
-fn owner_of(holder: &Entry) -> String {
-    match holder
-        .fields()
-        .map(|fields| (fields.owner.as_str(), fields.stamp.0))
-    {
-        Some(("", stamp)) => format!(" with fence {stamp}"),
-        Some((owner, stamp)) => format!(" by {owner} with fence {stamp}"),
-        None => " by an entry that cannot be read".to_owned(),
-    }
-}
-
-/// The time of day, in UTC.
-fn clock(at: Micros) -> String {
-    let (second, milli) = (at.0 / 1_000_000 % 86_400, at.0 / 1000 % 1000);
-    format!(
-        "{:02}:{:02}:{:02}.{milli:03}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
 impl From<InvalidKey> for Error {
     fn from(error: InvalidKey) -> Self {
         Self::new(ErrorKind::BadKey, error.to_string())
@@ -291,18 +280,5 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_tells_the_text_of_an_error_once() {
-        let source = std::io::Error::other("the disk is full");
-        let error = Error::new(ErrorKind::Unavailable, format!("no note: {source}"));
-        let shown = format!("{:?}", error.because(source));
-        assert_eq!(shown, r#"Error(Unavailable, "no note: the disk is full")"#);
     }
 }

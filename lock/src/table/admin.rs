@@ -34,7 +34,7 @@ pub(crate) enum Page {
 impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
     pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Sight>, Failure> {
-        let request = request::get(&self.client, &self.place, key).consistent_read(true);
+        let request = request::get(self.client()?, &self.place, key).consistent_read(true);
         let output = within(request.send()).await?.map_err(failure::of)?;
         Ok(output.item.map(sight))
     }
@@ -46,7 +46,7 @@ impl Table {
             Page::After(last) => Some(last.clone()),
             Page::End => return Ok((Vec::new(), Page::End)),
         };
-        let request = self.client.scan().table_name(&self.place.table);
+        let request = self.client()?.scan().table_name(&self.place.table);
         let request = request.set_exclusive_start_key(start);
         let output = within(request.send()).await?.map_err(failure::of)?;
         let rows = output.items.unwrap_or_default().into_iter();
@@ -74,7 +74,7 @@ impl Table {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        let request = request::force(&self.client, &self.place, key, entry, now)
+        let request = request::force(self.client()?, &self.place, key, entry, now)
             .expression_attribute_names("#mark", FORCED)
             .expression_attribute_values(":mark", AttributeValue::M(mark));
         match within(request.send()).await? {

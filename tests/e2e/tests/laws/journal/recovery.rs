@@ -16,10 +16,9 @@ fn reborn(folder: &Folder, table: &LockTable) -> Locks {
 async fn a_client_gives_back_what_the_dead_have_left_and_reports_each_entry() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let a = folder.client(&table, "a");
-    let (one, two) = (
-        a.acquire(KEY).await.unwrap(),
-        a.acquire("43").await.unwrap(),
-    );
+    let one = a.acquire(KEY).await.unwrap();
+    tokio::time::sleep(millis(1)).await;
+    let two = a.acquire("43").await.unwrap();
     let recovery = reborn(&folder, &table).recover_orphans(LEASE / 5).await;
     let entries: Vec<_> = recovery.entries().collect();
     let fences: Vec<_> = entries.iter().map(|entry| entry.fence).collect();
