@@ -64,25 +64,36 @@ pub(crate) async fn all(shared: &Shared, left: Vec<Left>, bound: Bound) -> Vec<(
         let given = give(shared, left, trail, bound).await;
         given.map_err(|error| (key, error))
     });
-    let given = together(given.map(Box::pin).collect()).await;
+    let given = together(given.map(Box::pin), usize::MAX).await;
     given.into_iter().filter_map(Result::err).collect()
 }
 
-/// Waits for all of them. They are polled in place: nothing is spawned, so nothing outlives this call.
-async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+/// Waits for all of them, so many at a time. They are polled in place: nothing is spawned, so nothing
+/// outlives this call.
+pub(crate) async fn together<F: Future + Unpin>(
+    mut waiting: impl Iterator<Item = F>,
+    at_once: usize,
+) -> Vec<F::Output> {
+    let mut futures: Vec<F> = waiting.by_ref().take(at_once).collect();
     let mut done = Vec::with_capacity(futures.len());
     poll_fn(|cx| {
-        futures.retain_mut(|future| match Pin::new(future).poll(cx) {
-            Poll::Ready(output) => {
-                done.push(output);
-                false
+        while !futures.is_empty() {
+            futures.retain_mut(|future| match Pin::new(future).poll(cx) {
+                Poll::Ready(output) => {
+                    done.push(output);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            let free = at_once - futures.len();
+            let before = futures.len();
+            futures.extend(waiting.by_ref().take(free));
+            // Those that have just come are polled as well.
+            if futures.len() == before && before > 0 {
+                return Poll::Pending;
             }
-            Poll::Pending => true,
-        });
-        match futures.is_empty() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
         }
+        Poll::Ready(())
     })
     .await;
     done
@@ -172,11 +183,12 @@ async fn give(
         }
         Ok(_) => match drive.trouble.take() {
             Some(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
-            None => Err(Error::new(
-                Kind::Unknown,
-                "the time to give the lock back is over",
-            )),
+            None => Err(out_of_time()),
         },
         Err(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
     }
+}
+
+pub(crate) fn out_of_time() -> Error {
+    Error::new(Kind::Unknown, "the time to give the lock back is over")
 }

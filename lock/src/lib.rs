@@ -86,6 +86,7 @@ mod drive;
 
 mod give_back;
 mod keep;
+mod recovery;
 
 mod cleanup;
 
@@ -102,14 +103,17 @@ mod locks;
 
 pub use acquire::Limits;
 pub use attributes::Attribute;
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use held::Held;
 pub use holding::{Holding, current};
+#[doc(hidden)]
 pub use journal::{Found, Journal, Note};
 pub use key::Key;
 pub use lease::{Health, Lease};
 pub use locks::Locks;
+#[doc(hidden)]
 pub use nonce::Nonces;
+pub use recovery::{Recovered, Recovery};
 pub use settings::Settings;
 pub use table::{Client, KeyKind};
 pub use terms::{Fail, GivenBack};

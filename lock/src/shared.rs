@@ -33,6 +33,11 @@ impl Shared {
         self.connection.table(Arc::clone(&self.place)).await
     }
 
+    /// A key that shows itself as the settings say.
+    pub(crate) fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
+        Ok(Key::new(name)?.shown(self.settings.shown))
+    }
+
     pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
         Trail::new(
             key.clone(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dynamodb_locks::{Journal, Locks};
+use dynamodb_locks::Locks;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -41,15 +41,9 @@ pub async fn by_the_sweep(seed: u64) -> Result<Duration, Error> {
     let next = died(&table, noted).await?;
     orphan(&folder).map_err(failed)?;
     let death = table.clock().now();
-    let sweep = table.client("sweep");
-    for found in Journal::open(&folder)
-        .map_err(failed)?
-        .read()
-        .map_err(failed)?
-    {
-        let note = found.note.map_err(failed)?;
-        let given = sweep.give_back(&note, found.path, SWEEP).await;
-        given.map_err(failed)?;
+    let sweep = table.a_client("sweep").with(|s| s.journal(&folder)).ready();
+    for entry in sweep.recover_orphans(SWEEP).await.entries() {
+        entry.outcome.as_ref().map_err(failed)?;
     }
     served(next).await?;
     Ok(table.since(death))
