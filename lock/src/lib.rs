@@ -54,6 +54,7 @@ mod write;
 mod terms;
 
 mod judge;
+mod pace;
 pub mod protocol;
 mod wait;
 

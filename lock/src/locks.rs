@@ -14,6 +14,7 @@ use crate::give_back;
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, Stage};
+use crate::pace::Paces;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
@@ -69,6 +70,7 @@ impl Locks {
             clock,
             journal,
             live,
+            paces: Paces::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

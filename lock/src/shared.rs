@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
 use crate::live::Live;
+use crate::pace::Paces;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
 use crate::table::{Connection, Place, Table};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) journal: Option<Journal>,
     pub(crate) live: Arc<Live>,
+    pub(crate) paces: Paces,
 }
 
 impl Shared {
