@@ -21,6 +21,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_busy`](Error::is_busy) | somebody holds the lock, and we were not to wait | come back after [`retry_after`](Error::retry_after) |
 /// | [`is_timed_out`](Error::is_timed_out) | the wait ended before our turn | the same, or a longer wait |
 /// | [`is_full`](Error::is_full) | as many wait as may wait | the same |
+/// | [`is_reentrant`](Error::is_reentrant) | the work that asks for the lock holds it already | acquire it once |
 /// | [`is_lost`](Error::is_lost) | the lease ended while we held the lock | a longer lease, more frequent beats |
 /// | [`is_unknown`](Error::is_unknown) | no answer told whether a release was applied | nothing: the lease ends by itself |
 /// | [`is_unavailable`](Error::is_unavailable) | DynamoDB does not answer | what the source says |
@@ -43,6 +44,7 @@ pub(crate) enum Kind {
     Busy,
     TimedOut,
     Full,
+    Reentrant,
     Lost,
     Unknown,
     Unavailable,
@@ -104,7 +106,7 @@ impl Error {
             "lock `{key}` is held by the very work that asks for it, with fence {fence}: it would \
              wait for itself"
         );
-        Self::new(Kind::Busy, message)
+        Self::new(Kind::Reentrant, message)
     }
 
     pub(crate) fn given_up(key: &Key) -> Self {
@@ -148,6 +150,12 @@ impl Error {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.kind == Kind::Full
+    }
+
+    /// The work that asks for the lock holds it already, and would wait for itself.
+    #[must_use]
+    pub fn is_reentrant(&self) -> bool {
+        self.0.kind == Kind::Reentrant
     }
 
     /// The lease ended while we held the lock.
@@ -201,7 +209,7 @@ impl Error {
     /// After how long the lock may be free, if it is refused: the rest of the holder's lease.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// match locks.try_acquire("order/42").await {
     ///     Ok(_) => unreachable!("it is held"),

@@ -62,7 +62,7 @@ impl Held {
     /// Waits until the lease is lost.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// # async fn work() {}
     /// let held = locks.acquire("order/42").await?;
     /// tokio::select! {
@@ -79,7 +79,7 @@ impl Held {
     /// How the lease does: it tells before it is lost when beats fail.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// let health = held.health();
     /// assert!(!health.left.is_zero());

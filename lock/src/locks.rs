@@ -11,6 +11,7 @@ use crate::acquire::Limits;
 use crate::drive::Bound;
 use crate::error::Error;
 use crate::give_back;
+use crate::holding::{self, Holding};
 use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::{Left, Live, Stage};
@@ -80,7 +81,7 @@ impl Locks {
     /// A client with other settings, which shares the connection and, with it, the region.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
@@ -161,7 +162,7 @@ impl Locks {
     /// lease.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// let held = locks.acquire("order/42").await?;
@@ -183,6 +184,13 @@ impl Locks {
     /// When the name is empty or too long.
     pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
         Ok(Key::new(name)?.shown(self.shared.settings.shown))
+    }
+
+    /// The lock of this name under which this is called: acquiring it again would wait for itself. None
+    /// elsewhere, as for [`current`](crate::current).
+    #[must_use]
+    pub fn current(&self, key: &Key) -> Option<Holding> {
+        holding::held_here(&self.shared.place, key)
     }
 
     /// The label of whoever holds these locks, percent-encoded as it stands in their entries.

@@ -25,7 +25,7 @@ use crate::vars::Vars;
 /// Every setter has a counterpart in the environment, but for what only a program can know.
 ///
 /// ```
-/// # world::locks::example_over(async |client| {
+/// # testkit::locks::example_over(async |client| {
 /// use std::time::Duration;
 ///
 /// use dynamodb_locks::{Locks, Settings};

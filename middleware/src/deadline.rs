@@ -24,6 +24,9 @@ pub(crate) struct Reserve(Option<Duration>);
 /// No invocation is given more; an emulator that says so does not know.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// Nor does any end before 2014, when there was no Lambda yet: emulators count from the epoch.
+const BEFORE_LAMBDA: Duration = Duration::from_secs(44 * 365 * 24 * 60 * 60);
+
 /// The time from the end of the handler's to the end of the invocation: enough to release, also
 /// where the first answer is lost.
 const MARGIN: Duration = Duration::from_millis(300);
@@ -32,9 +35,12 @@ const MARGIN: Duration = Duration::from_millis(300);
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Deadline {
-    /// None if what the runtime says cannot be a deadline.
+    /// None if what the runtime says cannot be a deadline. One that has passed is one.
     pub(crate) fn of(told: SystemTime) -> Option<Self> {
-        let left = told.duration_since(SystemTime::now()).ok()?;
+        if told < SystemTime::UNIX_EPOCH + BEFORE_LAMBDA {
+            return None;
+        }
+        let left = told.duration_since(SystemTime::now()).unwrap_or_default();
         let margin = MARGIN.min(left / 4);
         (left <= LONGEST).then(|| Self {
             end: Instant::now() + left,
@@ -45,6 +51,10 @@ impl Deadline {
     /// The time until the platform ends the invocation.
     pub(crate) fn left(self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
+    }
+
+    pub(crate) fn is_past(self) -> bool {
+        self.left().is_zero()
     }
 
     /// Waits for the moment at which the handler has to end.
@@ -104,6 +114,16 @@ mod tests {
         assert!(Deadline::of(SystemTime::UNIX_EPOCH + seconds(600)).is_none());
         assert!(Deadline::of(SystemTime::now() + seconds(1_999_999)).is_none());
         assert!(Deadline::of(SystemTime::now() + seconds(60)).is_some());
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_one() {
+        for ago in [1, 60, 24 * 60 * 60] {
+            let past = SystemTime::now() - Duration::from_secs(ago);
+            assert!(Deadline::of(past).is_some_and(Deadline::is_past));
+        }
+        let soon = SystemTime::now() + Duration::from_secs(1);
+        assert!(!Deadline::of(soon).is_some_and(Deadline::is_past));
     }
 
     #[test]

@@ -27,9 +27,10 @@ pub enum Failure<E> {
 /// | `Lock.Busy` | 409 | somebody else holds the lock, and we were not to wait |
 /// | `Lock.TimedOut` | 409 | the wait ended before it was our turn |
 /// | `Lock.Full` | 409 | as many wait as may wait |
+/// | `Lock.Reentrant` | 500 | the invocation holds the lock already: the layer, or another one with the same key, is applied twice |
 /// | `Lock.BadKey` | 400 | the event has no key, or not one that can name a lock |
 /// | `Lock.Lost` | 500 | the lease ended while the handler ran; the handler was stopped |
-/// | `Lock.Deadline` | 504 | the handler did not end in time; it was stopped, and the lock released |
+/// | `Lock.Deadline` | 504 | the handler did not end in time; it was stopped, and the lock released; or it never began, because the deadline had passed |
 /// | `Lock.Ended` | 503 | the environment is shut down; the handler was stopped, and the lock released |
 /// | `Lock.Unavailable` | 503 | DynamoDB does not answer |
 /// | `Lock.Denied` | 500 | the function has not the rights it needs on the table |
@@ -51,6 +52,7 @@ enum Kind {
     Busy,
     TimedOut,
     Full,
+    Reentrant,
     BadKey,
     Lost,
     Deadline,
@@ -77,6 +79,7 @@ impl LockFailure {
             Kind::Busy => "Lock.Busy",
             Kind::TimedOut => "Lock.TimedOut",
             Kind::Full => "Lock.Full",
+            Kind::Reentrant => "Lock.Reentrant",
             Kind::BadKey => "Lock.BadKey",
             Kind::Lost => "Lock.Lost",
             Kind::Deadline => "Lock.Deadline",
@@ -94,7 +97,9 @@ impl LockFailure {
         match self.kind {
             Kind::Busy | Kind::TimedOut | Kind::Full => 409,
             Kind::BadKey => 400,
-            Kind::Lost | Kind::Denied | Kind::BadTable | Kind::Configuration => 500,
+            Kind::Reentrant | Kind::Lost | Kind::Denied | Kind::BadTable | Kind::Configuration => {
+                500
+            }
             Kind::Ended | Kind::Unavailable => 503,
             Kind::Deadline => 504,
         }
@@ -129,7 +134,7 @@ impl LockFailure {
             Kind::Lost => "the work was stopped half-way, because others may be at it now",
             Kind::Deadline => "the work took too long, and was stopped",
             Kind::Ended | Kind::Unavailable => "this cannot be done now; come back later",
-            Kind::Denied | Kind::BadTable | Kind::Configuration => {
+            Kind::Reentrant | Kind::Denied | Kind::BadTable | Kind::Configuration => {
                 "the service is not set up as it should be"
             }
         }
@@ -151,6 +156,14 @@ impl LockFailure {
         Self::new(Kind::TimedOut, message)
     }
 
+    pub(crate) fn reentrant(key: impl fmt::Display, fence: u64) -> Self {
+        let message = format!(
+            "lock `{key}` is held by this very invocation, with fence {fence}, and acquiring it again \
+             would wait for itself; apply one layer, or give each layer a key of its own"
+        );
+        Self::new(Kind::Reentrant, message)
+    }
+
     pub(crate) fn lost(key: impl fmt::Display) -> Self {
         let message =
             format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
@@ -162,6 +175,11 @@ impl LockFailure {
             "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
              released"
         );
+        Self::new(Kind::Deadline, message)
+    }
+
+    pub(crate) fn too_late() -> Self {
+        let message = "the invocation's deadline had passed before its handler began; the handler was not run";
         Self::new(Kind::Deadline, message)
     }
 
@@ -179,6 +197,7 @@ impl From<Error> for LockFailure {
             error if error.is_busy() => Kind::Busy,
             error if error.is_timed_out() => Kind::TimedOut,
             error if error.is_full() => Kind::Full,
+            error if error.is_reentrant() => Kind::Reentrant,
             error if error.is_bad_key() => Kind::BadKey,
             error if error.is_lost() => Kind::Lost,
             error if error.is_denied() => Kind::Denied,

@@ -39,6 +39,13 @@ pub(crate) async fn acquire(
     deadline: Option<Deadline>,
 ) -> Result<Hold, LockFailure> {
     let key = rules.locks.key(key)?;
+    if deadline.is_some_and(Deadline::is_past) {
+        return Err(LockFailure::too_late());
+    }
+    // The local queue would wait for the lock's own invocation, and so would the table's.
+    if let Some(held) = rules.locks.current(&key) {
+        return Err(LockFailure::reentrant(&key, held.fence()));
+    }
     let limits = rules.limits(deadline);
     let waiting = Timer::start();
     let lane = rules.lanes.enter(key.as_str(), limits.longest_wait());

@@ -54,7 +54,7 @@ pin_project! {
         S: Service<R>,
     {
         Acquire { taken: Boxed<Taken>, call: Option<(S, R)> },
-        Work { #[pin] work: S::Future, hold: Option<Hold> },
+        Work { #[pin] work: Option<S::Future>, hold: Option<Hold> },
         Release { released: Boxed<()>, outcome: Option<Outcome<S, R>> },
     }
 }
@@ -130,8 +130,9 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
                         return Poll::Ready(refuse(failure, *this.source));
                     }
                 },
-                StepProjection::Work { work, hold } => {
-                    let outcome = ready!(Step::<S, R>::poll_work(work, hold.as_mut(), cx));
+                StepProjection::Work { mut work, hold } => {
+                    let outcome = ready!(Step::<S, R>::poll_work(work.as_mut(), hold.as_mut(), cx));
+                    let outcome = Step::<S, R>::drop_work(work, hold.as_ref(), outcome);
                     Step::release(hold.take(), outcome, *this.deadline)
                 }
                 StepProjection::Release { released, outcome } => {
@@ -149,7 +150,6 @@ impl<S: Service<R>, R> Future for ResponseFuture<S, R> {
                     };
                 }
             };
-            // This drops what the step before held, the handler's future among it.
             this.step.set(next);
         }
     }
@@ -163,25 +163,45 @@ impl<S: Service<R>, R> Step<S, R> {
     /// The lock is held, or not to be held: calls the handler.
     fn start(hold: Option<Hold>, call: Option<(S, R)>, deadline: Option<Deadline>) -> Self {
         let (mut service, request) = call.expect("the lock is acquired once");
-        let called = || within(hold.as_ref(), || service.call(request));
+        // The service is dropped in there as well: its destructor is the user's, and may panic.
+        let called = || within(hold.as_ref(), move || service.call(request));
         match catch_unwind(AssertUnwindSafe(called)) {
-            Ok(work) => Self::Work { work, hold },
+            Ok(work) => Self::Work {
+                work: Some(work),
+                hold,
+            },
             Err(panic) => Self::release(hold, Err(panic), deadline),
         }
     }
 
     fn poll_work(
-        work: Pin<&mut S::Future>,
+        work: Pin<&mut Option<S::Future>>,
         mut hold: Option<&mut Hold>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<S, R>> {
         if let Some(failure) = hold.as_mut().and_then(|hold| hold.ended(cx)) {
             return Poll::Ready(Ok(Err(Failure::Lock(failure))));
         }
+        let work = work.as_pin_mut().expect("the work is not done yet");
         let polled = || within(hold.as_deref(), || work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+
+    /// Drops the handler's future while the lock is still held. A destructor that panics does not keep
+    /// the lock from its release; it takes the place of the handler's result, as it would without the
+    /// layer, but not that of a lock's failure.
+    fn drop_work(
+        mut work: Pin<&mut Option<S::Future>>,
+        hold: Option<&Hold>,
+        outcome: Outcome<S, R>,
+    ) -> Outcome<S, R> {
+        let dropped = || within(hold, || work.set(None));
+        match (catch_unwind(AssertUnwindSafe(dropped)), &outcome) {
+            (Err(panic), Ok(Ok(_) | Err(Failure::Handler(_)))) => Err(panic),
+            _ => outcome,
         }
     }
 

@@ -13,7 +13,7 @@ impl Locks {
     /// and says what is wrong with it.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let locks = locks.child(|settings| settings.table("locks-test"))?;
     /// locks.ensure_table().await?;
     /// locks.acquire("order/42").await?.release().await?;
@@ -31,7 +31,7 @@ impl Locks {
     /// Who holds a lock and who waits for it, as it is now. One read unit.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// let view = locks.inspect("order/42").await?;
     /// let holder = view.holder().expect("it is held");
@@ -54,7 +54,7 @@ impl Locks {
     /// All locks of the namespace, page by page: it reads the whole table.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// let mut listing = locks.list().await;
     /// while let Some(page) = listing.next().await? {
@@ -75,7 +75,7 @@ impl Locks {
     /// Tells whether there was such an entry.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// assert!(locks.force_release("order/42", held.fence(), "ada").await?);
     /// assert!(held.release().await.unwrap_err().is_lost());

@@ -14,7 +14,7 @@ impl Locks {
     /// Takes a lock, and waits for it as long as the settings say.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.acquire("order/42").await?;
     /// // Nobody else works on order 42 now; the fence proves it to whoever stores the result.
     /// println!("order 42, fence {}", held.fence());
@@ -32,7 +32,7 @@ impl Locks {
     /// Takes a lock if it is free.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let held = locks.try_acquire("report").await?;
     /// let refused = locks.try_acquire("report").await.unwrap_err();
     /// assert!(refused.is_busy());
@@ -50,7 +50,7 @@ impl Locks {
     /// Takes a lock, within limits of its own.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
     /// use dynamodb_locks::Limits;
@@ -78,7 +78,7 @@ impl Locks {
     /// lost.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let total = locks.with("order/42", async |_| 40 + 2).await?;
     /// assert_eq!(total, 42);
     /// # Ok(()) });
@@ -99,7 +99,7 @@ impl Locks {
     /// go on beside it. It cannot be stopped when the lease is lost; [`Holding::lease`] tells it.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// let done = locks.with_blocking("order/42", |held| {
     ///     let pages = [1, 2, 3].iter();
     ///     pages.take_while(|_| !held.lease().is_over()).count()

@@ -71,7 +71,7 @@ impl Settings {
     /// none.
     ///
     /// ```
-    /// # world::locks::example(async |locks| {
+    /// # testkit::locks::example(async |locks| {
     /// // For this acquisition alone; on the settings of a client, for all of its own.
     /// let locks = locks.child(|settings| settings.attribute("order", 42))?;
     /// let held = locks.acquire("order/42").await?;
@@ -133,7 +133,7 @@ impl Settings {
     }
 
     /// The longest pause between two looks of the next in line; those behind it may sleep as many times as
-    /// long as their rank says, and nobody longer than a quarter of the lease. Default: 450 ms.
+    /// long as their rank says, and nobody longer than a third of the lease. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self

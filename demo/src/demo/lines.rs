@@ -1,0 +1,100 @@
+//! What the programs write, understood: JSON, a line an event, as `tracing-subscriber` formats it.
+
+use std::time::Duration;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::Value;
+use testkit::lambda::{Occurrence, What};
+
+use super::moment::{Event, Moment};
+
+/// The moment that an occurrence is, if it is one that a person should see.
+pub(super) fn moment(occurrence: Occurrence) -> Option<Moment> {
+    let Occurrence {
+        at,
+        environment,
+        what,
+    } = occurrence;
+    let (at, event) = match what {
+        What::Started => (at, Event::Up),
+        What::Function(line) | What::Extension(line) => understood(&line)?,
+        What::Killed => (at, Event::Killed),
+        What::Reaped => (at, Event::Reaped),
+        What::ExtensionEnded(code) => (at, Event::ExtensionEnded(code)),
+        What::Terminated | What::ShutdownSent(_) => return None,
+    };
+    Some(Moment {
+        at,
+        environment,
+        event,
+    })
+}
+
+/// The time that the line gives itself, not that at which it was read.
+fn understood(line: &str) -> Option<(Duration, Event)> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = &line["fields"];
+    let text = |name: &str| fields[name].as_str().map(str::to_owned);
+    let fence = fields["fence"].as_u64();
+    let event = match fields["message"].as_str()? {
+        "work begins" => Event::Begins(text("order_id")?, fence),
+        "work ends" => Event::Ends(text("order_id")?),
+        "entry given back" => Event::GivenBack(text("key")?, fence, text("how")?),
+        _ => return None,
+    };
+    Some((time(line["timestamp"].as_str()?)?, event))
+}
+
+fn time(text: &str) -> Option<Duration> {
+    let time = DateTime::from_str(text, Format::DateTime).ok()?;
+    u64::try_from(time.as_nanos())
+        .ok()
+        .map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str, fields: &str) -> String {
+        let fields = format!(r#"{{"message":"{message}",{fields}}}"#);
+        format!(r#"{{"timestamp":"1970-01-01T00:00:01.5Z","level":"INFO","fields":{fields}}}"#)
+    }
+
+    #[test]
+    fn the_handlers_lines_are_understood() {
+        let at = Duration::from_millis(1500);
+        let begins = line("work begins", r#""order_id":"42","fence":7"#);
+        assert_eq!(
+            understood(&begins),
+            Some((at, Event::Begins("42".into(), Some(7))))
+        );
+        let unlocked = line("work begins", r#""order_id":"42","fence":null"#);
+        assert_eq!(
+            understood(&unlocked),
+            Some((at, Event::Begins("42".into(), None)))
+        );
+        let ends = line("work ends", r#""order_id":"42","fence":7"#);
+        assert_eq!(understood(&ends), Some((at, Event::Ends("42".into()))));
+    }
+
+    #[test]
+    fn the_extensions_line_is_understood() {
+        let given_back = line(
+            "entry given back",
+            r#""key":"42","fence":7,"how":"abandoned""#,
+        );
+        let expected = Event::GivenBack("42".into(), Some(7), "abandoned".into());
+        assert_eq!(
+            understood(&given_back).map(|(_, event)| event),
+            Some(expected)
+        );
+    }
+
+    #[test]
+    fn other_lines_are_passed_over() {
+        assert_eq!(understood("thread 'main' panicked"), None);
+        assert_eq!(understood(&line("something else", r#""fence":7"#)), None);
+    }
+}

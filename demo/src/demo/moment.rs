@@ -1,0 +1,38 @@
+//! Something that a person should see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use testkit::lambda::Answer;
+
+/// When, where and what.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Moment {
+    /// Since the Unix epoch.
+    pub(super) at: Duration,
+    pub(super) environment: Arc<str>,
+    pub(super) event: Event,
+}
+
+/// What there is to see.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event {
+    /// An event for this order is sent.
+    Sent(String),
+    /// Function and extension are up.
+    Up,
+    /// Work on an order begins, with this fence.
+    Begins(String, Option<u64>),
+    /// Work on an order ends.
+    Ends(String),
+    /// The function is killed.
+    Killed,
+    /// Its process is gone.
+    Reaped,
+    /// The extension has given back the lock with this key and fence, and how.
+    GivenBack(String, Option<u64>, String),
+    /// The extension's process is gone.
+    ExtensionEnded(Option<i32>),
+    /// What became of the event.
+    Answered(Answer),
+}

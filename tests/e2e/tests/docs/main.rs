@@ -1,0 +1,4 @@
+//! What the documents and the templates say is what the code does.
+
+mod deployment;
+mod readme;

@@ -1,0 +1,124 @@
+//! The README tells the truth: its programs are compiled, its settings are those of the code.
+
+use std::path::Path;
+
+use dynamodb_locks::{Settings, Vars};
+
+const README: &str = include_str!("../../../../README.md");
+
+/// The README's example of the client, compiled here.
+const EXAMPLE: &str = include_str!("readme.rs");
+
+/// The demo function, compiled by the workspace.
+const FUNCTION: &str = include_str!("../../../function/src/main.rs");
+
+/// Every file that names a setting.
+const SOURCES: [&str; 7] = [
+    include_str!("../../../../lock/src/settings.rs"),
+    include_str!("../../../../middleware/src/deadline.rs"),
+    include_str!("../../../../middleware/src/key.rs"),
+    include_str!("../../../../middleware/src/layer.rs"),
+    include_str!("../../../../middleware/src/metrics.rs"),
+    include_str!("../../../../middleware/src/rules.rs"),
+    include_str!("../../../../middleware/src/source.rs"),
+];
+
+#[allow(dead_code)]
+async fn example() -> Result<(), dynamodb_locks::Error> {
+    let locks = dynamodb_locks::Locks::from_env()?;
+    let held = locks.acquire("order/42").await?;
+    println!("fence {}", held.fence());
+    held.release().await
+}
+
+/// The variable and the default of each row of the table of settings.
+fn settings() -> Vec<(&'static str, &'static str)> {
+    let rows = README.lines().filter(|line| line.starts_with("| `LOCKS_"));
+    let cell = |cell: &'static str| cell.trim().trim_matches('`');
+    rows.map(|row| row.split('|').skip(1).map(cell).collect::<Vec<_>>())
+        .map(|cells| (cells[0], cells[1]))
+        .collect()
+}
+
+#[test]
+fn every_program_in_the_readme_is_compiled() {
+    let programs: Vec<_> = README
+        .split("```rust\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```"))
+        .collect();
+    assert_eq!(programs.len(), 2);
+    assert_eq!(programs[0].0, FUNCTION);
+    assert!(EXAMPLE.contains(programs[1].0));
+}
+
+#[test]
+fn the_readme_lists_the_settings_that_the_code_reads() {
+    let mut read: Vec<_> = SOURCES
+        .iter()
+        .flat_map(|source| source.split('"'))
+        .filter(|text| text.starts_with("LOCKS_") && !text.contains(' '))
+        .collect();
+    read.sort_unstable();
+    read.dedup();
+    let mut listed: Vec<_> = settings().into_iter().map(|(name, _)| name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, read);
+}
+
+#[test]
+fn the_defaults_in_the_readme_are_those_of_the_code() {
+    let read = |vars: &[(&str, &str)]| {
+        let settings = Settings::from_vars(&vars.iter().copied().collect::<Vars>());
+        // The wall clock shows in it, and goes on.
+        let settings = format!("{:?}", settings.expect("a default is right"));
+        settings.split("wall:").next().map(str::to_owned)
+    };
+    for (name, default) in settings() {
+        if !default.is_empty() {
+            assert_eq!(read(&[(name, default)]), read(&[]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_readme_names_is_there() {
+    let table = README
+        .split("| shown by |")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next());
+    let rows = table
+        .expect("there is a table of what happens when")
+        .lines()
+        .skip(2);
+    let tests: Vec<_> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    assert!(tests.len() >= 9);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let sources = sources(&folder);
+    for test in tests {
+        let declared = format!("fn {test}(");
+        assert!(sources.contains(&declared), "{test}");
+    }
+}
+
+/// Every test target, as one text.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests are named in a document"
+)]
+fn sources(folder: &Path) -> String {
+    let found = std::fs::read_dir(folder).expect("the tests are where they were built");
+    let text = |file: std::io::Result<std::fs::DirEntry>| {
+        let path = file.expect("the folder can be listed").path();
+        match path.is_dir() {
+            true => sources(&path),
+            false => std::fs::read_to_string(path).unwrap_or_default(),
+        }
+    };
+    found.map(text).collect()
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(README.lines().count() <= 150);
+}

@@ -1,0 +1,126 @@
+//! Clocks that are an hour off, on either side.
+
+use std::time::Duration;
+
+use dynamodb_locks::{Expiry, Limits, Locks};
+use testkit::locks::{KEY, LockTable};
+
+use super::{HOUR, LEASE, millis, outlive, seldom, silence};
+
+#[derive(Clone, Copy, Debug)]
+enum Off {
+    Right,
+    Fast,
+    Slow,
+}
+
+const OFF: [Off; 3] = [Off::Right, Off::Fast, Off::Slow];
+
+/// Modes that look at clocks at all.
+const MODES: [Expiry; 2] = [Expiry::Verified, Expiry::Clock];
+
+fn client(table: &LockTable, name: &str, mode: Expiry, off: Off) -> Locks {
+    let client = table.a_client(name).with(|s| seldom(s.expiry(mode)));
+    match off {
+        Off::Right => client,
+        Off::Fast => client.fast(HOUR),
+        Off::Slow => client.slow(HOUR),
+    }
+    .ready()
+}
+
+/// Every holder with every waiter.
+async fn each(test: impl AsyncFn(LockTable, [Locks; 2], &str)) {
+    for mode in MODES {
+        for holder in OFF {
+            for waiter in OFF {
+                let table = LockTable::new();
+                let a = client(&table, "a", mode, holder);
+                let b = client(&table, "b", mode, waiter);
+                let case = format!("{mode:?}, holder {holder:?}, waiter {waiter:?}");
+                test(table, [a, b], &case).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_living_are_never_stolen_from() {
+    each(async |table, [a, b], case| {
+        let held = a.acquire(KEY).await.expect(case);
+        tokio::time::sleep(LEASE / 2).await;
+        let limits = Limits::wait(LEASE * 2);
+        let refusal = b.acquire_within(KEY, limits).await.expect_err(case);
+        assert!(refusal.is_timed_out(), "{case}: {refusal}");
+        assert!(!held.lease().is_over(), "{case}");
+        held.release().await.expect(case);
+        assert!(table.row().queue.is_empty(), "{case}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dead_are_stolen_from_within_two_leases_and_not_while_they_may_still_act() {
+    each(async |table, [a, b], case| {
+        let held = a.acquire(KEY).await.expect(case);
+        silence(&table, "a");
+        tokio::time::sleep(LEASE / 2).await;
+        let (stolen, waited) = outlive(&table, &b).await;
+        assert!(held.lease().is_over(), "{case}");
+        assert!(stolen.fence() > held.fence(), "{case}");
+        assert!(waited >= LEASE / 3, "{case}: {waited:?}");
+        assert!(waited <= LEASE * 2, "{case}: {waited:?}");
+        stolen.release().await.expect(case);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_off_needs_no_clock() {
+    each(async |table, [a, b], case| {
+        let held = a.acquire(KEY).await.expect(case);
+        tokio::time::sleep(millis(500)).await;
+        let first = held.fence();
+        let waiting = tokio::spawn(async move { b.acquire(KEY).await });
+        table.delivered("b", testkit::locks::Step::Look, 2).await;
+        held.release().await.expect(case);
+        let begun = table.clock().now();
+        let next = waiting.await.unwrap().expect(case);
+        let took = table.since(begun);
+        assert!(took <= millis(1500), "{case}: {took:?}");
+        assert!(next.fence() > first, "{case}");
+        assert!(!next.lease().is_over(), "{case}");
+        next.release().await.expect(case);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_clock_costs_a_claim_and_a_fast_one_nothing() {
+    let stories: [(Off, &[&str]); 3] = [
+        (Off::Right, &["enqueue", "release"]),
+        (Off::Fast, &["enqueue", "release"]),
+        (Off::Slow, &["enqueue", "beat", "release"]),
+    ];
+    for mode in MODES {
+        for (off, story) in stories {
+            let table = LockTable::new();
+            let locks = client(&table, "a", mode, off);
+            locks.acquire(KEY).await.unwrap().release().await.unwrap();
+            assert_eq!(table.story("a"), story, "{mode:?}, {off:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_fast_clock_makes_nobody_elses_lease_longer() {
+    let table = LockTable::new();
+    let fast = client(&table, "fast", Expiry::Verified, Off::Fast);
+    fast.acquire(KEY).await.unwrap().release().await.unwrap();
+    let a = table.client("a").acquire(KEY).await.unwrap();
+    assert!(Duration::from_micros(a.fence()) > table.clock().since_epoch() + HOUR / 2);
+    drop(a);
+    let (held, waited) = outlive(&table, &table.client("b")).await;
+    assert!(waited <= LEASE + millis(2300), "{waited:?}");
+    held.release().await.unwrap();
+}

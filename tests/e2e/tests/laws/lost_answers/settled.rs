@@ -1,0 +1,232 @@
+//! Every kind of write, whatever becomes of its first copy, is settled by the second.
+
+use dynamodb_locks::protocol::{Fields, Micros, Row};
+use dynamodb_locks::{Limits, Settings};
+use testkit::dynamo::{Fate, Gate};
+use testkit::locks::{KEY, LockTable, Step};
+
+use super::{JUST_NOW, LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
+
+/// A holder that came long ago, and has a long lease.
+fn one(table: &LockTable) -> Row {
+    table.row_of([Fields {
+        lease: LONG_AGO * 60,
+        ..table.entry("holder", LONG_AGO)
+    }])
+}
+
+/// The same, and a waiter.
+fn two(table: &LockTable) -> Row {
+    let mut row = one(table);
+    let waiter = table.entry("waiter", JUST_NOW);
+    row.last = Some(waiter.stamp);
+    row.queue.insert(waiter.into());
+    row
+}
+
+/// How many copies of a step have arrived, or got lost on their way.
+fn copies(table: &LockTable, step: Step) -> usize {
+    let story = table.story("a");
+    let of = |told: &&String| told.starts_with(&step.to_string());
+    story.iter().filter(of).count()
+}
+
+fn dead(table: &LockTable) -> Row {
+    table.row_of([table.entry("dead", LONG_AGO)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Enqueue, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Enqueue) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_enqueue_behind_somebody() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&one(&table));
+        table.fate("a", Step::Enqueue, 1, fate);
+        let limits = Limits::wait(millis(3000));
+        let refusal = table
+            .client("a")
+            .acquire_within(KEY, limits)
+            .await
+            .expect_err(trouble);
+        assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
+        assert_eq!(in_the_end(&table).await, ["holder"], "{trouble}");
+        assert!(copies(&table, Step::Enqueue) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Try, 1, fate);
+        let held = table.client("a").try_acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Try) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Release, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        held.release().await.expect(trouble);
+        let next = table.client("b").acquire(KEY).await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
+        next.release().await.expect(trouble);
+        assert!(copies(&table, Step::Release) >= 2, "{trouble}");
+    }
+}
+
+/// Gives up after a while in which its looks have shown nothing: whoever was before it may have left.
+async fn give_up(table: &LockTable) {
+    for nth in 1..=20 {
+        table.fate("a", Step::Look, nth, Fate::dropped());
+    }
+    let locks = table.a_client("a").with(|s| s.lease(JUST_NOW)).ready();
+    let limits = Limits::wait(millis(1200));
+    let given_up = locks.acquire_within(KEY, limits).await;
+    drop(given_up.expect_err("it is held"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoning() {
+    for (trouble, fate) in troubles() {
+        for (others, step) in [
+            (two as fn(&_) -> _, Step::AbandonQuietly),
+            (one, Step::AbandonRaising),
+        ] {
+            let table = LockTable::new();
+            let others = others(&table);
+            table.put(&others);
+            table.fate("a", step, 1, fate.clone());
+            give_up(&table).await;
+            in_the_end(&table).await;
+            assert_eq!(table.row().queue, others.queue, "{trouble}");
+            assert!(copies(&table, step) >= 1, "{trouble}, {step}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoning_under_a_later_anchor() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        let others = one(&table);
+        table.put(&others);
+        let gate = Gate::closed();
+        let raising = Fate::delivered().before(&gate);
+        table.fate("a", Step::AbandonRaising, 1, raising);
+        table.fate("a", Step::AbandonUnder, 1, fate);
+        let ahead = Some(Micros(table.now().0 + 5_000_000));
+        let anchor = async {
+            gate.reached(1).await;
+            table.put(&Row {
+                anchor: ahead,
+                ..table.row()
+            });
+            gate.open();
+        };
+        tokio::join!(give_up(&table), anchor);
+        in_the_end(&table).await;
+        assert_eq!(table.row().queue, others.queue, "{trouble}");
+        assert_eq!(table.row().anchor, ahead, "{trouble}");
+        assert!(copies(&table, Step::AbandonUnder) >= 1, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beat() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.fate("a", Step::Beat, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        table.delivered("a", Step::Beat, 2).await;
+        assert!(!held.lease().is_over(), "{trouble}");
+        held.release().await.expect(trouble);
+        let next = table.client("b").acquire(KEY).await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
+        next.release().await.expect(trouble);
+        assert!(copies(&table, Step::Beat) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_theft() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&dead(&table));
+        table.fate("a", Step::Steal, 1, fate);
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Steal) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_taking_of_a_dead_holders_place() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&dead(&table));
+        table.fate("a", Step::Take, 1, fate);
+        let held = table.client("a").try_acquire(KEY).await.expect(trouble);
+        assert_eq!(owners(&table.row()), ["a"], "{trouble}");
+        held.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+        assert!(copies(&table, Step::Take) >= 2, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voiding() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        table.put(&one(&table));
+        // The first copy comes in when the lock has long been free again.
+        let late = Fate::delivered().before(LONG_AGO);
+        table.fate("a", Step::Try, 1, late);
+        table.fate("a", Step::Void, 1, fate);
+        let refusal = table.client("a").try_acquire(KEY).await.expect_err(trouble);
+        assert!(refusal.is_busy(), "{trouble}: {refusal}");
+        table.put(&Row {
+            queue: Default::default(),
+            ..table.row()
+        });
+        tokio::time::sleep(LONG_AGO).await;
+        assert_eq!(owners(&table.row()), NOBODY, "{trouble}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_shows_nothing_and_does_no_harm() {
+    for (trouble, fate) in troubles() {
+        let table = LockTable::new();
+        let eager = |s: Settings| s.retry_delay(millis(50));
+        let held = table.client("a").acquire(KEY).await.expect(trouble);
+        table.fate("b", Step::Look, 1, fate);
+        let b = table.a_client("b").with(eager).ready();
+        let waiting = tokio::spawn(async move { b.acquire(KEY).await });
+        table.delivered("b", Step::Look, 1).await;
+        held.release().await.expect(trouble);
+        let next = waiting.await.unwrap().expect(trouble);
+        next.release().await.expect(trouble);
+        assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
+    }
+}

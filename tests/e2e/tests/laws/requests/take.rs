@@ -1,0 +1,128 @@
+use dynamodb_locks::protocol::{Entry, Row, Stamp};
+use dynamodb_locks::{Error, Held};
+use testkit::dynamo::{Fate, Gate};
+use testkit::locks::{KEY, LockTable, Step};
+use tokio::task::JoinHandle;
+
+use super::{JUST_NOW, LONG_AGO, millis, owners};
+
+fn dead(table: &LockTable) -> Row {
+    table.row_of([table.entry("dead", LONG_AGO)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stands_in_the_place_of_a_dead_holder() {
+    for anchor in [None, Some(LONG_AGO / 2)] {
+        let table = LockTable::new();
+        let anchor = anchor.map(|ago| table.ago(ago));
+        table.put(&Row {
+            anchor,
+            ..dead(&table)
+        });
+        let held = table.client("a").try_acquire(KEY).await.unwrap();
+        assert_eq!(table.story("a"), ["try refused", "take"]);
+        let row = table.row();
+        assert_eq!(owners(&row), ["a"]);
+        assert_eq!(row.last, Some(Stamp(held.fence())));
+        assert!(row.anchor >= Some(table.now()));
+        held.release().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_meets_a_queue_full_of_the_dead_takes_it_too() {
+    let table = LockTable::new();
+    table.put(&dead(&table));
+    let locks = table.a_client("a").with(|s| s.queue_cap(1)).ready();
+    let held = locks.acquire(KEY).await.unwrap();
+    assert_eq!(table.story("a"), ["enqueue refused", "take"]);
+    held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_holder_with_a_higher_stamp_is_taken_as_well() {
+    let table = LockTable::new();
+    let ahead = Stamp(table.now().0 + 3_600_000_000);
+    table.put(&Row {
+        last: Some(ahead),
+        ..dead(&table)
+    });
+    let held = table.client("a").try_acquire(KEY).await.unwrap();
+    assert!(held.fence() > ahead.0);
+    assert_eq!(owners(&table.row()), ["a"]);
+}
+
+/// A client whose trial has met a dead holder, and whose taking is held up on its way.
+async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<Held, Error>>) {
+    table.put(&dead(table));
+    let gate = Gate::closed();
+    table.fate("a", Step::Take, 1, Fate::delivered().before(&gate));
+    let locks = table.client("a");
+    let taking = tokio::spawn(async move { locks.try_acquire(KEY).await });
+    gate.reached(1).await;
+    (gate, taking)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_in_the_last_moment_refuses_it() {
+    let table = LockTable::new();
+    let (gate, taking) = held_up(&table).await;
+    let alive = Row {
+        anchor: Some(table.now()),
+        ..table.row()
+    };
+    table.put(&alive);
+    gate.open();
+    assert!(taking.await.unwrap().unwrap_err().is_busy());
+    assert_eq!(table.story("a"), ["try refused", "take refused"]);
+    assert_eq!(table.row(), alive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_came_in_the_last_moment_is_not_passed_over() {
+    let table = LockTable::new();
+    let (gate, taking) = held_up(&table).await;
+    let mut row = table.row();
+    row.queue
+        .insert(Entry::from(table.entry("waiter", JUST_NOW)));
+    table.put(&row);
+    gate.open();
+    assert!(taking.await.unwrap().unwrap_err().is_busy());
+    assert_eq!(table.story("a"), ["try refused", "take refused", "steal"]);
+    assert_eq!(
+        owners(&table.row()),
+        ["waiter"],
+        "the dead one is out of its way"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_releases_in_the_last_moment_refuses_it_and_the_lock_is_free() {
+    let table = LockTable::new();
+    let (gate, taking) = held_up(&table).await;
+    table.put(&Row {
+        anchor: Some(table.now()),
+        queue: Default::default(),
+        ..table.row()
+    });
+    gate.open();
+    let held = taking.await.unwrap().unwrap();
+    assert_eq!(table.story("a"), ["try refused", "take refused", "try"]);
+    held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_copy_does_nothing() {
+    let table = LockTable::new();
+    table.put(&dead(&table));
+    let late = Gate::closed();
+    table.fate("a", Step::Take, 1, Fate::delivered().again(&late));
+    let held = table.client("a").try_acquire(KEY).await.unwrap();
+    held.release().await.unwrap();
+    let before = table.row();
+    late.open();
+    tokio::time::sleep(millis(1)).await;
+    let story = ["try refused", "take", "release", "take refused unheard"];
+    assert_eq!(table.story("a"), story);
+    assert_eq!(table.row(), before);
+}

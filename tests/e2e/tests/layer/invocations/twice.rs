@@ -1,0 +1,73 @@
+//! A layer around a handler that holds the same lock already: it would wait for itself.
+
+use std::time::Duration;
+
+use dynamodb_locks::Locks;
+use serde_json::Value;
+use testkit::locks::LockTable;
+use tower::{Layer, service_fn};
+
+use lambda_locks::LockLayer;
+
+use super::{invoke, layer, order, queued, reported};
+
+/// What comes of an invocation through both layers.
+async fn refused(table: &LockTable, outer: &LockLayer, inner: &LockLayer) {
+    let handler = service_fn(
+        async |_: lambda_runtime::LambdaEvent<Value>| -> Result<(), String> {
+            panic!("it is never called")
+        },
+    );
+    let mut locked = outer.layer(inner.layer(handler));
+    let begun = table.clock().now();
+    let failure = invoke(&mut locked, order()).await;
+    let failure = match failure.expect_err("it would wait for itself") {
+        lambda_locks::Failure::Handler(inner) => inner,
+        lambda_locks::Failure::Lock(outer) => panic!("{outer}"),
+    };
+    let (name, message) = reported(failure);
+    assert_eq!(name, "Lock.Reentrant");
+    let why = "lock `42` is held by this very invocation, with fence ";
+    assert!(message.starts_with(why), "{message}");
+    assert!(table.since(begun) < Duration::from_millis(100), "at once");
+    assert_eq!(table.log_of("a").len(), 2, "the outer one's own writes");
+    assert_eq!(queued(table), 0);
+}
+
+fn client(table: &LockTable) -> Locks {
+    table.client("a")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_layer_twice_around_one_handler_is_refused_at_once() {
+    let table = LockTable::new();
+    let once = layer(client(&table), &[]);
+    refused(&table, &once, &once.clone()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_layer_with_the_same_key_is_refused_at_once() {
+    for vars in [&[][..], &[("LOCKS_ON_BUSY", "fail")]] {
+        let table = LockTable::new();
+        let outer = layer(client(&table), &[]);
+        refused(&table, &outer, &layer(client(&table), vars)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_skips_what_is_busy_does_not_skip_what_it_holds_itself() {
+    let table = LockTable::new();
+    let once = layer(client(&table), &[("LOCKS_ON_BUSY", "skip")]);
+    refused(&table, &once, &once.clone()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_layer_with_another_key_has_a_lock_of_its_own() {
+    let table = LockTable::new();
+    let inner = layer(client(&table), &[("LOCKS_KEY", "/orderId,/orderId")]);
+    let handler = service_fn(async |_| Ok::<_, String>(queued(&table)));
+    let mut locked = layer(client(&table), &[]).layer(inner.layer(handler));
+    let answer = invoke(&mut locked, order()).await.expect("both are free");
+    assert_eq!(answer.handler(), Some(1));
+    assert_eq!(table.story("a").len(), 4);
+}

@@ -1,0 +1,5 @@
+//! The layer: what it does around an invocation, the handlers that it accepts, and its settings.
+
+mod invocations;
+mod settings;
+mod shapes;

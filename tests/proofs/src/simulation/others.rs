@@ -1,0 +1,163 @@
+//! Those who clean up: the sweep after a death, the person who knows that somebody is dead, and the
+//! last client of all.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dynamodb_locks::{Fail, Limits, Locks, Settings, Wall};
+use serde_json::Value;
+
+use super::beings::{Being, Lock};
+use super::clocks::{self, Truth};
+use super::diary::Diary;
+use super::life::{self, Outfit};
+use super::line::Line;
+use super::nonces::NonceLog;
+use testkit::dynamo::client_by;
+
+/// How long the platform gives to a sweep.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// Gives back what a dead process has noted, as the extension does.
+pub(super) async fn sweep(dead: Being, outfit: Outfit, line: Line, truth: Truth) {
+    let name = format!("sweep-{}", dead.name);
+    let settings = life::settings(&dead, &outfit, &truth).owner(&name);
+    let locks = Locks::with_client(&client_by(line, &name), settings);
+    let locks = locks.expect("the journal's folder can be used");
+    let found = locks.journal().and_then(|journal| journal.read().ok());
+    let mut found = found.unwrap_or_default();
+    // A folder lists its files in any order, and this is to run twice in the same way.
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut giving = tokio::task::JoinSet::new();
+    for found in found {
+        let (locks, truth, diary) = (locks.clone(), truth.clone(), outfit.diary.clone());
+        let note = found
+            .note
+            .expect("a note that was written whole can be read");
+        giving.spawn(async move {
+            let nonce = nonce_of(&found.path);
+            let given = locks.give_back(&note, found.path, SWEEP).await;
+            let now = truth.now();
+            diary.tell(now, format!("the sweep of {nonce}: {given:?}"));
+            diary.done(match given {
+                Ok(_) => "given back by the sweep",
+                Err(_) => "not given back by the sweep",
+            });
+            if given.is_ok_and(|how| how != dynamodb_locks::GivenBack::Kept) {
+                diary.settle([nonce], now);
+            }
+        });
+    }
+    giving.join_all().await;
+}
+
+/// Releases by force what the dead hold of a fail-closed lock.
+pub(super) async fn person(lock: Lock, dead: Vec<String>, diary: Diary, line: Line, truth: Truth) {
+    let locks = plain("person", &lock, line, &truth);
+    let holder = locks
+        .inspect(lock.key.as_str())
+        .await
+        .ok()
+        .and_then(|view| view.holder());
+    let Some(holder) = holder.filter(|holder| dead.contains(&holder.owner)) else {
+        return;
+    };
+    let fence = holder.fence.unwrap_or_default();
+    let forced = locks
+        .force_release(lock.key.as_str(), fence, "a person")
+        .await;
+    diary.tell(
+        truth.now(),
+        format!("a person releases {fence} of {}: {forced:?}", lock.key),
+    );
+    if matches!(forced, Ok(true)) {
+        diary.done("released by force");
+    }
+}
+
+/// Takes and releases a lock that nobody uses any more.
+pub(super) async fn last(lock: Lock, patience: Duration, diary: Diary, line: Line, truth: Truth) {
+    let locks = plain("last", &lock, line, &truth);
+    let from = truth.now();
+    match locks
+        .acquire_within(lock.key.as_str(), Limits::wait(patience))
+        .await
+    {
+        Ok(held) => {
+            diary.tell(truth.now(), format!("the last one has {}", lock.key));
+            if let Err(error) = held.release().await {
+                diary
+                    .open()
+                    .wrong
+                    .push(format!("law 8: the last one cannot release: {error}"));
+            }
+        }
+        Err(error) => {
+            let waited = truth.now() - from;
+            let wrong = format!(
+                "law 8: nobody can take {}: after {waited:?}, {error}",
+                lock.key
+            );
+            diary.open().wrong.push(wrong);
+        }
+    }
+}
+
+/// A client whose clock is right.
+fn plain(name: &str, lock: &Lock, line: Line, truth: &Truth) -> Locks {
+    let (right, shown) = (clocks::Wall::default(), truth.clone());
+    let settings = Settings::new()
+        .table(life::TABLE)
+        .prefix(life::GROUP)
+        .owner(name);
+    let settings = settings.wall_clock(Wall::new(move || right.shows(shown.now())));
+    let settings = settings
+        .expiry(lock.expiries[0])
+        .nonces(NonceLog::of(name).source());
+    let settings = settings.fail(if lock.closed {
+        Fail::Closed
+    } else {
+        Fail::Open
+    });
+    let locks = Locks::with_client(&client_by(line, name), settings);
+    locks.expect("there is no journal that could fail")
+}
+
+/// A note is called after its entry's stamp and nonce.
+pub(super) fn nonce_of(note: &Path) -> String {
+    let name = note.file_name().and_then(|name| name.to_str());
+    let nonce = name.and_then(|name| name.rsplit_once('-'));
+    nonce.map(|(_, nonce)| nonce.to_owned()).unwrap_or_default()
+}
+
+/// The notes that are in a folder.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it looks at the folder past the journal"
+)]
+pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let files = files.map(|file| file.path());
+    files.filter(|path| path.extension().is_none()).collect()
+}
+
+/// Makes the notes of a process that has died those of a process that is dead: all simulated ones
+/// are this one, and alive.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a journal has no way to forge a note"
+)]
+pub(super) fn bury(dir: &Path, dead: &str) {
+    for path in notes(dir) {
+        let note = std::fs::read(&path).ok();
+        let note = note.and_then(|note| serde_json::from_slice::<Value>(&note).ok());
+        let mut note = note.expect("a note that was written whole can be read");
+        if note["entry"]
+            .as_str()
+            .is_some_and(|entry| entry.ends_with(&format!(" {dead}")))
+        {
+            note["writer"]["pid"] = u32::MAX.into();
+            std::fs::write(&path, note.to_string()).expect("the folder is ours");
+        }
+    }
+}

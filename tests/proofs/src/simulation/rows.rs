@@ -1,0 +1,188 @@
+//! The rows, watched: what each write made of them, and whether that kept the laws of the table.
+
+mod change;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dynamodb_locks::protocol::{Entry, Row};
+use serde_json::Value;
+
+pub(super) use self::change::By;
+use self::change::Change;
+use super::beings::Lock;
+use super::diary::Diary;
+use testkit::locks::row_of;
+
+/// Every row, watched.
+#[derive(Debug)]
+pub(super) struct Rows {
+    rows: BTreeMap<String, Watched>,
+    diary: Diary,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    row: Row,
+    ttl: Option<u64>,
+    /// Since when the holder and the anchor have been the same.
+    still_since: Duration,
+    /// How often somebody has deleted the row: nothing is promised across that.
+    era: usize,
+    /// Each entry that came into the queue, in that order.
+    entered: Vec<Entered>,
+    left: Vec<Left>,
+}
+
+/// An entry that came into a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entered {
+    pub(super) at: Duration,
+    pub(super) era: usize,
+    pub(super) fence: u64,
+}
+
+/// An entry that went out of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    pub(super) at: Duration,
+    pub(super) era: usize,
+    pub(super) fence: u64,
+    /// Whether somebody else took it out, as a dead one's.
+    pub(super) stolen: bool,
+    /// Whether it was taken out as a waiter's, by whoever did.
+    pub(super) abandoned: bool,
+    /// Whether the write that took it out has set the anchor.
+    pub(super) anchored: bool,
+}
+
+impl Rows {
+    pub(super) fn new(locks: &[Lock], diary: Diary) -> Self {
+        let rows = locks
+            .iter()
+            .map(|lock| (lock.key.clone(), Watched::default()));
+        Self {
+            rows: rows.collect(),
+            diary,
+        }
+    }
+
+    /// Looks at a row that may have been changed.
+    pub(super) fn see(&mut self, at: Duration, key: &str, by: By<'_>, item: Option<&Value>) {
+        let row = item.map(row_of).unwrap_or_default();
+        let ttl = item.and_then(|item| item["ttl"]["N"].as_str()?.parse().ok());
+        let changed = |watched: &&mut Watched| watched.row != row || watched.ttl != ttl;
+        let Some(watched) = self.rows.get_mut(key).filter(changed) else {
+            return;
+        };
+        let line = format!("{key} by {by}: {}", told(&row, ttl));
+        self.diary.tell(at, line);
+        let wrong = watched.becomes(at, by, row, ttl, &self.diary);
+        let wrong = wrong
+            .into_iter()
+            .map(|wrong| format!("{wrong}, of {key} at {at:?}"));
+        self.diary.wrong(wrong);
+    }
+
+    /// Each entry that came into a row's queue, in that order.
+    pub(super) fn entered(&self, key: &str) -> &[Entered] {
+        &self.rows[key].entered
+    }
+
+    /// How the entry with a fence left the queue, the next time after that.
+    pub(super) fn left(&self, key: &str, fence: u64, after: Duration) -> Option<Left> {
+        let mut left = self.rows[key].left.iter();
+        left.find(|left| left.fence == fence && left.at >= after)
+            .copied()
+    }
+
+    /// Whether somebody has deleted the row.
+    pub(super) fn was_deleted(&self, key: &str) -> bool {
+        self.rows[key].era > 0
+    }
+
+    /// How long somebody may have to wait for everybody who is in the queue, if all of them are dead.
+    pub(super) fn patience(&self, key: &str) -> Duration {
+        const START: Duration = Duration::from_secs(20);
+        const EACH: Duration = Duration::from_secs(4);
+        let fields = self.rows[key].row.queue.iter().filter_map(Entry::fields);
+        fields.fold(START, |sum, fields| sum + fields.lease + EACH)
+    }
+
+    pub(super) fn are_empty_in_the_end(&self) {
+        for (key, watched) in &self.rows {
+            let left = watched.row.queue.first();
+            let wrong = left.map(|left| format!("law 8: `{left}` is left in the end, of {key}"));
+            self.diary.wrong(wrong);
+        }
+    }
+}
+
+impl Watched {
+    /// Takes note of what the row has become; tells what is wrong with that.
+    fn becomes(
+        &mut self,
+        at: Duration,
+        by: By<'_>,
+        row: Row,
+        ttl: Option<u64>,
+        diary: &Diary,
+    ) -> Vec<String> {
+        let before = std::mem::replace(&mut self.row, row);
+        let ttls = [std::mem::replace(&mut self.ttl, ttl), ttl];
+        let moved = before.holder() != self.row.holder() || before.anchor != self.row.anchor;
+        let change = Change {
+            at,
+            by,
+            before: &before,
+            after: &self.row,
+            ttls,
+            still_for: at - self.still_since,
+        };
+        let mut wrong: Vec<_> = change.wrongs().collect();
+        for (rank, entry) in change.left() {
+            let stolen = change.is_stolen(entry);
+            if stolen {
+                diary.done(if rank == 0 {
+                    "stolen"
+                } else {
+                    "dead waiter removed"
+                });
+                wrong.extend(change.steals(rank, entry));
+            }
+            let (era, fence) = (self.era, entry.stamp().unwrap_or_default().0);
+            self.left.push(Left {
+                at,
+                era,
+                fence,
+                stolen,
+                abandoned: change.is_an_abandon(),
+                anchored: change.sets_the_anchor(),
+            });
+        }
+        self.era += usize::from(matches!(by, By::Somebody));
+        if let Some((entry, entered)) = change.enters(self.era) {
+            let same = |one: &&Entered| one.fence == entered.fence && one.era == entered.era;
+            let again = self.entered.iter().find(same);
+            wrong.extend(again.map(|_| format!("law 4: `{entry}` comes in for the second time")));
+            self.entered.push(entered);
+        }
+        if self.era == 0 {
+            wrong.extend(change.settled(diary));
+        }
+        if moved {
+            self.still_since = at;
+        }
+        wrong
+    }
+}
+
+fn told(row: &Row, ttl: Option<u64>) -> String {
+    let queue: BTreeSet<_> = row.queue.iter().map(Entry::as_str).collect();
+    let (last, anchor) = (
+        row.last.map(|last| last.0),
+        row.anchor.map(|anchor| anchor.0),
+    );
+    let held = row.held.map(|held| held.0);
+    format!("q {queue:?} f {last:?} p {anchor:?} held {held:?} ttl {ttl:?}")
+}

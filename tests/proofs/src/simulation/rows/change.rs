@@ -1,0 +1,257 @@
+//! The laws of one change: what a write, a person or the TTL may make of a row.
+
+use std::fmt;
+use std::time::Duration;
+
+use dynamodb_locks::protocol::{Entry, Micros, Row};
+
+use super::Entered;
+use crate::simulation::clocks::BEGINNING;
+use crate::simulation::diary::Diary;
+use testkit::dynamo::Request;
+use testkit::locks::Step;
+
+/// What became of a row.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    pub(super) at: Duration,
+    pub(super) by: By<'a>,
+    pub(super) before: &'a Row,
+    pub(super) after: &'a Row,
+    /// Before and after.
+    pub(super) ttls: [Option<u64>; 2],
+    /// For how long the holder and the anchor had been the same.
+    pub(super) still_for: Duration,
+}
+
+/// Who or what changes a row.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::simulation) enum By<'a> {
+    Request(&'a Request),
+    /// A person who deletes it.
+    Somebody,
+    /// Its TTL.
+    Broom,
+}
+
+/// DynamoDB's clock and a process's run apart by no more than this in a lease.
+const DRIFT: f64 = 0.999_8;
+
+/// How long after its deadline somebody may still be on its way out.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Whoever forces a lock has looked for itself.
+const PERSON: &str = "person";
+
+impl<'a> Change<'a> {
+    /// Everything that is wrong with it, whoever came or went.
+    pub(super) fn wrongs(&self) -> impl Iterator<Item = String> {
+        let wrong = [
+            self.falls(),
+            self.lowers_the_anchor(),
+            self.releases_for_another(),
+            self.hands_on_an_old_anchor(),
+            self.moves_the_ttl(),
+            self.sweeps_the_living(),
+            self.overfills(),
+            self.doubles(),
+            self.removes_the_begun(),
+        ];
+        wrong.into_iter().flatten()
+    }
+
+    /// Who left the queue, and from which rank.
+    pub(super) fn left(&self) -> impl Iterator<Item = (usize, &'a Entry)> {
+        let ranked = self.before.queue.iter().enumerate();
+        ranked.filter(|(_, entry)| !self.after.queue.contains(*entry))
+    }
+
+    /// Whether somebody else took an entry out.
+    pub(super) fn is_stolen(&self, entry: &Entry) -> bool {
+        let Some((request, step)) = self.request() else {
+            return false;
+        };
+        let itself = me(request) == Some(entry.as_str()) && step != Step::Steal;
+        !itself && &*request.from != PERSON
+    }
+
+    /// Whether whoever left did so as a waiter; what people force is told by its mark.
+    pub(super) fn is_an_abandon(&self) -> bool {
+        self.request().is_some_and(|(request, step)| {
+            let abandons = [
+                Step::AbandonQuietly,
+                Step::AbandonRaising,
+                Step::AbandonUnder,
+            ];
+            abandons.contains(&step) && &*request.from != PERSON
+        })
+    }
+
+    /// Whether the anchor is what the request says, and not only by chance.
+    pub(super) fn sets_the_anchor(&self) -> bool {
+        let now = self.request().and_then(|(request, _)| {
+            let now = request.body["ExpressionAttributeValues"][":now"]["N"].as_str();
+            now?.parse().ok().map(Micros)
+        });
+        now.is_some() && self.after.anchor == now
+    }
+
+    /// Laws 3 and 8: nobody is taken out by others but the dead.
+    pub(super) fn steals(&self, rank: usize, entry: &Entry) -> Option<String> {
+        let (fields, now) = (entry.fields()?, self.now());
+        let ended = fields
+            .deadline
+            .is_some_and(|deadline| deadline + MARGIN <= now);
+        let lease_over = self.before.alive_at(fields) + fields.lease <= now;
+        let stood_still = self.still_for >= fields.lease.mul_f64(DRIFT);
+        let by = self.by;
+        match rank {
+            0 if lease_over || stood_still || ended => None,
+            0 => Some(format!("law 8: {by} takes out `{entry}`, whose lease runs")),
+            _ if ended => None,
+            _ => Some(format!(
+                "law 3: {by} takes out `{entry}`, who waits and is alive"
+            )),
+        }
+    }
+
+    /// Who came into the queue.
+    pub(super) fn enters(&self, era: usize) -> Option<(&'a Entry, Entered)> {
+        let entry = self.after.queue.difference(&self.before.queue).next()?;
+        let (at, fence) = (self.at, entry.stamp()?.0);
+        Some((entry, Entered { at, era, fence }))
+    }
+
+    /// Law 8: what is settled is out, and never comes back.
+    pub(super) fn settled(&self, diary: &Diary) -> Option<String> {
+        let settled = &diary.open().settled;
+        let over = |entry: &&Entry| {
+            let nonce = entry.fields().map(|fields| fields.nonce.to_string());
+            nonce.is_some_and(|nonce| settled.get(&nonce).is_some_and(|over| *over < self.at))
+        };
+        // What had begun, fail-closed, stays for a person to see, whatever becomes of its owner.
+        let begun = |entry: &&Entry| self.after.held.is_some() && entry.stamp() == self.after.held;
+        let mut left = self.after.queue.iter().filter(|entry| !begun(entry));
+        let entry = left.find(over)?;
+        Some(format!(
+            "law 8: `{entry}` is settled, and stands in the queue"
+        ))
+    }
+
+    /// Law 2: stamps rise, and each is the last when it enters.
+    fn falls(&self) -> Option<String> {
+        let (before, after) = (self.before, self.after);
+        if matches!(self.by, By::Somebody | By::Broom) {
+            return None;
+        }
+        let mut new = after.queue.difference(&before.queue);
+        let (entry, others) = (new.next(), new.count());
+        let stamp = entry.and_then(Entry::stamp);
+        match entry {
+            _ if after.last < before.last => Some("law 2: the last stamp falls".into()),
+            Some(_) if others > 0 => Some("law 4: two come in at once".into()),
+            Some(entry) if stamp != after.last => {
+                Some(format!("law 2: `{entry}` is not the last stamp"))
+            }
+            Some(entry) if before.last >= stamp => {
+                Some(format!("law 2: `{entry}` comes in below the last stamp"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Law 1: under a holder the anchor only rises.
+    fn lowers_the_anchor(&self) -> Option<String> {
+        let stays = self.before.holder().is_some() && self.before.holder() == self.after.holder();
+        let lower = self.after.anchor < self.before.anchor;
+        (stays && lower).then(|| format!("law 1: {} lowers the anchor under its holder", self.by))
+    }
+
+    /// Law 1: whoever is not the holder never releases.
+    fn releases_for_another(&self) -> Option<String> {
+        let (request, _) = self.request().filter(|(_, step)| *step == Step::Release)?;
+        let me = me(request);
+        let holder = self.before.holder().map(Entry::as_str);
+        (me != holder).then(|| format!("law 1: {} releases and is not the holder", self.by))
+    }
+
+    /// Law 8: the next one has a whole lease, from its turn on.
+    fn hands_on_an_old_anchor(&self) -> Option<String> {
+        let (_, step) = self.request()?;
+        let hands_on = matches!(step, Step::Release | Step::Steal);
+        let promoted = self.after.holder().is_some() && self.before.holder() != self.after.holder();
+        let wrong = hands_on && promoted && !self.sets_the_anchor();
+        wrong.then(|| format!("law 8: {} hands on an old anchor", self.by))
+    }
+
+    /// Law 8: a row is dated by what issues a stamp, and by a beat when it has grown old.
+    fn moves_the_ttl(&self) -> Option<String> {
+        let (_, step) = self.request()?;
+        let [before, after] = self.ttls;
+        let dated = before == after || self.before.last != self.after.last || step == Step::Beat;
+        (!dated).then(|| format!("law 8: {} dates the row, and issues no stamp", self.by))
+    }
+
+    /// Law 8: a row with a living holder never comes near its ttl.
+    fn sweeps_the_living(&self) -> Option<String> {
+        let holder = self.before.holder()?.fields()?;
+        let alive = self.before.alive_at(holder) + holder.lease > self.now();
+        let swept = matches!(self.by, By::Broom) && self.after.queue.is_empty();
+        (swept && alive).then(|| "law 8: the row of a living holder expires".into())
+    }
+
+    /// Law 10: no queue is longer than whoever joins it allows.
+    fn overfills(&self) -> Option<String> {
+        let (request, _) = self.request().filter(|(_, step)| *step == Step::Enqueue)?;
+        let cap = request.body["ExpressionAttributeValues"][":cap"]["N"].as_str()?;
+        let full = self.after.queue.len() > cap.parse().unwrap_or(usize::MAX);
+        full.then(|| format!("law 10: {} joins a queue that is full", self.by))
+    }
+
+    /// Law 4: an acquisition has one entry at a time.
+    fn doubles(&self) -> Option<String> {
+        let nonces = self.after.queue.iter().filter_map(Entry::fields);
+        let mut nonces: Vec<_> = nonces.map(|fields| fields.nonce.to_string()).collect();
+        let many = nonces.len();
+        nonces.sort();
+        nonces.dedup();
+        (nonces.len() < many).then(|| "law 4: one acquisition stands in the queue twice".into())
+    }
+
+    /// Law 8: who has begun, fail-closed, is given back by itself or by a person.
+    fn removes_the_begun(&self) -> Option<String> {
+        let (request, step) = self.request()?;
+        let removed = self.before.is_held_for_good() && self.before.holder() != self.after.holder();
+        // Whoever took the lock too late to act on it has not begun, whatever `held` says.
+        let itself = self.before.holder().and_then(Entry::fields);
+        let itself = itself.is_some_and(|holder| holder.owner.as_str() == &*request.from);
+        let allowed = step == Step::Release || itself || &*request.from == PERSON;
+        (removed && !allowed).then(|| format!("law 8: {} takes out who has begun", self.by))
+    }
+
+    fn request(&self) -> Option<(&'a Request, Step)> {
+        match self.by {
+            By::Request(request) => Some((request, Step::of(request))),
+            By::Somebody | By::Broom => None,
+        }
+    }
+
+    fn now(&self) -> Micros {
+        Micros((BEGINNING + self.at).as_micros() as u64)
+    }
+}
+
+/// Whose entry a request is about.
+fn me(request: &Request) -> Option<&str> {
+    request.body["ExpressionAttributeValues"][":me"]["S"].as_str()
+}
+
+impl fmt::Display for By<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(request) => write!(f, "{} with #{}", request.from, request.number),
+            Self::Somebody => f.write_str("somebody"),
+            Self::Broom => f.write_str("the broom"),
+        }
+    }
+}

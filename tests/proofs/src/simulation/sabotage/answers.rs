@@ -1,0 +1,152 @@
+//! Answers that a mutant gives in DynamoDB's place, or alters.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use dynamodb_locks::protocol::{Entry, Row, Stamp};
+use serde_json::{Value, json};
+
+use super::{Mutant, Saboteur};
+use crate::simulation::clocks::BEGINNING;
+use testkit::dynamo::{Refusal, Reply, Request};
+use testkit::locks::{Step, row_of};
+
+/// How late the server's time is told.
+const LATE: Duration = Duration::from_secs(4);
+
+const OK: u16 = 200;
+const REFUSED: u16 = 400;
+
+impl Saboteur {
+    /// An answer to a request that never gets to the table; `item` is what it would have met.
+    pub(in crate::simulation) fn instead(
+        &mut self,
+        at: Duration,
+        request: &Request,
+        item: Option<Value>,
+    ) -> Option<Reply> {
+        use Mutant as M;
+        use Step as S;
+        let values = &request.body["ExpressionAttributeValues"];
+        let attributes = match (self.mutant, Step::of(request)) {
+            (M::BeatsInSilence, S::Beat) => beaten(item, values),
+            (M::SkipsClaim, S::Beat) => {
+                let me = values[":me"]["S"].as_str().unwrap_or_default();
+                if !self.claimed.insert(me.to_owned()) {
+                    return None;
+                }
+                beaten(item, values)
+            }
+            (M::NeverSteals, S::Steal | S::Take) => {
+                return Some(Reply::refusing(Refusal::Throttled, time(at)));
+            }
+            (M::ReleasesInSilence, S::Release)
+            | (M::StaysInQueue, S::AbandonQuietly | S::AbandonRaising | S::AbandonUnder) => {
+                json!({})
+            }
+            (M::OmitsVoid, S::Void) => json!({ "f": values[":s"] }),
+            _ => return None,
+        };
+        Some(Reply::of(OK, json!({ "Attributes": attributes }), time(at)))
+    }
+
+    /// What the client gets to hear; tells whether that is another thing.
+    pub(in crate::simulation) fn retells(
+        &self,
+        at: Duration,
+        request: &Request,
+        reply: Reply,
+    ) -> (Reply, bool) {
+        let told = self.told(at, request, &reply);
+        let altered = told.is_some();
+        (told.unwrap_or(reply), altered)
+    }
+
+    fn told(&self, at: Duration, request: &Request, reply: &Reply) -> Option<Reply> {
+        use Mutant as M;
+        use Step as S;
+        let (step, mut body) = (Step::of(request), reply.json());
+        let of = |status, body| Some(Reply::of(status, body, time(at)));
+        let refused = reply.status == REFUSED && body.get("Item").is_some();
+        match (self.mutant, step) {
+            (M::LostIsReleased, S::Release) if refused => {
+                of(OK, json!({ "Attributes": body["Item"] }))
+            }
+            (M::RefusedVoidIsDone, S::Void) if refused => {
+                let stamp = request.body["ExpressionAttributeValues"][":s"]["N"].as_str();
+                let stamp = stamp.and_then(|stamp| stamp.parse().ok()).map(Stamp);
+                keep(&mut body["Item"], |entry| entry.stamp() != stamp)
+                    .then(|| Reply::of(REFUSED, body, time(at)))
+            }
+            (M::RefusedAbandonIsDone, S::AbandonQuietly | S::AbandonRaising | S::AbandonUnder)
+                if refused =>
+            {
+                let me = request.body["ExpressionAttributeValues"][":me"]["S"].as_str();
+                keep(&mut body["Item"], |entry| Some(entry.as_str()) != me)
+                    .then(|| Reply::of(REFUSED, body, time(at)))
+            }
+            (M::LooksPastTheOthers, S::Look) => {
+                let row = row_of(&body["Item"]);
+                let mine = row
+                    .queue
+                    .iter()
+                    .find(|entry| owner(entry) == Some(&*request.from))?;
+                keep(&mut body["Item"], |entry| entry >= mine)
+                    .then(|| Reply::of(OK, body, time(at)))
+            }
+            (M::IgnoresHeld, _) => {
+                let part = ["Attributes", "Item"]
+                    .into_iter()
+                    .find(|part| body.get(part).is_some())?;
+                unheld(&mut body[part], &request.from)
+                    .then(|| Reply::of(reply.status, body, time(at)))
+            }
+            // One of them is told the time by a front end of its own.
+            (M::ThiefUsesLatest, _) if request.from.starts_with('b') => {
+                Some(Reply::of(reply.status, body, time(at + LATE)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the row would be after a beat that was applied.
+fn beaten(item: Option<Value>, values: &Value) -> Value {
+    let mut item = item.unwrap_or_else(|| json!({}));
+    item["p"] = values[":now"].clone();
+    if let Some(stamp) = values.get(":s") {
+        item["held"] = stamp.clone();
+    }
+    item
+}
+
+/// Leaves these in the queue; tells whether there were others.
+fn keep(item: &mut Value, these: impl Fn(&Entry) -> bool) -> bool {
+    let row: Row = row_of(item);
+    let kept: Vec<_> = row.queue.iter().filter(|entry| these(entry)).collect();
+    let fewer = kept.len() < row.queue.len();
+    let kept: Vec<_> = kept.into_iter().map(Entry::as_str).collect();
+    match item.as_object_mut() {
+        Some(item) if kept.is_empty() => drop(item.remove("q")),
+        Some(item) => item["q"] = json!({ "SS": kept }),
+        None => {}
+    }
+    fewer
+}
+
+/// Hides that another has begun.
+fn unheld(item: &mut Value, from: &str) -> bool {
+    let holder = row_of(item).holder().and_then(owner).map(str::to_owned);
+    let hidden = item.get("held").is_some() && holder.as_deref() != Some(from);
+    if hidden {
+        item.as_object_mut().and_then(|item| item.remove("held"));
+    }
+    hidden
+}
+
+fn owner(entry: &Entry) -> Option<&str> {
+    entry.fields().map(|fields| fields.owner.as_str())
+}
+
+fn time(at: Duration) -> std::time::SystemTime {
+    UNIX_EPOCH + BEGINNING + at
+}

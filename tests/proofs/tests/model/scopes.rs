@@ -1,0 +1,286 @@
+//! The configurations: what is explored every day, what at full size, and what when there is time.
+
+use proofs::model::{Found, Reached, Scope, Seat, Size};
+
+use Reached::{
+    Acts, Beaten, Claimed, Deleted, Full, HandedOff, Kept, Late, LeftQuietly, LeftRaising,
+    LeftUnder, Resent, Restamps, Stale, Stolen, StolenBoth, Swept, Taken, Voided,
+};
+
+/// The configurations of a size; a larger size has those of the smaller ones too.
+pub(crate) fn scopes(size: Size) -> Vec<Scope> {
+    let mut scopes = [small(), small_clocks(), small_rows(), small_three()].concat();
+    if size != Size::Small {
+        scopes.extend([full(), full_clocks(), full_three()].concat());
+    }
+    if size == Size::Huge {
+        scopes.extend(huge());
+    }
+    scopes
+}
+
+/// Two clients that are alike.
+pub(crate) fn pair() -> Vec<Seat> {
+    vec![Seat::new(), Seat::new()]
+}
+
+/// Three of them.
+pub(crate) fn trio() -> Vec<Seat> {
+    vec![Seat::new(), Seat::new(), Seat::new()]
+}
+
+/// Two who wait, and one who tries.
+pub(crate) fn trio_with_a_trial() -> Vec<Seat> {
+    vec![Seat::new(), Seat::new(), Seat::new().tries()]
+}
+
+/// One that beats, and one that does not.
+pub(crate) fn beating() -> Vec<Seat> {
+    vec![Seat::new().beats(2), Seat::new()]
+}
+
+/// One who waits, and one who tries.
+pub(crate) fn trying() -> Vec<Seat> {
+    vec![Seat::new(), Seat::new().tries()]
+}
+
+/// One whose clock is late by more than a lease until it hears an answer.
+pub(crate) fn late() -> Vec<Seat> {
+    vec![Seat::new().believes(-3000, -2000, -1500), Seat::new()]
+}
+
+/// One whose clock is ahead of every honest one until it hears an answer.
+pub(crate) fn fast() -> Vec<Seat> {
+    vec![Seat::new().believes(3000, 4000, 5000), Seat::new()]
+}
+
+/// Two whose clocks are wrong within their bounds, and one of them differently at every step.
+fn skewed() -> Vec<Seat> {
+    let skewed = Seat::new().knows(-900, -500, 0).or_knows(0, 100, 900);
+    vec![Seat::new().knows(-500, 0, 500), skewed]
+}
+
+/// Two whose clocks are wrong, and who do not know it.
+fn wild() -> Vec<Seat> {
+    vec![
+        Seat::new().knows(-9000, -5000, -4000).beats(1),
+        Seat::new().knows(4000, 5000, 6000),
+    ]
+}
+
+/// A holder and a waiter after whom nobody sweeps up, and a third; the waiter's deadline is near.
+fn mortal() -> Vec<Seat> {
+    let waiter = Seat::new().deadline(1).unswept();
+    vec![Seat::new().unswept(), waiter, Seat::new()]
+}
+
+fn small() -> Vec<Scope> {
+    vec![
+        Scope::new("2: crash, sweep, lost answer", 2, pair())
+            .losses(1)
+            .crashes(1)
+            .reaches([Acts, HandedOff, Stolen, Claimed, Swept])
+            .reaches([Resent, Late, Restamps]),
+        Scope::new("2: beats, two lost answers", 1, beating())
+            .losses(2)
+            .reaches([Beaten, Stolen, HandedOff, Late]),
+        Scope::new("2: give-up, drop, lost answer", 1, pair())
+            .losses(1)
+            .give_ups(1)
+            .drops(1)
+            .reaches([Voided, LeftRaising, LeftUnder, Swept]),
+        Scope::new("2: try, crash", 2, trying())
+            .crashes(1)
+            .reaches([Taken, Swept]),
+        Scope::new("2: fail-closed, crash, sweep", 2, pair())
+            .closed()
+            .losses(1)
+            .crashes(1)
+            .reaches([Kept, Claimed, Swept]),
+    ]
+}
+
+fn small_clocks() -> Vec<Scope> {
+    vec![
+        Scope::new("2: a late clock, lost answer", 2, late())
+            .losses(1)
+            .reaches([Stolen, Claimed]),
+        Scope::new("2: skewed clocks, crash", 2, skewed())
+            .crashes(1)
+            .reaches([Stolen]),
+        Scope::new("2: observing, wild clocks", 2, wild())
+            .observes()
+            .losses(1)
+            .reaches([Stolen, Claimed, Beaten]),
+        Scope::new("2: fail-closed, wild clocks", 2, wild())
+            .closed()
+            .crashes(1)
+            .reaches([Kept, Claimed, Swept]),
+    ]
+}
+
+fn small_rows() -> Vec<Scope> {
+    use Found::{Ahead, Dead, DeadBoth, Nothing, Released};
+    vec![
+        Scope::new("2: whatever stands there at first", 1, trying())
+            .finds([Nothing, Found::Voided, Released, Ahead, Dead, DeadBoth])
+            .losses(1)
+            .reaches([Acts, Restamps, Stolen, StolenBoth, Taken]),
+        Scope::new("2: the row is deleted", 3, trying())
+            .ttl(2)
+            .reaches([Deleted]),
+        Scope::new("2: stale looks, drop", 1, pair())
+            .drops(1)
+            .stale(1)
+            .reaches([HandedOff, Stale]),
+        Scope::new("2: no room, crash", 2, pair())
+            .cap(1)
+            .crashes(1)
+            .reaches([Full, Taken, Acts]),
+    ]
+}
+
+fn small_three() -> Vec<Scope> {
+    vec![
+        Scope::new("3: nothing goes wrong", 1, trio()).reaches([HandedOff, Stolen]),
+        Scope::new("3: a waiter is dropped", 1, trio_with_a_trial())
+            .drops(1)
+            .reaches([Swept, HandedOff, Stolen]),
+        Scope::new(
+            "3: dead holder, sweep, thief, trial",
+            1,
+            trio_with_a_trial(),
+        )
+        .crashes(1)
+        .reaches([Stolen, Taken, Swept]),
+    ]
+}
+
+fn full() -> Vec<Scope> {
+    vec![
+        Scope::new("2: beats, two lost answers, longer", 2, beating())
+            .losses(2)
+            .reaches([Beaten, Stolen, HandedOff, Late]),
+        Scope::new("2: crash, two lost answers", 1, pair())
+            .losses(2)
+            .crashes(1)
+            .reaches([Acts, Late]),
+        Scope::new("2: give-up, lost answer, stale looks", 1, pair())
+            .losses(1)
+            .give_ups(1)
+            .stale(2)
+            .reaches([HandedOff, Stale]),
+        Scope::new("2: nine stale looks in a row", 1, pair())
+            .stale(9)
+            .reaches([HandedOff, Stale]),
+        Scope::new("2: try, try again, crash, lost answer", 2, {
+            vec![Seat::new(), Seat::new().tries().rounds(2)]
+        })
+        .losses(1)
+        .crashes(1)
+        .reaches([Taken, Voided]),
+        Scope::new("2: fail-closed, try, drop, crash", 2, trying())
+            .closed()
+            .losses(1)
+            .crashes(1)
+            .drops(1)
+            .reaches([Kept]),
+        Scope::new("2: the row is deleted, longer", 4, pair())
+            .ttl(2)
+            .reaches([Deleted]),
+        Scope::new("2: the row is deleted, lost answer", 3, pair())
+            .ttl(2)
+            .losses(1)
+            .reaches([Deleted, Late]),
+    ]
+}
+
+fn full_clocks() -> Vec<Scope> {
+    vec![
+        Scope::new("2: skewed clocks, crash, lost answer", 2, skewed())
+            .losses(1)
+            .crashes(1)
+            .reaches([Stolen]),
+        Scope::new("2: a fast clock, crash, lost answer", 3, fast())
+            .losses(1)
+            .crashes(1)
+            .reaches([Stolen]),
+        Scope::new("2: a long lease, beats, give-up", 3, {
+            vec![Seat::new().beats(2), Seat::new().rounds(2)]
+        })
+        .lease_ms(1990)
+        .give_ups(1)
+        .reaches([Beaten]),
+        Scope::new("2: fail-closed, wild clocks, lost answer", 2, wild())
+            .closed()
+            .losses(1)
+            .crashes(1)
+            .reaches([Kept, Claimed, Swept]),
+        Scope::new("2: deadlines, crash", 4, {
+            vec![Seat::new().deadline(1), Seat::new()]
+        })
+        .crashes(1)
+        .reaches([Stolen]),
+    ]
+}
+
+fn full_three() -> Vec<Scope> {
+    vec![
+        Scope::new("3: crash, sweep, thief", 1, trio())
+            .crashes(1)
+            .reaches([Stolen, Swept]),
+        Scope::new("3: crash, lost answer", 1, trio())
+            .losses(1)
+            .crashes(1)
+            .reaches([Stolen, Swept, Late]),
+        Scope::new("3: drop", 1, trio())
+            .drops(1)
+            .reaches([Stolen, Swept]),
+        Scope::new("3: dead holder, mortal waiter, thief", 2, mortal())
+            .unit_s(3)
+            .crashes(1)
+            .reaches([Stolen]),
+        Scope::new("3: give-up", 1, trio())
+            .give_ups(1)
+            .reaches([LeftQuietly]),
+        Scope::new("3: room for two, crash, give-up", 1, trio())
+            .cap(2)
+            .crashes(1)
+            .give_ups(1)
+            .reaches([Full]),
+    ]
+}
+
+fn huge() -> Vec<Scope> {
+    vec![
+        Scope::new("2: everything once, stale looks", 2, pair())
+            .losses(1)
+            .crashes(1)
+            .drops(1)
+            .give_ups(1)
+            .stale(2)
+            .reaches([Swept, Voided, Stale]),
+        Scope::new("2: the row is deleted, crash", 5, pair())
+            .ttl(2)
+            .losses(1)
+            .crashes(1)
+            .reaches([Deleted, Swept]),
+        Scope::new("2: beats, crash, two lost answers", 2, beating())
+            .losses(2)
+            .crashes(1)
+            .reaches([Beaten, Stolen, Swept]),
+        Scope::new("3: crash, two lost answers", 1, trio())
+            .losses(2)
+            .crashes(1)
+            .reaches([Stolen, Swept, Late]),
+        Scope::new("3: fail-closed, crash", 1, trio())
+            .closed()
+            .losses(1)
+            .crashes(1)
+            .reaches([Kept, Swept]),
+        Scope::new("3: dead holder, dead waiter, thief", 2, mortal())
+            .unit_s(3)
+            .crashes(2)
+            .reaches([Stolen, StolenBoth]),
+    ]
+}

@@ -1,0 +1,184 @@
+//! What the model takes for a table is what DynamoDB does with the requests that really leave.
+//!
+//! Real clients are brought to send each step of the protocol in each of its forms; then every one of
+//! these requests is put to hundreds of rows, in an embedded DynamoDB and in the model.
+
+mod corpus;
+mod decode;
+mod replay;
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use dynamodb_locks::protocol::{Departure, Entry, Micros, Row, Stamp, Write};
+use fastrand::Rng;
+use proofs::model::{apply, dates};
+use serde_json::Value;
+use testkit::locks::{LockTable, Step};
+
+/// How many rows each form of a request is put to.
+const ROWS: usize = 100;
+
+/// So many forms there are: each step, fail-open or closed, with an anchor or without.
+const FORMS: usize = 16;
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_the_table_does_what_dynamodb_does() {
+    let forms = forms(corpus::requests().await);
+    let mut rng = Rng::with_seed(7);
+    let table = LockTable::new();
+    for (body, write) in forms.values() {
+        let mut applied = 0;
+        for _ in 0..ROWS {
+            let before = random_row(&mut rng, write);
+            applied += usize::from(agree(&table, body, write, &before).await);
+        }
+        assert!((1..ROWS).contains(&applied), "{applied} times {write:?}");
+    }
+    println!(
+        "{} forms of {} steps, each on {ROWS} rows",
+        forms.len(),
+        STEPS.len()
+    );
+    assert!(forms.len() >= FORMS, "{:?}", forms.keys());
+    for step in STEPS {
+        assert!(
+            forms.keys().any(|form| form.0 == step),
+            "no {step} was sent"
+        );
+    }
+}
+
+const STEPS: [Step; 10] = [
+    Step::Enqueue,
+    Step::Try,
+    Step::Release,
+    Step::AbandonQuietly,
+    Step::AbandonRaising,
+    Step::AbandonUnder,
+    Step::Beat,
+    Step::Steal,
+    Step::Take,
+    Step::Void,
+];
+
+/// A step, and the words of its request.
+type Form = (Step, String, String);
+
+/// One request of each form, and what it says.
+fn forms(requests: Vec<(Step, Value)>) -> BTreeMap<Form, (Value, Write)> {
+    let form = |(step, body): (Step, Value)| {
+        let said = |what: &str| body[what].as_str().unwrap_or_default().to_owned();
+        let form = (step, said("UpdateExpression"), said("ConditionExpression"));
+        let write = decode::write(step, &body);
+        (form, (body, write))
+    };
+    requests.into_iter().map(form).collect()
+}
+
+/// Whether both apply the write, and to the same effect; panics if they differ.
+async fn agree(table: &LockTable, body: &Value, write: &Write, before: &Row) -> bool {
+    table.delete();
+    if *before != Row::default() {
+        table.put(before);
+    }
+    let after = apply(before, write);
+    let applied = replay::applies(table, body).await;
+    assert_eq!(applied, after.is_some(), "{write:?}\non {before:?}");
+    assert_eq!(
+        table.row(),
+        after.unwrap_or_else(|| before.clone()),
+        "{write:?}"
+    );
+    let ttl = table.ttl().map(|ttl| ttl.duration_since(UNIX_EPOCH));
+    let ttl = ttl.and_then(Result::ok).map(|ttl| ttl.as_secs());
+    assert_eq!(ttl, dates(write).filter(|_| applied), "{write:?}");
+    applied
+}
+
+/// A row that has something to do with a write.
+fn random_row(rng: &mut Rng, write: &Write) -> Row {
+    let named = named(write);
+    let likely = rng.u8(0..4) > 0;
+    let mut queue: Vec<Entry> = named.entries.clone();
+    queue.retain(|_| likely || rng.bool());
+    if rng.u8(0..4) == 0 {
+        queue.push(Entry::read(
+            "1763640123456789 1000 10000 - v 5j2k9x0a stranger",
+        ));
+    }
+    if rng.u8(0..4) == 0 {
+        queue.clear();
+    }
+    let mut near = |value: u64| match rng.u8(0..4) {
+        0 => None,
+        by => Some(value + u64::from(by) - 2),
+    };
+    let last = named.stamp.and_then(|stamp| near(stamp.0)).map(Stamp);
+    let later = near(named.now.unwrap_or_default().0.max(2)).map(Micros);
+    let seen = if rng.bool() { named.seen } else { later };
+    let held = rng.choice([None, named.stamp, named.unless, Some(Stamp(7))]);
+    Row {
+        queue: queue.into_iter().collect(),
+        last,
+        anchor: seen,
+        closed: rng.bool(),
+        held: held.flatten(),
+    }
+}
+
+/// What a write speaks of.
+#[derive(Default)]
+struct Named {
+    entries: Vec<Entry>,
+    stamp: Option<Stamp>,
+    now: Option<Micros>,
+    seen: Option<Micros>,
+    unless: Option<Stamp>,
+}
+
+fn named(write: &Write) -> Named {
+    let of = |first: &Entry, others: &[Entry]| [std::slice::from_ref(first), others].concat();
+    let mut named = Named::default();
+    match write {
+        Write::Enqueue { me, stamp, .. } | Write::Try { me, stamp, .. } => {
+            (named.entries, named.stamp) = (vec![me.clone()], Some(*stamp));
+        }
+        Write::Release { me, dead, now, .. } => {
+            (named.entries, named.now) = (of(me, dead), Some(*now));
+            named.stamp = me.stamp();
+        }
+        Write::Abandon { me, anchor, unless } => {
+            (named.entries, named.unless) = (vec![me.clone()], *unless);
+            if let Departure::Raise(now) | Departure::Under(now) = anchor {
+                named.now = Some(*now);
+            }
+        }
+        Write::Beat { me, now, .. } => {
+            (named.entries, named.now) = (vec![me.clone()], Some(*now));
+            named.stamp = me.stamp();
+        }
+        Write::Steal {
+            head,
+            behind,
+            seen,
+            unless,
+            ..
+        } => {
+            named.entries = of(head, behind);
+            (named.seen, named.now, named.unless) = (*seen, *seen, *unless);
+        }
+        Write::Take {
+            stamp,
+            dead,
+            seen,
+            unless,
+            ..
+        } => {
+            (named.entries, named.stamp) = (dead.clone(), Some(*stamp));
+            (named.seen, named.now, named.unless) = (*seen, *seen, *unless);
+        }
+        Write::Void { stamp, .. } => named.stamp = Some(*stamp),
+    }
+    named
+}

@@ -1,0 +1,179 @@
+//! Bringing real clients to send every form of every step.
+
+use std::time::Duration;
+
+use dynamodb_locks::protocol::{Fields, Micros, Row};
+use dynamodb_locks::{Fail, Locks};
+use serde_json::Value;
+use testkit::dynamo::{Fate, Gate};
+use testkit::locks::{KEY, LockTable, Step};
+
+/// Long enough to be dead of.
+const LONG_AGO: Duration = Duration::from_secs(60);
+
+/// Every write that was sent in all of these stories.
+pub(super) async fn requests() -> Vec<(Step, Value)> {
+    let mut tables = Vec::new();
+    for fail in [Fail::Open, Fail::Closed] {
+        tables.push(uncontended(fail).await);
+        tables.push(handed_on(fail).await);
+        for anchor in [None, Some(LONG_AGO / 2)] {
+            tables.push(after_a_death(fail, anchor).await);
+        }
+        tables.push(cut_off(fail).await);
+        tables.push(given_up(fail).await);
+        tables.push(dropped(fail).await);
+    }
+    tables.push(held_for_hours().await);
+    let logs = tables.iter().flat_map(|table| table.log_of("a"));
+    let updates = logs.filter(|logged| &*logged.request.op == "UpdateItem");
+    let steps = updates.map(|logged| (Step::of(&logged.request), logged.request.body.clone()));
+    steps.collect()
+}
+
+fn client(table: &LockTable, name: &str, fail: Fail) -> Locks {
+    table.a_client(name).with(|s| s.fail(fail)).ready()
+}
+
+async fn uncontended(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    let a = client(&table, "a", fail);
+    let held = a.try_acquire(KEY).await.expect("it is free");
+    held.release().await.expect("it is held");
+    let held = a.acquire(KEY).await.expect("it is free");
+    // Whoever has begun, fail-closed, needs no signs of life.
+    if fail == Fail::Open {
+        table.delivered("a", Step::Beat, 1).await;
+    }
+    held.release().await.expect("it is held");
+    table
+}
+
+async fn handed_on(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    let first = client(&table, "b", fail)
+        .acquire(KEY)
+        .await
+        .expect("it is free");
+    let a = client(&table, "a", fail);
+    let next = tokio::spawn(async move { a.acquire(KEY).await });
+    table.delivered("a", Step::Enqueue, 1).await;
+    first.release().await.expect("it is held");
+    let next = next
+        .await
+        .expect("it does not panic")
+        .expect("its turn comes");
+    next.release().await.expect("it is held");
+    table
+}
+
+/// One takes a dead holder's place; then another, with a living waiter between, steals.
+async fn after_a_death(fail: Fail, anchor: Option<Duration>) -> LockTable {
+    let table = LockTable::new();
+    let dead = |with: &[Fields]| Row {
+        anchor: anchor.map(|ago| table.ago(ago)),
+        closed: fail == Fail::Closed,
+        ..table.row_of(with.iter().cloned())
+    };
+    table.put(&dead(&[table.entry("dead", LONG_AGO)]));
+    let a = client(&table, "a", fail);
+    let held = a.try_acquire(KEY).await.expect("the holder is dead");
+    held.release().await.expect("it is held");
+    let waiter = Fields {
+        deadline: Some(table.ago(LONG_AGO / 4)),
+        ..table.entry("waiter", LONG_AGO / 3)
+    };
+    let living = table.entry("living", Duration::ZERO);
+    table.put(&dead(&[table.entry("dead", LONG_AGO), waiter, living]));
+    let stolen = a.acquire_within_a_lease().await;
+    assert!(
+        stolen.is_ok(),
+        "both dead go, and the living one in the end: {stolen:?}"
+    );
+    table
+}
+
+trait WithinALease {
+    /// Waits for longer than a lease, and releases.
+    async fn acquire_within_a_lease(&self) -> Result<(), dynamodb_locks::Error>;
+}
+
+impl WithinALease for Locks {
+    async fn acquire_within_a_lease(&self) -> Result<(), dynamodb_locks::Error> {
+        let patient = self.child(|s| s.max_wait(2 * LONG_AGO))?;
+        patient.acquire(KEY).await?.release().await
+    }
+}
+
+/// No entry gets through, and is voided.
+async fn cut_off(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    for nth in 1..=20 {
+        table.fate("a", Step::Try, nth, Fate::dropped());
+    }
+    let cut_off = client(&table, "a", fail).try_acquire(KEY).await;
+    assert!(cut_off.is_err());
+    table
+}
+
+/// A waiter gives up: soon after it looked, long after it, and under an anchor that is later.
+async fn given_up(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    let holder = Fields {
+        lease: Duration::from_secs(60 * 60),
+        ..table.entry("holder", LONG_AGO)
+    };
+    table.put(&Row {
+        closed: fail == Fail::Closed,
+        ..table.row_of([holder])
+    });
+    let second = Duration::from_secs(1);
+    let soon = client(&table, "a", fail).child(|s| s.max_wait(second / 3));
+    let soon = soon.expect("it is right");
+    assert!(soon.acquire(KEY).await.is_err());
+    for nth in 1..=200 {
+        table.fate("a", Step::Look, nth, Fate::dropped());
+    }
+    let late = client(&table, "a", fail).child(|s| s.lease(second).max_wait(2 * second));
+    let late = late.expect("it is right");
+    assert!(late.acquire(KEY).await.is_err());
+    let gate = Gate::closed();
+    table.fate(
+        "a",
+        Step::AbandonRaising,
+        2,
+        Fate::delivered().before(&gate),
+    );
+    let leaving = tokio::spawn(async move { late.acquire(KEY).await.is_err() });
+    gate.reached(1).await;
+    let ahead = Micros(table.now().0 + 4_000_000);
+    table.put(&Row {
+        anchor: Some(ahead),
+        ..table.row()
+    });
+    gate.open();
+    assert!(leaving.await.expect("it does not panic"));
+    table
+}
+
+/// A guard is dropped, and given back by the next call.
+async fn dropped(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    let a = client(&table, "a", fail);
+    drop(a.acquire(KEY).await.expect("it is free"));
+    let failed = a.release_all(LONG_AGO).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    table
+}
+
+/// A holder grows so old that the row is dated anew.
+async fn held_for_hours() -> LockTable {
+    let table = LockTable::new();
+    let hour = Duration::from_secs(60 * 60);
+    let a = client(&table, "a", Fail::Open);
+    let a = a.child(|s| s.lease(3 * hour)).expect("it is right");
+    let held = a.acquire(KEY).await.expect("it is free");
+    tokio::time::sleep(14 * hour).await;
+    held.release().await.expect("it is held");
+    table
+}

@@ -1,0 +1,111 @@
+//! Reading a request back into the write that it says.
+
+use dynamodb_locks::protocol::{Departure, Entry, Life, Micros, Stamp, Write};
+use serde_json::Value;
+use testkit::locks::Step;
+
+/// The write that a request says.
+pub(super) fn write(step: Step, body: &Value) -> Write {
+    let said = Said(body);
+    let me = || said.entry(":me");
+    let (stamp, now) = (|| Stamp(said.number(":s")), || Micros(said.number(":now")));
+    let unless = said.maybe(":held").map(Stamp);
+    let seen = said.maybe(":seen").map(Micros);
+    let leaves = |anchor| Write::Abandon {
+        me: me(),
+        anchor,
+        unless,
+    };
+    match step {
+        Step::Enqueue => Write::Enqueue {
+            me: said.entries(":in").remove(0),
+            stamp: stamp(),
+            cap: u16::try_from(said.number(":cap")).expect("a cap is small"),
+            life: said.life(),
+        },
+        Step::Try => Write::Try {
+            me: said.entries(":in").remove(0),
+            stamp: stamp(),
+            life: said.life(),
+        },
+        Step::Release => Write::Release {
+            me: me(),
+            dead: said.others(),
+            now: now(),
+            closed: said.update().contains("REMOVE #held"),
+        },
+        Step::AbandonQuietly => leaves(Departure::Quiet),
+        Step::AbandonRaising => leaves(Departure::Raise(now())),
+        Step::AbandonUnder => leaves(Departure::Under(now())),
+        Step::Beat => Write::Beat {
+            me: me(),
+            now: now(),
+            ttl: said.maybe(":t"),
+            begins: said.maybe(":s").map(Stamp),
+        },
+        Step::Steal => Write::Steal {
+            head: me(),
+            behind: said.others(),
+            seen,
+            now: now(),
+            unless,
+        },
+        Step::Take => Write::Take {
+            me: said.entries(":in").remove(0),
+            stamp: stamp(),
+            dead: said.entries(":out"),
+            seen,
+            now: now(),
+            unless,
+            life: said.life(),
+        },
+        Step::Void => Write::Void {
+            stamp: stamp(),
+            life: said.life(),
+        },
+        Step::Look | Step::Strange => panic!("not a write of the protocol: {body}"),
+    }
+}
+
+/// A request's body.
+struct Said<'a>(&'a Value);
+
+impl Said<'_> {
+    fn update(&self) -> &str {
+        self.0["UpdateExpression"].as_str().unwrap_or_default()
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        &self.0["ExpressionAttributeValues"][name]
+    }
+
+    fn maybe(&self, name: &str) -> Option<u64> {
+        self.value(name)["N"].as_str()?.parse().ok()
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let number = self.maybe(name);
+        number.unwrap_or_else(|| panic!("{name} is a number in {}", self.0))
+    }
+
+    fn entry(&self, name: &str) -> Entry {
+        Entry::read(self.value(name)["S"].as_str().unwrap_or_default())
+    }
+
+    fn entries(&self, name: &str) -> Vec<Entry> {
+        let texts = self.value(name)["SS"].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(Entry::read).collect()
+    }
+
+    /// Whoever goes out along with the first.
+    fn others(&self) -> Vec<Entry> {
+        let first = self.entry(":me");
+        let mut out = self.entries(":out");
+        out.retain(|entry| *entry != first);
+        out
+    }
+
+    fn life(&self) -> Life {
+        self.maybe(":t").map_or(Life::Closed, Life::Until)
+    }
+}
