@@ -16,7 +16,7 @@ use crate::journal;
 use crate::key::Shown;
 use crate::nonce::Nonces;
 use crate::table::{KeyKind, Place};
-use crate::terms::Fail;
+use crate::terms::{Fail, LONGEST_LEASE};
 use crate::time::{Expiry, Wall};
 use crate::vars::Vars;
 
@@ -202,6 +202,14 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let (Some(right), Some(period)) = (self.wrong_beats(), self.beats) {
             let message = format!("the heartbeat period is {period:?}; right is {right}");
+            return Err(Error::new(Kind::Configuration, message));
+        }
+        if let LeaseLength::Fixed(lease) = self.lease
+            && lease > LONGEST_LEASE
+        {
+            let message = format!(
+                "the lease is {lease:?}; right is at most {LONGEST_LEASE:?}, for which the table keeps the row"
+            );
             return Err(Error::new(Kind::Configuration, message));
         }
         if let Some(wrong) = attributes::wrong(&self.attributes, self.queue_cap) {

@@ -11,7 +11,7 @@ use crate::pace::Paces;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
 use crate::table::{Connection, Place, Table};
-use crate::terms::{Patience, Terms};
+use crate::terms::{LONGEST_LEASE, Patience, Terms};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
 
@@ -53,6 +53,9 @@ impl Shared {
             }
             (LeaseLength::UntilDeadline, None) => return Err(no_deadline()),
         };
+        if lease > LONGEST_LEASE {
+            return Err(far_deadline(lease));
+        }
         Ok(Terms {
             lease,
             deadline,
@@ -65,11 +68,19 @@ impl Shared {
                 Patience::Wait
             },
             cap: settings.queue_cap,
-            grace: settings.grace,
+            grace: LONGEST_LEASE + settings.grace,
             nonce: settings.nonces.next(),
             owner: settings.owner.clone(),
         })
     }
+}
+
+fn far_deadline(lease: Duration) -> Error {
+    let message = format!(
+        "a lease until the deadline would last {lease:?}; right is at most {LONGEST_LEASE:?}, for which the \
+         table keeps the row"
+    );
+    Error::new(Kind::Configuration, message)
 }
 
 fn no_deadline() -> Error {

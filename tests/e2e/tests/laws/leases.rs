@@ -2,6 +2,7 @@
 
 mod beats;
 mod drops;
+mod rows;
 mod waits;
 
 use std::time::Duration;

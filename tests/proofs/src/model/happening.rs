@@ -89,7 +89,7 @@ impl World {
             }
             Stage::Left(_) if scope.seats[client].sweeps => {
                 self.cues(scope, client, Cue::Begin, all);
-                if self.older.is_some() && !it.begun && !it.died {
+                if self.older.is_some() {
                     self.cues(scope, client, Cue::StaleBegin, all);
                 }
             }
