@@ -28,7 +28,7 @@ pub(crate) async fn within(time: Duration) -> usize {
 }
 
 async fn sweep(time: Duration, given_back: &AtomicUsize) -> Result<(), Error> {
-    let settings = Settings::from_vars(&Vars::from_env())?;
+    let settings = Settings::for_recovery(&Vars::from_env())?;
     let mut connections = Connections::new(Locks::new(settings.clone())?, settings);
     let mut tasks = JoinSet::new();
     for (path, note) in connections.left_behind() {

@@ -32,16 +32,16 @@ const NUMBER_BYTES: usize = 21;
 pub(crate) fn wrong(attributes: &Attributes, cap: u16) -> Option<String> {
     let bytes: usize = attributes.iter().map(bytes).sum();
     if attributes.contains_key("") {
-        return Some("an additional attribute has an empty name; right is some text".to_owned());
+        return Some("invalid attribute name ``: expected some text".to_owned());
     }
     if bytes > MOST_BYTES {
         return Some(format!(
-            "the additional attributes have {bytes} bytes; right is at most {MOST_BYTES}, names included"
+            "the additional attributes have {bytes} bytes: expected at most {MOST_BYTES}, names included"
         ));
     }
     (!attributes.is_empty() && cap > MOST_ENTRIES).then(|| {
         format!(
-            "the queue may have {cap} entries; right is at most {MOST_ENTRIES} where they have \
+            "invalid queue cap `{cap}`: expected at most {MOST_ENTRIES} where entries have \
              additional attributes: DynamoDB bounds the size of a row"
         )
     })

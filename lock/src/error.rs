@@ -66,6 +66,13 @@ impl Error {
         }))
     }
 
+    /// A setting with a value that is not as expected.
+    pub(crate) fn invalid(what: &str, value: &str, expected: &str) -> Self {
+        let value = value.escape_debug();
+        let message = format!("invalid {what} `{value}`: expected {expected}");
+        Self::new(Kind::Configuration, message)
+    }
+
     pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self

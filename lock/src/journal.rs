@@ -78,7 +78,7 @@ impl Journal {
         prepare(&dir).map_err(|why| {
             let message = format!(
                 "the journal's folder `{}` cannot be used: {why}; set LOCKS_JOURNAL_DIR to a folder \
-                 that this process may write and nobody else",
+                 that this process may write and nobody else, or leave it empty to keep no notes",
                 dir.display()
             );
             Error::new(Kind::Configuration, message).because(why)

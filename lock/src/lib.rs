@@ -40,6 +40,11 @@
 #[cfg(not(unix))]
 compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix file system");
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 // What is known.
 mod attributes;
 mod key;

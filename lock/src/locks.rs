@@ -118,8 +118,12 @@ impl Locks {
 
     /// Gets everything ready that the first acquisition needs, credentials and connection among it, so
     /// that it need not wait for it. An acquisition that comes meanwhile waits for this.
-    pub async fn connect(&self) {
-        self.shared.connection.open().await;
+    ///
+    /// # Errors
+    ///
+    /// When there is no AWS region, or there are no credentials. What may pass is no error here.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.shared.connection.open(&self.shared.place).await
     }
 
     /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure

@@ -3,7 +3,7 @@
 //! The environment is read once, by one reader, and an unknown word, a number out of range or a
 //! contradiction is an error that names the variable, the value and what would be right.
 
-mod columns;
+mod check;
 mod setters;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::attributes::{self, Attributes};
 use crate::entry::Owner;
 use crate::error::{Error, Kind};
-use crate::journal;
+use crate::journal::{self, Process};
 use crate::key::Shown;
 use crate::nonce::Nonces;
 use crate::table::{KeyKind, Place};
@@ -69,6 +69,13 @@ pub(crate) enum LeaseLength {
 /// Shorter leases leave no room for a slow answer.
 const SHORTEST_LEASE: u64 = 500;
 
+/// Each heartbeat is a write: a shorter period costs more than it protects.
+const SHORTEST_PERIOD: u64 = 100;
+
+/// The table of those who name none. Inside Lambda there is no such default: a forgotten variable
+/// would separate a function from all others that it must exclude.
+const DEV_TABLE: &str = "locks-dev";
+
 /// Who looks more often only waits for DynamoDB.
 const SHORTEST_PAUSE: u64 = 10;
 
@@ -83,8 +90,8 @@ impl Settings {
     pub fn new() -> Self {
         Self {
             place: Place {
-                table: "locks-dev".to_owned(),
-                namespace: "default".to_owned(),
+                table: DEV_TABLE.to_owned(),
+                namespace: check::NAMESPACE.to_owned(),
                 partition: "id".to_owned(),
                 kind: KeyKind::S,
                 sort: Some("group".to_owned()),
@@ -111,18 +118,39 @@ impl Settings {
         }
     }
 
-    /// What the variables that start with `LOCKS_` say; what they leave open has its default.
+    /// Reads the variables that start with `LOCKS_`; what they leave open has its default. Inside
+    /// Lambda the table has none, the owner is the function, and the journal is in
+    /// `/tmp/lambda-locks`. Outside, the owner is this host and process, and there is no journal.
     ///
     /// # Errors
     ///
-    /// When a variable has a value that is not right for it.
+    /// When a variable has an invalid value, when an unknown one is almost called like a setting, and
+    /// when `LOCKS_TABLE` is missing inside Lambda.
     pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        vars.check_names()?;
+        if vars.function_name().is_some() && vars.any("LOCKS_TABLE").is_none() {
+            let expected = format!(
+                "the name of the lock table (only outside Lambda the default is `{DEV_TABLE}`)"
+            );
+            return Err(vars.wrong("LOCKS_TABLE", &expected));
+        }
+        Self::for_recovery(vars)
+    }
+
+    /// The same for the recovery of what others have left, whose records name the table.
+    ///
+    /// # Errors
+    ///
+    /// When a variable has an invalid value.
+    #[doc(hidden)]
+    pub fn for_recovery(vars: &Vars) -> Result<Self, Error> {
         let mut settings = Self::new();
         settings.read_place(vars)?;
         settings.read_times(vars)?;
-        if let Some(owner) = vars.text("LOCKS_OWNER")?.or(vars.function_name()) {
-            settings.owner = Owner::new(owner);
-        }
+        settings.owner = match vars.text("LOCKS_OWNER")?.or(vars.function_name()) {
+            Some(owner) => Owner::new(owner),
+            None => Owner::new(&Process::label()),
+        };
         if let Some(cap) = vars.number("LOCKS_QUEUE_CAP", 1..=1000)? {
             settings.queue_cap = u16::try_from(cap).unwrap_or(u16::MAX);
         }
@@ -142,11 +170,14 @@ impl Settings {
         settings.shown = vars.choice("LOCKS_HASH_KEYS", &shown)?.unwrap_or_default();
         let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
         settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
-        let dir = vars
-            .text("LOCKS_JOURNAL_DIR")?
-            .unwrap_or(journal::DEFAULT_DIR);
-        settings.journal_dir = Some(dir.into());
-        Ok(settings)
+        // Notes are for the extension, which only Lambda has; an empty name is for a read-only disk.
+        let default = vars.function_name().map(|_| journal::DEFAULT_DIR);
+        let dir = vars.any("LOCKS_JOURNAL_DIR").or(default);
+        settings.journal_dir = dir.filter(|dir| !dir.is_empty()).map(Into::into);
+        match check::check(&settings) {
+            Ok(()) => Ok(settings),
+            Err(wrong) => Err(vars.wrong(wrong.variable, &wrong.expected)),
+        }
     }
 
     fn read_place(&mut self, vars: &Vars) -> Result<(), Error> {
@@ -165,21 +196,21 @@ impl Settings {
         };
         optional("LOCKS_SORT_KEY", &mut place.sort);
         optional("LOCKS_TTL_KEY", &mut place.ttl);
-        columns::check(place).map_err(|clash| vars.wrong(clash.variable, &clash.right))
+        Ok(())
     }
 
     fn read_times(&mut self, vars: &Vars) -> Result<(), Error> {
-        self.lease = match vars.any("LOCKS_LEASE_DURATION_MS") {
-            Some("deadline") => LeaseLength::UntilDeadline,
-            _ => match vars.millis("LOCKS_LEASE_DURATION_MS", SHORTEST_LEASE..=LONGEST)? {
-                Some(lease) => LeaseLength::Fixed(lease),
-                None => self.lease,
-            },
-        };
-        self.beats = vars.millis("LOCKS_HEARTBEAT_PERIOD_MS", 0..=LONGEST)?;
-        if let Some(right) = self.wrong_beats() {
-            return Err(vars.wrong("LOCKS_HEARTBEAT_PERIOD_MS", right));
+        let lease = "LOCKS_LEASE_DURATION_MS";
+        if vars.any(lease) == Some("deadline") {
+            self.lease = LeaseLength::UntilDeadline;
+        } else if let Some(time) = vars.millis_or(lease, SHORTEST_LEASE..=LONGEST, "`deadline`")? {
+            self.lease = LeaseLength::Fixed(time);
         }
+        let period = "LOCKS_HEARTBEAT_PERIOD_MS";
+        self.beats = match vars.any(period) {
+            Some("0") => Some(Duration::ZERO),
+            _ => vars.millis_or(period, SHORTEST_PERIOD..=LONGEST, "0 for none")?,
+        };
         let own = |name, range, value: &mut Duration| -> Result<(), Error> {
             vars.millis(name, range)
                 .map(|time| time.into_iter().for_each(|time| *value = time))
@@ -200,10 +231,6 @@ impl Settings {
 
     /// What is wrong with settings that a program has put together.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if let (Some(right), Some(period)) = (self.wrong_beats(), self.beats) {
-            let message = format!("the heartbeat period is {period:?}; right is {right}");
-            return Err(Error::new(Kind::Configuration, message));
-        }
         if let LeaseLength::Fixed(lease) = self.lease
             && lease > LONGEST_LEASE
         {
@@ -215,27 +242,8 @@ impl Settings {
         if let Some(wrong) = attributes::wrong(&self.attributes, self.queue_cap) {
             return Err(Error::new(Kind::Configuration, wrong));
         }
-        columns::check(&self.place).map_err(|clash| {
-            let message = format!(
-                "a column is called `{}`; right is {}",
-                clash.column, clash.right
-            );
-            Error::new(Kind::Configuration, message)
-        })
-    }
-
-    /// What would be right for the period of the beats, if it does not go with the lease.
-    fn wrong_beats(&self) -> Option<&'static str> {
-        let period = self.beats.filter(|period| !period.is_zero())?;
-        match self.lease {
-            LeaseLength::Fixed(lease) if period <= lease / 2 => None,
-            LeaseLength::Fixed(_) => {
-                Some("at most half of the lease, so that one beat may be lost; or 0 for none")
-            }
-            LeaseLength::UntilDeadline => {
-                Some("none: the lease lasts until the deadline, and is never prolonged")
-            }
-        }
+        check::check(self)
+            .map_err(|wrong| Error::invalid(wrong.what, &wrong.value, &wrong.expected))
     }
 
     /// The period of the beats; none where a lease needs none.

@@ -6,8 +6,10 @@
 
 mod admin;
 mod beside;
+mod cause;
 mod connect;
 mod decode;
+mod endpoint;
 mod ensure;
 mod failure;
 mod request;
@@ -22,6 +24,7 @@ use std::time::SystemTime;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use self::endpoint::Endpoint;
 use self::witness::Witness;
 use crate::attributes::Attributes;
 use crate::error::Error;
@@ -79,6 +82,7 @@ pub enum KeyKind {
 #[derive(Clone)]
 pub(crate) struct Table {
     client: Client,
+    endpoint: Endpoint,
     place: Arc<Place>,
 }
 
@@ -89,11 +93,21 @@ pub(crate) struct Reply<T> {
     pub(crate) date: Option<SystemTime>,
 }
 
+impl<T> Reply<T> {
+    fn unsent(failure: Failure) -> Self {
+        Self {
+            answer: Err(failure),
+            date: None,
+        }
+    }
+}
+
 impl Table {
     /// The rows at another place, over the same connection.
     pub(crate) fn at(&self, place: Place) -> Self {
         Self {
             client: self.client.clone(),
+            endpoint: self.endpoint.clone(),
             place: Arc::new(place),
         }
     }
@@ -106,6 +120,14 @@ impl Table {
         self.client.config().region().map(ToString::to_string)
     }
 
+    /// The client, if it knows where to send a request.
+    fn client(&self) -> Result<&Client, Failure> {
+        match connect::has_region(&self.client) {
+            true => Ok(&self.client),
+            false => Err(Failure::no_region()),
+        }
+    }
+
     /// Sends one copy of a write; the attributes enter with the entry, if one does.
     pub(crate) async fn write(
         &self,
@@ -113,8 +135,12 @@ impl Table {
         write: &Write,
         attributes: &Attributes,
     ) -> Reply<Answer> {
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(failure) => return Reply::unsent(failure),
+        };
         let witness = Witness::default();
-        let request = request::update(&self.client, &self.place, key, write, attributes);
+        let request = request::update(client, &self.place, key, write, attributes);
         let answer = match request
             .customize()
             .interceptor(witness.clone())
@@ -134,8 +160,12 @@ impl Table {
 
     /// Reads a row, eventually consistent.
     pub(crate) async fn look(&self, key: &Key) -> Reply<Option<Row>> {
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(failure) => return Reply::unsent(failure),
+        };
         let witness = Witness::default();
-        let request = request::get(&self.client, &self.place, key);
+        let request = request::get(client, &self.place, key);
         let answer = match request
             .customize()
             .interceptor(witness.clone())
@@ -153,12 +183,16 @@ impl Table {
 
     /// What is wrong, in words that name the table.
     pub(crate) fn explain(&self, key: &Key, doing: &str, failure: Failure) -> Error {
-        failure.explain(&self.place, &format!("{doing} lock `{key}`"))
+        failure.explain(
+            &self.place,
+            &self.endpoint,
+            &format!("{doing} lock `{key}`"),
+        )
     }
 
     /// The same, where it is about no lock in particular.
     pub(crate) fn explain_all(&self, doing: &str, failure: Failure) -> Error {
-        failure.explain(&self.place, &format!("{doing} locks"))
+        failure.explain(&self.place, &self.endpoint, &format!("{doing} locks"))
     }
 }
 

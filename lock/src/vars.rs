@@ -5,9 +5,10 @@
     reason = "this is the one file that reads the environment"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod names;
+
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
@@ -16,12 +17,7 @@ use crate::error::{Error, Kind};
 #[derive(Clone, Debug, Default)]
 pub struct Vars {
     values: BTreeMap<String, String>,
-    /// What somebody has asked for. What nobody asks for is likely misspelt.
-    asked: Arc<Mutex<BTreeSet<String>>>,
 }
-
-/// Everything of ours starts so.
-const OURS: &str = "LOCKS_";
 
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
@@ -38,22 +34,29 @@ impl Vars {
     /// A variable that may be left empty.
     #[must_use]
     pub fn any(&self, name: &str) -> Option<&str> {
-        self.asked().insert(name.to_owned());
         self.values.get(name).map(String::as_str)
     }
 
-    /// Variables that look like ours, and that nobody has asked for.
+    /// The variables that start with `LOCKS_` and are no setting.
     #[must_use]
     pub fn unknown(&self) -> Vec<&str> {
-        let asked = self.asked();
         let names = self.values.keys().map(String::as_str);
         names
-            .filter(|&name| name.starts_with(OURS) && !asked.contains(name))
+            .filter(|name| name.starts_with(names::PREFIX) && !names::NAMES.contains(name))
             .collect()
     }
 
-    fn asked(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Refuses an unknown variable whose name is almost that of a setting.
+    pub(crate) fn check_names(&self) -> Result<(), Error> {
+        let unknown = self.unknown().into_iter();
+        let misspelt = unknown.filter_map(|name| Some((name, names::likely(name)?)));
+        match misspelt.into_iter().next() {
+            Some((name, likely)) => Err(Error::new(
+                Kind::Configuration,
+                format!("unknown variable {name}: expected {likely}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// A variable that may be left out, but not left empty.
@@ -74,7 +77,7 @@ impl Vars {
     ///
     /// When it is none, or out of the range.
     pub fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Error> {
-        self.counted(name, range, "")
+        self.counted(name, range, "", "")
     }
 
     /// A time in milliseconds, within a range.
@@ -87,9 +90,27 @@ impl Vars {
         name: &str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<Duration>, Error> {
-        Ok(self
-            .counted(name, range, " of milliseconds")?
-            .map(Duration::from_millis))
+        self.times(name, range, "")
+    }
+
+    /// The same, where something else may stand there as well.
+    pub(crate) fn millis_or(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        other: &str,
+    ) -> Result<Option<Duration>, Error> {
+        self.times(name, range, &format!(", or {other}"))
+    }
+
+    fn times(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        or: &str,
+    ) -> Result<Option<Duration>, Error> {
+        let number = self.counted(name, range, " of milliseconds", or)?;
+        Ok(number.map(Duration::from_millis))
     }
 
     fn counted(
@@ -97,18 +118,16 @@ impl Vars {
         name: &str,
         range: RangeInclusive<u64>,
         unit: &str,
+        or: &str,
     ) -> Result<Option<u64>, Error> {
         let Some(text) = self.any(name) else {
             return Ok(None);
         };
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
-            let right = format!(
-                "a whole number{unit} from {} to {}",
-                range.start(),
-                range.end()
-            );
-            self.wrong(name, &right)
+            let (from, to) = (range.start(), range.end());
+            let expected = format!("a whole number{unit} from {from} to {to}{or}");
+            self.wrong(name, &expected)
         })
     }
 
@@ -127,18 +146,20 @@ impl Vars {
             .map(|&(_, chosen)| chosen);
         chosen.map(Some).ok_or_else(|| {
             let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            self.wrong(name, &words.join(" or "))
+            self.wrong(name, &either(&words))
         })
     }
 
-    /// The error for a variable whose value is not right.
+    /// The error for a variable whose value is not as expected.
     #[must_use]
-    pub fn wrong(&self, name: &str, right: &str) -> Error {
-        let message = match self.any(name) {
-            Some(value) => format!("{name} is `{}`; right is {right}", value.escape_debug()),
-            None => format!("{name} is not set; right is {right}"),
-        };
-        Error::new(Kind::Configuration, message)
+    pub fn wrong(&self, name: &str, expected: &str) -> Error {
+        match self.any(name) {
+            Some(value) => Error::invalid(name, value, expected),
+            None => Error::new(
+                Kind::Configuration,
+                format!("{name} is not set: expected {expected}"),
+            ),
+        }
     }
 
     /// The Lambda function that this process belongs to.
@@ -148,15 +169,22 @@ impl Vars {
     }
 }
 
+/// A list of words, as a sentence has it.
+fn either(words: &[String]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        words => words.concat(),
+    }
+}
+
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Vars {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
         let vars = vars
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
-        let ours = vars.filter(|(name, _)| name.starts_with(OURS) || name == FUNCTION);
+        let ours = vars.filter(|(name, _)| name.starts_with(names::PREFIX) || name == FUNCTION);
         Self {
             values: ours.collect(),
-            asked: Arc::default(),
         }
     }
 }

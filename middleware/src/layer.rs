@@ -51,7 +51,8 @@ impl LockLayer {
     /// As [`from_env`](Self::from_env).
     pub async fn connect() -> Self {
         let layer = Self::from_env();
-        layer.connected().await;
+        let connected = layer.connected().await;
+        connected.unwrap_or_else(|error| panic!("{error}"));
         layer
     }
 
@@ -93,9 +94,9 @@ impl<K> LockLayer<K> {
             ..Self::of(keys, locks, vars)?
         };
         for name in vars.unknown() {
-            tracing::warn!(name, "no setting is called so; is it misspelt?");
+            tracing::warn!(name, "unknown setting");
         }
-        layer.warm();
+        layer.warm()?;
         Ok(layer)
     }
 
@@ -115,8 +116,12 @@ impl<K> LockLayer<K> {
     }
 
     /// Waits until the connection to DynamoDB is open.
-    pub async fn connected(&self) {
-        self.rules.locks.connect().await;
+    ///
+    /// # Errors
+    ///
+    /// When there is no AWS region, or there are no credentials.
+    pub async fn connected(&self) -> Result<(), Error> {
+        self.rules.locks.connect().await
     }
 
     /// Leaves SIGTERM to a hook of the caller's, which gives the locks back with
@@ -130,19 +135,20 @@ impl<K> LockLayer<K> {
 
     /// Opens the connection in the time in which the function initialises anyway. Where other threads
     /// can do it this one waits for it; else the first acquisition does, if it comes so early.
-    fn warm(&self) {
+    fn warm(&self) -> Result<(), Error> {
         let Ok(runtime) = Handle::try_current() else {
-            return;
+            return Ok(());
         };
-        match runtime.runtime_flavor() {
-            RuntimeFlavor::MultiThread => {
-                block_in_place(|| runtime.block_on(self.connected()));
-            }
-            _ => {
-                let rules = Arc::clone(&self.rules);
-                runtime.spawn(async move { rules.locks.connect().await });
-            }
+        if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+            return block_in_place(|| runtime.block_on(self.connected()));
         }
+        let rules = Arc::clone(&self.rules);
+        runtime.spawn(async move {
+            if let Err(error) = rules.locks.connect().await {
+                tracing::error!(%error, "no invocation will get a lock");
+            }
+        });
+        Ok(())
     }
 }
 

@@ -30,6 +30,11 @@
 //! What a dead function still held is given back by the companion extension; both meet in the
 //! journal's folder and in the table.
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod deadline;
 mod pointer;
 

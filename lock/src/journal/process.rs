@@ -20,6 +20,15 @@ impl Process {
         }
     }
 
+    /// What tells this process from those of other hosts, to people.
+    pub(crate) fn label() -> String {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        format!("{host}-{}", std::process::id())
+    }
+
     /// Whoever has a pid, whenever it started.
     pub(crate) fn of(pid: u32) -> Self {
         let started = None;

@@ -13,7 +13,7 @@ use crate::terms::Fail;
 use crate::time::{Expiry, FAR, Wall};
 
 impl Settings {
-    /// The table. Default: `locks-dev`.
+    /// The table: its name or its ARN. Default: `locks-dev`.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.place.table = name.into();
         self
@@ -33,7 +33,8 @@ impl Settings {
 
     /// What type the table's partition key has. Default: a string.
     ///
-    /// Without a sort key, a number has no room for the namespace, and all clients share the keys.
+    /// Without a sort key, a number has no room for a namespace: all clients of the table share the
+    /// keys, and another namespace than `default` is refused.
     pub fn partition_kind(mut self, kind: KeyKind) -> Self {
         self.place.kind = kind;
         self
@@ -103,7 +104,7 @@ impl Settings {
         self
     }
 
-    /// The time between two beats; zero for none. Default: a third of the lease.
+    /// The time between two beats, at least 100 ms; zero for none. Default: a third of the lease.
     pub fn heartbeat_period(mut self, period: Duration) -> Self {
         self.beats = Some(period);
         self
@@ -165,7 +166,7 @@ impl Settings {
     }
 
     /// Keeps notes in a folder, so that the sweep can give back what this process leaves. Default:
-    /// none; from the environment: `/tmp/lambda-locks`.
+    /// none; from the environment, inside Lambda: `/tmp/lambda-locks`.
     pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
         self.journal_dir = Some(dir.into());
         self

@@ -37,7 +37,7 @@ impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
     pub(crate) async fn inspect(&self, key: &Key) -> Result<Sight, Failure> {
         let witness = Witness::default();
-        let request = request::get(&self.client, &self.place, key).consistent_read(true);
+        let request = request::get(self.client()?, &self.place, key).consistent_read(true);
         let request = request.customize().interceptor(witness.clone());
         let output = within(request.send()).await?.map_err(failure::of)?;
         Ok(Sight {
@@ -53,7 +53,7 @@ impl Table {
             Page::After(last) => Some(last.clone()),
             Page::End => return Ok((Vec::new(), Page::End)),
         };
-        let request = self.client.scan().table_name(&self.place.table);
+        let request = self.client()?.scan().table_name(&self.place.table);
         let request = request.set_exclusive_start_key(start);
         let output = within(request.send()).await?.map_err(failure::of)?;
         let rows = output.items.unwrap_or_default().into_iter();
@@ -81,7 +81,7 @@ impl Table {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        let request = request::force(&self.client, &self.place, key, entry, now)
+        let request = request::force(self.client()?, &self.place, key, entry, now)
             .expression_attribute_names("#mark", FORCED)
             .expression_attribute_values(":mark", AttributeValue::M(mark));
         match within(request.send()).await? {

@@ -3,6 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::{self, region::ImdsRegionProvider};
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -13,12 +19,15 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::body::SdkBody;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{Place, Table};
+use super::endpoint::Endpoint;
+use super::{Failure, Place, Table, failure};
+use crate::error::Error;
 
 /// A client that is made when it is first needed, unless the caller has one.
 #[derive(Debug)]
 pub(crate) struct Connection {
     client: OnceCell<Client>,
+    endpoint: Endpoint,
     region: Option<String>,
     /// Whether the connection was opened ahead of time. Whoever does that has this to itself, and
     /// the others wait for it.
@@ -28,11 +37,16 @@ pub(crate) struct Connection {
 /// Opening a connection ahead of time takes at most this long: then it is up to the first request.
 const OPENING: Duration = Duration::from_secs(1);
 
+/// The metadata service of a machine answers at once, and where it does not, there is none: on a laptop
+/// and in Lambda each further attempt would only delay the message that credentials are missing.
+const METADATA: Duration = Duration::from_millis(250);
+
 impl Connection {
     /// Connects at the first use, to a region or to the one that the environment names.
     pub(crate) fn to(region: Option<String>) -> Self {
         Self {
             client: OnceCell::new(),
+            endpoint: Endpoint::default(),
             region,
             opened: RwLock::default(),
         }
@@ -40,9 +54,10 @@ impl Connection {
 
     /// Shares a client's connection, credentials and endpoint, but none of its retries.
     pub(crate) fn of(client: &Client) -> Self {
-        let client = OnceCell::new_with(Some(without_retries(client)));
+        let endpoint = Endpoint::default();
         Self {
-            client,
+            client: OnceCell::new_with(Some(ours(client, &endpoint))),
+            endpoint,
             region: None,
             opened: RwLock::default(),
         }
@@ -50,31 +65,49 @@ impl Connection {
 
     pub(crate) async fn table(&self, place: Arc<Place>) -> Table {
         let _opened = self.opened.read().await;
-        let client = self.client().await.clone();
-        Table { client, place }
+        Table {
+            client: self.client().await.clone(),
+            endpoint: self.endpoint.clone(),
+            place,
+        }
     }
 
     /// Resolves the credentials and opens the connection, so that no request has to.
-    pub(crate) async fn open(&self) {
+    ///
+    /// # Errors
+    ///
+    /// When there is no region, or there are no credentials: no request could ever be sent.
+    pub(crate) async fn open(&self, place: &Place) -> Result<(), Error> {
         let mut opened = self.opened.write().await;
-        if std::mem::replace(&mut *opened, true) {
-            return;
+        if *opened {
+            return Ok(());
         }
-        let opened = async { knock(self.client().await).await };
-        if tokio::time::timeout(OPENING, opened).await.is_err() {
-            tracing::debug!("the connection to DynamoDB is not open yet");
+        let knocked = tokio::time::timeout(OPENING, async { knock(self.client().await).await });
+        if let Ok(Err(failure)) = knocked.await {
+            return Err(failure.explain(place, &self.endpoint, "connect to DynamoDB"));
         }
+        *opened = true;
+        Ok(())
     }
 
     async fn client(&self) -> &Client {
-        let connect = async || without_retries(&connect(self.region.clone()).await);
+        let connect = async || ours(&connect(self.region.clone()).await, &self.endpoint);
         self.client.get_or_init(connect).await
     }
 }
 
+/// Whether a client knows its region. The SDK would only say so to each request, and anew.
+pub(super) fn has_region(client: &Client) -> bool {
+    let region = client.config().region();
+    region.is_some_and(|region| !region.as_ref().is_empty())
+}
+
 /// Asks DynamoDB's front end whether it is there: a request that touches no table, needs no rights
 /// and costs nothing. The SDK does not understand the answer; the connection stays.
-async fn knock(client: &Client) {
+async fn knock(client: &Client) -> Result<(), Failure> {
+    if !has_region(client) {
+        return Err(Failure::no_region());
+    }
     let knocked = client
         .describe_endpoints()
         .customize()
@@ -87,15 +120,19 @@ async fn knock(client: &Client) {
         })
         .send()
         .await;
-    drop(knocked);
+    let failed = knocked.err().map(failure::of);
+    match failed.filter(Failure::is_configuration) {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
 /// Every copy of a write must be counted, so nobody but us repeats or gives up a request.
-fn without_retries(client: &Client) -> Client {
+fn ours(client: &Client, endpoint: &Endpoint) -> Client {
     let config = client.config().to_builder();
     let config = config.retry_config(RetryConfig::disabled());
     let config = config.timeout_config(TimeoutConfig::disabled());
-    Client::from_conf(config.build())
+    Client::from_conf(config.interceptor(endpoint.clone()).build())
 }
 
 /// Reads what the environment says of region, credentials and endpoint.
@@ -106,10 +143,34 @@ async fn connect(region: Option<String>) -> Client {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    let loader = match region {
-        Some(region) => loader.region(Region::new(region)),
-        None => loader,
-    };
+    let config = ProviderConfig::without_region().with_http_client(http.clone());
+    let metadata = imds::Client::builder()
+        .configure(&config)
+        .max_attempts(1)
+        .connect_timeout(METADATA)
+        .read_timeout(METADATA)
+        .build();
+    let named = ProfileFileRegionProvider::builder()
+        .configure(&config)
+        .build();
+    let found = ImdsRegionProvider::builder()
+        .configure(&config)
+        .imds_client(metadata.clone())
+        .build();
+    let region = RegionProviderChain::first_try(region.map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(named)
+        .or_else(found)
+        .region()
+        .await;
+    let credentials = DefaultCredentialsChain::builder()
+        .configure(config)
+        .region(region.clone())
+        .imds_client(metadata)
+        .build();
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .region(region)
+        .credentials_provider(credentials.await);
     Client::new(&loader.load().await)
 }

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::failure::told;
-use super::{KeyKind, Place, Table};
+use super::failure::{self, Response};
+use super::{Failure, KeyKind, Place, Table};
 use crate::error::{Error, Kind};
 
 /// How often a new table is looked at until it is ready.
@@ -22,12 +22,19 @@ const PAUSE: Duration = Duration::from_millis(500);
 impl Table {
     /// Makes the table if there is none, and checks it if there is one.
     pub(crate) async fn ensure(&self) -> Result<(), Error> {
-        let (client, place) = (&self.client, &*self.place);
+        let explain = |failure: Failure| {
+            failure.explain(&self.place, &self.endpoint, "make sure of the table")
+        };
+        let (client, place) = (self.client().map_err(explain)?, &*self.place);
         if describe(client, place).await?.is_none() {
             create(client, place).await?;
         }
         let table = ready(client, place).await?;
         check(place, &table)?;
+        if is_strong(&table) {
+            // Such tables have no TTL; their rows stay, one of some hundred bytes for each key.
+            return Ok(());
+        }
         ensure_ttl(client, place).await
     }
 }
@@ -113,11 +120,10 @@ fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
     if found != right {
         return Err(bad(
             place,
-            &format!("has the keys {found}; right are {right}"),
+            &format!("has the keys {found}: expected {right}"),
         ));
     }
-    let strong = table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong);
-    if !table.replicas().is_empty() && !strong {
+    if !table.replicas().is_empty() && !is_strong(table) {
         return Err(bad(
             place,
             "is a global table with eventual consistency: each region judges conditions by its own \
@@ -126,6 +132,11 @@ fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Whether all regions judge conditions by one state of the row.
+fn is_strong(table: &TableDescription) -> bool {
+    table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong)
 }
 
 async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
@@ -151,7 +162,7 @@ async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
         Some(found) if is_on && found == wanted => Ok(()),
         Some(found) if is_on => Err(bad(
             place,
-            &format!("has its TTL on `{found}`; right is `{wanted}`"),
+            &format!("has its TTL on `{found}`: expected `{wanted}`"),
         )),
         _ => enable_ttl(client, place, wanted).await,
     }
@@ -173,20 +184,14 @@ fn bad(place: &Place, what: &str) -> Error {
     Error::new(Kind::BadTable, format!("table `{}` {what}", place.table))
 }
 
-fn failed<E, R>(place: &Place, what: &str, error: SdkError<E, R>) -> Error
+fn failed<E>(place: &Place, what: &str, error: SdkError<E, Response>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let kind = match error.code() {
-        Some("AccessDeniedException") => Kind::Denied,
-        Some("ValidationException") => Kind::BadTable,
-        _ => Kind::Unavailable,
-    };
-    let why = told(&error);
+    let failure = failure::of(error);
     Error::new(
-        kind,
-        format!("table `{}` cannot be {what}: {why}", place.table),
+        failure.kind(),
+        format!("table `{}` cannot be {what}: {failure}", place.table),
     )
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
+use super::cause::{Cause, sources};
+use super::endpoint::Endpoint;
 use super::{Item, Place, decode};
 use crate::error::{Error, Kind};
 use crate::row::Row;
@@ -25,16 +27,6 @@ pub(crate) struct Failure {
     source: String,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Cause {
-    Passing,
-    Denied,
-    NoTable,
-    OtherKeys,
-    Damaged,
-    Credentials,
-}
-
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)
@@ -47,9 +39,18 @@ impl Failure {
     pub(crate) fn too_slow(after: Duration) -> Self {
         let source = format!("no answer within {} ms", after.as_millis());
         Self {
-            cause: Cause::Passing,
+            cause: Cause::TooSlow,
             perhaps: true,
             source,
+        }
+    }
+
+    /// Without a region no request can be addressed or signed.
+    pub(super) fn no_region() -> Self {
+        Self {
+            cause: Cause::NoRegion,
+            perhaps: false,
+            source: String::new(),
         }
     }
 
@@ -60,50 +61,29 @@ impl Failure {
         } else {
             Answer::Unapplied
         };
-        (self.cause == Cause::Passing).then_some(answer)
+        self.cause.passes().then_some(answer)
     }
 
-    pub(super) fn explain(self, place: &Place, doing: &str) -> Error {
-        let table = &place.table;
-        let (kind, why) = match self.cause {
-            Cause::Passing => (Kind::Unavailable, "DynamoDB does not answer".to_owned()),
-            Cause::Denied => (
-                Kind::Denied,
-                format!("the credentials need dynamodb:UpdateItem and GetItem on table `{table}`"),
-            ),
-            Cause::NoTable => (
-                Kind::BadTable,
-                format!(
-                    "there is no table `{table}` in this region; create it, or set LOCKS_TABLE"
-                ),
-            ),
-            Cause::OtherKeys => (Kind::BadTable, other_keys(place)),
-            Cause::Damaged => (
-                Kind::BadTable,
-                "its row was damaged by somebody else; mend that, or delete the row".to_owned(),
-            ),
-            Cause::Credentials => (
-                Kind::Unavailable,
-                "there are no AWS credentials that DynamoDB accepts".to_owned(),
-            ),
+    /// Whether the client cannot send anything at all until it is configured in another way.
+    pub(super) fn is_configuration(&self) -> bool {
+        self.cause.kind() == Kind::Configuration
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.cause.kind()
+    }
+
+    pub(super) fn explain(self, place: &Place, endpoint: &Endpoint, doing: &str) -> Error {
+        let why = self.cause.text(place, endpoint);
+        let said = match self.source.as_str() {
+            "" => String::new(),
+            source => format!(" ({source})"),
         };
-        Error::new(kind, format!("cannot {doing}: {why} ({self})")).because(self)
+        Error::new(self.kind(), format!("cannot {doing}: {why}{said}")).because(self)
     }
 }
 
-fn other_keys(place: &Place) -> String {
-    let sort = match &place.sort {
-        Some(sort) => format!(" and sort key `{sort}` (S)"),
-        None => " and no sort key".to_owned(),
-    };
-    format!(
-        "table `{}` was expected to have partition key `{}` ({:?}){sort}; create it so, or name its \
-         keys with LOCKS_PARTITION_KEY and LOCKS_SORT_KEY",
-        place.table, place.partition, place.kind
-    )
-}
-
-type Response = aws_sdk_dynamodb::config::http::HttpResponse;
+pub(super) type Response = aws_sdk_dynamodb::config::http::HttpResponse;
 
 pub(super) fn of_write(error: SdkError<UpdateItemError, Response>) -> Result<Answer, Failure> {
     use UpdateItemError::ConditionalCheckFailedException as Refused;
@@ -133,20 +113,12 @@ pub(super) fn of<E>(error: SdkError<E, Response>) -> Failure
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let cause = match error.code() {
-        Some("AccessDeniedException") => Cause::Denied,
-        Some("ResourceNotFoundException") => Cause::NoTable,
-        Some("ValidationException") => Cause::OtherKeys,
-        Some("UnrecognizedClientException" | "MissingAuthenticationTokenException") => {
-            Cause::Credentials
-        }
-        _ => Cause::Passing,
-    };
+    let cause = Cause::of(&error);
     // DynamoDB says no before it does anything: throttling, a conflict, an old signature.
     let declined = error
         .raw_response()
         .is_some_and(|response| response.status().is_client_error());
-    let unsent = matches!(error, SdkError::ConstructionFailure(_));
+    let unsent = matches!(error, SdkError::ConstructionFailure(_)) || cause.is_before_sending();
     let source = told(&error);
     Failure {
         cause,
@@ -158,19 +130,14 @@ where
 /// What DynamoDB said, or what kept it from saying anything.
 pub(super) fn told<E>(error: &E) -> String
 where
-    E: ProvideErrorMetadata + StdError,
+    E: ProvideErrorMetadata + StdError + 'static,
 {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
         _ => {
-            let mut told = error.to_string();
-            let mut cause = error.source();
-            while let Some(next) = cause {
-                told = format!("{told}: {next}");
-                cause = next.source();
-            }
-            told
+            let told: Vec<_> = sources(error).map(ToString::to_string).collect();
+            told.join(": ")
         }
     }
 }

@@ -13,8 +13,9 @@ const EXAMPLE: &str = include_str!("readme.rs");
 const FUNCTION: &str = include_str!("../../../function/src/main.rs");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../../../../lock/src/settings.rs"),
+    include_str!("../../../../lock/src/settings/check.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
     include_str!("../../../../middleware/src/key.rs"),
     include_str!("../../../../middleware/src/layer.rs"),
@@ -64,6 +65,23 @@ fn the_readme_lists_the_settings_that_the_code_reads() {
     let mut listed: Vec<_> = settings().into_iter().map(|(name, _)| name).collect();
     listed.sort_unstable();
     assert_eq!(listed, read);
+}
+
+#[test]
+fn a_setting_is_known_where_it_is_listed_and_nowhere_else() {
+    let listed = settings().into_iter().map(|(name, _)| (name, ""));
+    let vars: Vars = listed.collect();
+    assert_eq!(vars.unknown(), [""; 0]);
+    let names = include_str!("../../../../lock/src/vars/names.rs");
+    let known = names
+        .split("= [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next());
+    let known = known
+        .expect("there is a list of names")
+        .matches("LOCKS_")
+        .count();
+    assert_eq!(known, settings().len());
 }
 
 #[test]

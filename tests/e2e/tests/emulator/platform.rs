@@ -106,7 +106,7 @@ async fn a_wrong_setting_stops_the_function_at_its_start_and_is_named() -> Resul
     };
     let answer = scene.a.invoke(order(10, "ok")).await?;
     assert!(!matches!(answer, Answer::Response(_)), "{answer:?}");
-    let said = "LOCKS_MAX_WAIT_MS is `soon`; right is a whole number of milliseconds";
+    let said = "invalid LOCKS_MAX_WAIT_MS `soon`: expected a whole number of milliseconds";
     scene.a.line(|line| line.text.contains(said)).await?;
     // The others do not mind.
     fence(&scene.b.invoke(order(10, "ok")).await?);

@@ -167,17 +167,17 @@ async fn more_than_a_row_has_room_for_is_refused_with_what_would_be_right() {
     assert!(long.is_configuration());
     assert_eq!(
         long.to_string(),
-        "the additional attributes have 1025 bytes; right is at most 1024, names included"
+        "the additional attributes have 1025 bytes: expected at most 1024, names included"
     );
     let unnamed = refused(Settings::new().attribute("", 1));
     assert_eq!(
         unnamed.to_string(),
-        "an additional attribute has an empty name; right is some text"
+        "invalid attribute name ``: expected some text"
     );
     let many = refused(order(Settings::new()).queue_cap(101));
     assert!(
         many.to_string()
-            .starts_with("the queue may have 101 entries; right is at most 100")
+            .starts_with("invalid queue cap `101`: expected at most 100")
     );
 }
 

@@ -143,7 +143,7 @@ async fn a_wait_in_vain_is_two_writes() {
 #[tokio::test(start_paused = true)]
 async fn connecting_ahead_of_time_costs_nothing() {
     let table = LockTable::new();
-    table.client("a").connect().await;
+    table.client("a").connect().await.unwrap();
     assert_eq!(table.dynamo().counts().total(), Count::default());
 }
 

@@ -2,11 +2,13 @@
 
 mod attributes;
 mod bad_table;
+mod causes;
 mod clocks;
 mod contention;
 mod costs;
 mod fail_closed;
 mod found;
+mod global;
 mod herd;
 mod journal;
 mod leases;

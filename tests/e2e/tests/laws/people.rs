@@ -97,14 +97,14 @@ async fn what_is_wrong_with_a_table_is_said_exactly() {
     let refused = |locks: Locks| async move { locks.ensure_table().await.unwrap_err().to_string() };
     assert_eq!(
         refused(client(&dynamo, |settings| settings)).await,
-        "table `locks` has its TTL on `expires`; right is `ttl`"
+        "table `locks` has its TTL on `expires`: expected `ttl`"
     );
     assert_eq!(
         refused(client(&dynamo, |settings| settings
             .partition_key("key")
             .sort_key(None)))
         .await,
-        "table `locks` has the keys `id` (HASH, S) and `group` (RANGE, S); right are `key` (HASH, S)"
+        "table `locks` has the keys `id` (HASH, S) and `group` (RANGE, S): expected `key` (HASH, S)"
     );
 }
 

@@ -96,7 +96,7 @@ async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_an
 #[tokio::test]
 async fn a_connection_that_was_opened_ahead_of_time_is_the_one_that_is_used() {
     let (dynamo, _wire, network, locks) = stage().await;
-    locks.connect().await;
+    locks.connect().await.unwrap();
     assert_eq!(dynamo.counts().total().requests, 0, "it asks for nothing");
     let opened = network.age.receiver_count();
     assert_eq!(opened, 2, "there and back");

@@ -17,7 +17,7 @@ fn wrong(name: &str, value: &str) -> Error {
 fn refuses(name: &str, values: &[&str], right: &str) {
     for value in values {
         let shown = value.escape_debug();
-        let message = format!("{name} is `{shown}`; right is {right}");
+        let message = format!("invalid {name} `{shown}`: expected {right}");
         assert_eq!(wrong(name, value).to_string(), message);
     }
 }
@@ -59,7 +59,6 @@ fn a_name_is_not_left_empty() {
         "LOCKS_PREFIX",
         "LOCKS_PARTITION_KEY",
         "LOCKS_OWNER",
-        "LOCKS_JOURNAL_DIR",
     ] {
         refuses(name, &[""], right);
     }
@@ -67,7 +66,7 @@ fn a_name_is_not_left_empty() {
 
 #[test]
 fn a_lease_has_a_length() {
-    let right = time(500, 900_000);
+    let right = format!("{}, or `deadline`", time(500, 900_000));
     refuses("LOCKS_LEASE_DURATION_MS", &NO_NUMBERS, &right);
     refuses(
         "LOCKS_LEASE_DURATION_MS",
@@ -81,13 +80,16 @@ fn a_lease_has_a_length() {
 
 #[test]
 fn beats_have_a_period() {
-    refuses("LOCKS_HEARTBEAT_PERIOD_MS", &NO_NUMBERS, &time(0, 900_000));
+    let right = format!("{}, or 0 for none", time(100, 900_000));
+    refuses("LOCKS_HEARTBEAT_PERIOD_MS", &NO_NUMBERS, &right);
+    refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["1", "99"], &right);
+    takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "100")]);
     takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "0")]);
 }
 
 #[test]
 fn one_beat_may_be_lost() {
-    let right = "at most half of the lease, so that one beat may be lost; or 0 for none";
+    let right = "at most half of the lease, so that one heartbeat may be lost; or 0 for none";
     refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["5001", "900000"], right);
     takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "5000")]);
     takes(&[
@@ -100,7 +102,7 @@ fn one_beat_may_be_lost() {
 fn a_lease_until_the_deadline_has_no_beats() {
     let until = ("LOCKS_LEASE_DURATION_MS", "deadline");
     let error = settings(&[until, ("LOCKS_HEARTBEAT_PERIOD_MS", "3000")]).unwrap_err();
-    let message = "LOCKS_HEARTBEAT_PERIOD_MS is `3000`; right is none: the lease lasts until the \
+    let message = "invalid LOCKS_HEARTBEAT_PERIOD_MS `3000`: expected none: the lease lasts until the \
                    deadline, and is never prolonged";
     assert_eq!(error.to_string(), message);
     takes(&[until, ("LOCKS_HEARTBEAT_PERIOD_MS", "0")]);
@@ -108,18 +110,139 @@ fn a_lease_until_the_deadline_has_no_beats() {
 
 #[test]
 fn what_a_program_sets_is_checked_as_well() {
-    let period = std::time::Duration::from_secs(6);
+    use std::time::Duration;
     let refused = |settings: Settings| Locks::new(settings).unwrap_err().to_string();
-    assert_eq!(
-        refused(Settings::new().heartbeat_period(period)),
-        "the heartbeat period is 6s; right is at most half of the lease, so that one beat may be \
-         lost; or 0 for none"
-    );
+    for (period, expected) in [
+        (
+            Duration::from_secs(6),
+            "invalid heartbeat period `6s`: expected at most half of the lease, so that one heartbeat \
+             may be lost; or 0 for none",
+        ),
+        (
+            Duration::from_millis(1),
+            "invalid heartbeat period `1ms`: expected at least 100 ms; or 0 for none",
+        ),
+    ] {
+        assert_eq!(refused(Settings::new().heartbeat_period(period)), expected);
+    }
     assert_eq!(
         refused(Settings::new().partition_key("q")),
-        "a column is called `q`; right is a name that no other column has: none of `q`, `f`, `p`, \
+        "invalid column name `q`: expected a name that no other column has: none of `q`, `f`, `p`, \
          `closed`, `held`"
     );
+    assert_eq!(
+        refused(Settings::new().table("a b")),
+        format!("invalid table name `a b`: expected {TABLE}")
+    );
+}
+
+/// What a table may be called.
+const TABLE: &str = "3 to 255 letters, digits, `_`, `-` and `.`, or the ARN of a table";
+
+#[test]
+fn a_table_has_a_name_that_dynamodb_allows() {
+    let long = "x".repeat(256);
+    refuses(
+        "LOCKS_TABLE",
+        &[
+            "a b",
+            "ab",
+            &long,
+            "locks/dev",
+            "Schlösser",
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/",
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/locks/index/by-owner",
+            "arn:aws:dynamodb:eu-central-1:1234:table/locks",
+            "arn:aws:s3:::locks",
+        ],
+        TABLE,
+    );
+    for name in [
+        "abc",
+        "locks_DEV.1-a",
+        &long[..255],
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/locks",
+        "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/locks-dev",
+    ] {
+        takes(&[("LOCKS_TABLE", name)]);
+    }
+}
+
+#[test]
+fn inside_lambda_the_table_has_no_default() {
+    let function = ("AWS_LAMBDA_FUNCTION_NAME", "orders");
+    let error = settings(&[function]).unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "LOCKS_TABLE is not set: expected the name of the lock table (only outside Lambda the \
+         default is `locks-dev`)"
+    );
+    takes(&[function, ("LOCKS_TABLE", "locks")]);
+    // The extension finds the table in the notes, whatever the function's own configuration is.
+    let vars: Vars = [function].into_iter().collect();
+    drop(Settings::for_recovery(&vars).expect("no table is needed"));
+}
+
+#[test]
+fn a_misspelt_variable_is_refused_with_the_name_that_was_likely_meant() {
+    let error = settings(&[("LOCKS_TABEL", "locks")]).unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "unknown variable LOCKS_TABEL: expected LOCKS_TABLE"
+    );
+    let error = wrong("LOCKS_MAX_WAIT", "20").to_string();
+    assert_eq!(
+        error,
+        "unknown variable LOCKS_MAX_WAIT: expected LOCKS_MAX_WAIT_MS"
+    );
+    takes(&[("LOCKS_STAGE", "dev")]);
+}
+
+#[test]
+fn a_number_without_a_sort_key_has_no_namespaces() {
+    use dynamodb_locks::KeyKind;
+    let numbers = || Settings::new().partition_kind(KeyKind::N).sort_key(None);
+    let error = Locks::new(numbers().prefix("orders")).unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "invalid namespace `orders`: expected `default`, because the partition key is a number and \
+         there is no sort key: all clients of the table share the keys"
+    );
+    Locks::new(numbers()).unwrap();
+    let sorted = numbers().sort_key(Some("group".to_owned()));
+    Locks::new(sorted.prefix("orders")).unwrap();
+}
+
+#[test]
+fn only_lambda_keeps_a_journal_unasked() {
+    let journal = |vars: &[(&str, &str)]| {
+        let settings = format!("{:?}", settings(vars).unwrap());
+        let dir = settings.split("journal_dir: ").nth(1).unwrap();
+        dir.split(", region").next().unwrap().to_owned()
+    };
+    let lambda = ("AWS_LAMBDA_FUNCTION_NAME", "orders");
+    let (table, none) = (("LOCKS_TABLE", "locks"), ("LOCKS_JOURNAL_DIR", ""));
+    assert_eq!(journal(&[]), "None");
+    assert_eq!(
+        journal(&[("LOCKS_JOURNAL_DIR", "/var/locks")]),
+        "Some(\"/var/locks\")"
+    );
+    assert_eq!(journal(&[lambda, table]), "Some(\"/tmp/lambda-locks\")");
+    assert_eq!(journal(&[lambda, table, none]), "None");
+}
+
+#[test]
+fn outside_lambda_the_owner_is_host_and_process() {
+    let owner = |vars: &[(&str, &str)]| {
+        let locks = Locks::new(settings(vars).unwrap()).unwrap();
+        locks.owner().to_owned()
+    };
+    let pid = std::process::id();
+    assert!(owner(&[]).ends_with(&format!("-{pid}")), "{}", owner(&[]));
+    assert_eq!(owner(&[("LOCKS_OWNER", "orders")]), "orders");
 }
 
 #[test]
@@ -162,11 +285,7 @@ fn a_row_lives_for_at_least_a_day() {
 #[test]
 fn a_mode_is_one_of_the_words() {
     let unknown = ["", "Clock", "verify", " clock"];
-    refuses(
-        "LOCKS_EXPIRY",
-        &unknown,
-        "`verified` or `clock` or `observe`",
-    );
+    refuses("LOCKS_EXPIRY", &unknown, "`verified`, `clock` or `observe`");
     for mode in ["verified", "clock", "observe"] {
         takes(&[("LOCKS_EXPIRY", mode)]);
     }
@@ -186,7 +305,7 @@ fn no_two_columns_share_a_name() {
         for own in ["q", "f", "p", "closed", "held"] {
             let error = wrong(name, own).to_string();
             assert!(
-                error.starts_with(&format!("{name} is `{own}`; right is {right}")),
+                error.starts_with(&format!("invalid {name} `{own}`: expected {right}")),
                 "{error}"
             );
         }
@@ -218,8 +337,8 @@ fn a_journals_folder_that_cannot_be_used_is_an_error_that_says_so() {
         assert!(error.is_configuration(), "{error}");
         let message = format!("the journal's folder `{dir}` cannot be used: ");
         assert!(error.to_string().starts_with(&message), "{error}");
-        let help =
-            "; set LOCKS_JOURNAL_DIR to a folder that this process may write and nobody else";
+        let help = "; set LOCKS_JOURNAL_DIR to a folder that this process may write and nobody else, or leave \
+             it empty to keep no notes";
         assert!(error.to_string().ends_with(help), "{error}");
     }
 }

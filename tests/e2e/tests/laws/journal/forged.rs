@@ -55,7 +55,7 @@ async fn a_note_cannot_pass_a_column_off_as_another() {
         let failed = sweep(&folder, &table.client("sweep")).await;
         assert_eq!(table.row(), before, "{column}");
         let message =
-            format!("a column is called `{column}`; right is a name that no other column has");
+            format!("invalid column name `{column}`: expected a name that no other column has");
         assert!(failed[0].starts_with(&message), "{failed:?}");
         held.release().await.unwrap();
     }

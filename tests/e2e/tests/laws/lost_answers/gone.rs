@@ -107,7 +107,7 @@ async fn an_outage_is_unavailable_and_names_its_cause() {
     let a = table.client("a");
     let refusal = a.try_acquire(KEY).await.unwrap_err();
     assert!(refusal.is_unavailable(), "{refusal}");
-    let message = "cannot take lock `42`: DynamoDB does not answer (";
+    let message = "cannot take lock `42`: DynamoDB throttles table `locks` (";
     assert!(refusal.to_string().starts_with(message), "{refusal}");
     assert!(
         refusal.to_string().contains("ThrottlingException"),

@@ -103,7 +103,7 @@ fn a_wrong_word_in_the_environment_is_an_error_that_names_it() {
         let vars: Vars = [(name, value)].into_iter().collect();
         let error = Settings::from_vars(&vars).unwrap_err();
         assert!(error.is_configuration());
-        let expected = format!("{name} is `{value}`; right is ");
+        let expected = format!("invalid {name} `{value}`: expected ");
         assert!(error.to_string().starts_with(&expected), "{error}");
     }
 }

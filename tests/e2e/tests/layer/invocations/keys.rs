@@ -205,7 +205,7 @@ fn what_is_missing_is_an_error_is_run_or_is_skipped() {
     let wrong = LockLayer::over(table.client("a"), &Vars::from_iter(vars));
     assert_eq!(
         wrong.expect_err("there is no such word").to_string(),
-        "LOCKS_ON_MISSING is `ignore`; right is `error` or `run` or `skip`"
+        "invalid LOCKS_ON_MISSING `ignore`: expected `error`, `run` or `skip`"
     );
 }
 

@@ -80,7 +80,10 @@ async fn a_full_queue_is_told_from_a_busy_lock() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_is_unavailable() {
-    for refusal in [Refusal::Internal, Refusal::Throttled] {
+    for (refusal, why) in [
+        (Refusal::Internal, "DynamoDB has an internal error"),
+        (Refusal::Throttled, "DynamoDB throttles table `locks`"),
+    ] {
         let table = LockTable::new();
         table
             .dynamo()
@@ -88,7 +91,7 @@ async fn a_store_that_fails_is_unavailable() {
         let (name, message) = refused(table.client("a")).await;
         assert_eq!(name, "Lock.Unavailable");
         assert!(
-            message.starts_with("cannot take lock `42`: DynamoDB does not answer"),
+            message.starts_with(&format!("cannot take lock `42`: {why}")),
             "{message}"
         );
     }

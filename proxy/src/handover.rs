@@ -1,0 +1,76 @@
+//! The inner service: the runtime.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower::Service;
+
+use crate::instead::Instead;
+use crate::invocation::Invocation;
+use crate::session::Session;
+
+/// Hands an event to the runtime, and completes when the runtime is done with it.
+///
+/// Dropping the future does not stop the handler: nothing but the platform can.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    session: Arc<Session>,
+}
+
+/// How a service is done with an event.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The runtime had it, and is done with it.
+    Finished(Finished),
+    /// The runtime was not given it, because its connection has closed. The proxy keeps the event, and
+    /// calls the service with it when the runtime asks again.
+    Undelivered(Invocation),
+    /// The service answers instead, and the runtime never hears of it.
+    Instead(Instead),
+}
+
+/// An invocation that the runtime is done with: it has posted the whole response, or asked for the next
+/// event.
+#[derive(Debug)]
+pub struct Finished {
+    session: Arc<Session>,
+}
+
+impl Handover {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session }
+    }
+}
+
+impl Service<Invocation> for Handover {
+    type Response = Outcome;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Outcome, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, invocation: Invocation) -> Self::Future {
+        let session = Arc::clone(&self.session);
+        Box::pin(async move {
+            if let Some(invocation) = session.deliver(invocation) {
+                return Ok(Outcome::Undelivered(invocation));
+            }
+            session.done().await;
+            Ok(Outcome::Finished(Finished { session }))
+        })
+    }
+}
+
+impl Finished {
+    /// Lets the end of the response reach Lambda before the service completes, and waits until Lambda
+    /// has answered. Without this the end is held back until then.
+    pub async fn forward(&self) {
+        self.session.forward();
+        self.session.posts_done().await;
+    }
+}

@@ -1,0 +1,97 @@
+//! The main loop: one event after the other.
+
+use std::convert::Infallible;
+
+use http::StatusCode;
+use http_body_util::Full;
+use tower::{Service, ServiceExt};
+
+use crate::answer::{bad_gateway, failed_init};
+use crate::handover::Outcome;
+use crate::instead::Instead;
+use crate::invocation::Invocation;
+use crate::session::Session;
+use crate::upstream::Upstream;
+
+/// Gives every event to the service. Returns never.
+pub(crate) async fn run<S>(session: &Session, upstream: &Upstream, mut service: S) -> Infallible
+where
+    S: Service<Invocation, Response = Outcome, Error = Infallible>,
+{
+    let mut kept = None;
+    loop {
+        session.asked().await;
+        let event = match kept.take() {
+            Some(event) => Some(event),
+            None => fetch(session, upstream).await,
+        };
+        let Some(event) = event else { continue };
+        let id = event.request_id().to_owned();
+        match outcome(session, &mut service, event).await {
+            Outcome::Finished(_) => session.forward(),
+            Outcome::Undelivered(event) => kept = Some(event),
+            Outcome::Instead(instead) => end(session, upstream, &id, instead).await,
+        }
+    }
+}
+
+/// Ends the initialisation with an error, as soon as the runtime is there. Returns never.
+pub(crate) async fn run_failed(
+    session: &Session,
+    upstream: &Upstream,
+    name: &str,
+    message: &str,
+) -> Infallible {
+    loop {
+        session.asked().await;
+        let error = Instead::error(name, message);
+        if let Err(error) = upstream.post(error.ending_init()).await {
+            tracing::error!(%error, "Lambda does not accept the error of the initialisation");
+        }
+        // The runtime takes that for its end.
+        session.answer(failed_init(message));
+    }
+}
+
+/// The next event. Whatever else Lambda answers goes to the runtime as it is.
+async fn fetch(session: &Session, upstream: &Upstream) -> Option<Invocation> {
+    let answer = match upstream.next(session.headers()).await {
+        Ok(answer) if answer.status() == StatusCode::OK => answer,
+        Ok(other) => {
+            session.answer(other.map(Full::new));
+            return None;
+        }
+        Err(error) => {
+            session.answer(bad_gateway(error));
+            return None;
+        }
+    };
+    let event = Invocation::new(answer);
+    if event.is_none() {
+        session.answer(bad_gateway("the event has no usable request id"));
+    }
+    event
+}
+
+async fn outcome<S>(session: &Session, service: &mut S, event: Invocation) -> Outcome
+where
+    S: Service<Invocation, Response = Outcome, Error = Infallible>,
+{
+    if session.has_delivered(&event) {
+        // The runtime could not post its response and went on. Its handler has run already.
+        let message = "the runtime was given this event before and did not end it";
+        return Outcome::Instead(Instead::error("Runtime.EventRepeated", message));
+    }
+    let called = async { service.ready().await?.call(event).await };
+    let Ok(outcome) = called.await;
+    outcome
+}
+
+/// Ends an invocation without the runtime. Where Lambda does not accept that, the runtime is told: it
+/// would be given the same event again and again.
+async fn end(session: &Session, upstream: &Upstream, id: &str, instead: Instead) {
+    if let Err(error) = upstream.post(instead.ending(id)).await {
+        tracing::error!(id, %error, "the invocation could not be ended");
+        session.answer(bad_gateway(error));
+    }
+}

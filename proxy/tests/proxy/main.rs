@@ -1,0 +1,14 @@
+//! The proxy between a runtime and Lambda, both played on loopback sockets.
+
+mod log;
+
+mod platform;
+mod runtime;
+mod service;
+mod stage;
+
+mod events;
+mod hostile;
+mod passing;
+mod sequence;
+mod streams;
