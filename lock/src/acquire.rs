@@ -146,6 +146,8 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
 /// There is no lock to be had: leaves the queue, and tells why.
 async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
     let trouble = drive.trouble.take();
+    // It may have to look where it stands before it leaves.
+    drive.looks_left = None;
     let left = drive.run(Event::GiveUp, bound, Some(&mut trail)).await;
     if matches!(left, Ok(Stop::Over(_))) {
         trail.settle();

@@ -79,7 +79,8 @@ pub(crate) enum Stop {
 
 impl Drive {
     pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
-        let schedule = Schedule::new(shared.settings.retry_delay, acquisition.terms().lease);
+        let (cap, pace) = (shared.settings.retry_delay, shared.paces.of(&key));
+        let schedule = Schedule::new(cap, acquisition.terms().lease, pace);
         Self {
             table,
             key,
@@ -104,6 +105,9 @@ impl Drive {
         mut trail: Option<&mut Trail>,
     ) -> Result<Stop, Failure> {
         let mut event = event;
+        if event == Event::Release {
+            self.schedule.ends(self.clock.tick());
+        }
         loop {
             let action = self.acquisition.step(event, self.clock.moment());
             if self.is_past(&action, bound) {
@@ -113,7 +117,10 @@ impl Drive {
                 self.observations.keep(&self.key, self.acquisition.watch());
             }
             event = match action {
-                Action::Act(ends) => return Ok(Stop::Act(ends)),
+                Action::Act(ends) => {
+                    self.schedule.begins(self.clock.tick());
+                    return Ok(Stop::Act(ends));
+                }
                 Action::Over(ending) => return Ok(Stop::Over(ending)),
                 Action::Write(write) => {
                     if let Some((trail, entry)) = trail.as_deref_mut().zip(write.enters()) {

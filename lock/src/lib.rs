@@ -60,6 +60,7 @@ mod terms;
 
 mod judge;
 mod observations;
+mod pace;
 pub mod protocol;
 mod wait;
 

@@ -16,6 +16,7 @@ use crate::journal::{Journal, Note};
 use crate::key::Key;
 use crate::live::Live;
 use crate::recovery::{self, Recovery};
+use crate::pace::Paces;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
@@ -72,6 +73,7 @@ impl Locks {
             journal,
             live,
             observations: Arc::default(),
+            paces: Paces::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -81,8 +81,8 @@ enum Phase {
         acting: bool,
     },
     Holding,
-    /// Somebody was dropped half-way, and where its entry stands is to be seen.
-    Inheriting,
+    /// Where the entry stands is to be seen before it leaves: nobody has looked for long.
+    Inheriting(Then),
     Releasing {
         in_time: bool,
         loose: bool,
@@ -128,7 +128,7 @@ impl Acquisition {
     /// [`Event::GiveUp`].
     #[must_use]
     pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp, begun: bool) -> Self {
-        let left = Self::of(terms, me, stamp, Phase::Holding);
+        let left = Self::of(terms, me, stamp, Phase::Inheriting(Then::Tell));
         Self {
             acted: begun,
             ..left
@@ -139,7 +139,7 @@ impl Acquisition {
         let (row, watch) = (Row::default(), Watch::default());
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
-        let (stands, acted) = (false, phase == Phase::Holding);
+        let (stands, acted) = (false, false);
         let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
         Self {
             terms,
@@ -241,7 +241,7 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting
+            | Phase::Inheriting(_)
             | Phase::Over => self.resend(at),
         }
     }
@@ -288,15 +288,16 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting
+            | Phase::Inheriting(_)
             | Phase::Over => self.resend(at),
         }
     }
 
     fn woken(&mut self, at: Moment) -> Action {
-        match self.phase {
+        match self.phase.clone() {
             Phase::Restamping => self.enqueue(at),
-            Phase::Waiting | Phase::Inheriting => Action::Look,
+            Phase::Waiting => Action::Look,
+            Phase::Inheriting(then) => self.look_again_or_leave(then, at),
             Phase::Beating { acting, .. } => self.beat(acting, at),
             _ => self.resend(at),
         }

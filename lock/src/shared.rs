@@ -8,10 +8,11 @@ use crate::journal::Journal;
 use crate::key::Key;
 use crate::live::Live;
 use crate::observations::Observations;
+use crate::pace::Paces;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
 use crate::table::{Connection, Place, Table};
-use crate::terms::{Patience, Terms};
+use crate::terms::{LONGEST_LEASE, Patience, Terms};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
 
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Option<Journal>,
     pub(crate) live: Arc<Live>,
     pub(crate) observations: Arc<Observations>,
+    pub(crate) paces: Paces,
 }
 
 impl Shared {
@@ -58,6 +60,9 @@ impl Shared {
             }
             (LeaseLength::UntilDeadline, None) => return Err(no_deadline()),
         };
+        if lease > LONGEST_LEASE {
+            return Err(far_deadline(lease));
+        }
         Ok(Terms {
             lease,
             deadline,
@@ -70,11 +75,19 @@ impl Shared {
                 Patience::Wait
             },
             cap: settings.queue_cap,
-            grace: settings.grace,
+            grace: LONGEST_LEASE + settings.grace,
             nonce: settings.nonces.next(),
             owner: settings.owner.clone(),
         })
     }
+}
+
+fn far_deadline(lease: Duration) -> Error {
+    let message = format!(
+        "a lease until the deadline would last {lease:?}; right is at most {LONGEST_LEASE:?}, for which the \
+         table keeps the row"
+    );
+    Error::new(Kind::Configuration, message)
 }
 
 fn no_deadline() -> Error {

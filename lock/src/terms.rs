@@ -11,6 +11,13 @@ use crate::row::Row;
 use crate::time::{Expiry, Micros, Tick};
 use crate::write::Write;
 
+/// No lease is longer: each client dates the row so that it outlives this by a day, because it cannot
+/// know how long the leases of the others are.
+pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long the row outlives its last use at least, whoever used it.
+pub(crate) const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
 /// What one acquisition asks for; fixed for its length.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Terms {
@@ -28,7 +35,7 @@ pub struct Terms {
     pub patience: Patience,
     /// How many entries the queue may have.
     pub cap: u16,
-    /// How long the row outlives its last use.
+    /// How long the row outlives its last use: the longest lease, and a day or more.
     pub grace: Duration,
     /// What makes this acquisition unmistakable.
     pub nonce: Nonce,

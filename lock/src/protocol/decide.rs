@@ -18,8 +18,8 @@ impl Acquisition {
     /// Decides by a look, which may be stale.
     pub(super) fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
-        if self.phase == Phase::Inheriting {
-            return self.inherit(row, at);
+        if let Phase::Inheriting(then) = self.phase.clone() {
+            return self.inherit(row, then, at);
         }
         if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
             self.blind = 0;
@@ -71,6 +71,7 @@ impl Acquisition {
         self.ends = self.ends.max(own).max(handed.unwrap_or_default());
         match (&self.phase, handed) {
             (Phase::Waiting, None) => self.beat(false, at),
+            _ if self.is_old(at) => self.beat(false, at),
             _ => self.act_or_claim(self.terms.lease / 2, at),
         }
     }

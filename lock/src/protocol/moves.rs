@@ -4,7 +4,7 @@ use super::{Acquisition, Phase, Then};
 use crate::entry::Entry;
 use crate::judge;
 use crate::row::Row;
-use crate::terms::{Action, Ending, Fail, Pause, Refusal, Why};
+use crate::terms::{Action, Ending, Fail, KEPT, Pause, Refusal, Why};
 use crate::time::{Micros, Moment, Tick};
 use crate::write::{Life, Write};
 
@@ -61,10 +61,8 @@ impl Acquisition {
             .anchor
             .map_or(Micros(0), |seen| Micros(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
-        // A row must not come near its ttl while somebody holds it for days.
-        let old = at.now.latest.since(Micros(self.stamp.0)) > self.terms.grace / 2;
         let open = self.terms.fail == Fail::Open;
-        let ttl = (old && open).then(|| self.ttl(at));
+        let ttl = self.is_old(at).then(|| self.ttl(at));
         let begins = (!open).then_some(self.stamp);
         self.phase = Phase::Beating {
             since: at.tick,
@@ -179,6 +177,16 @@ impl Acquisition {
             Fail::Open => Life::Until(self.ttl(at)),
             Fail::Closed => Life::Closed,
         }
+    }
+
+    /// Whether the row is to be dated anew, so that it outlives a lease that begins now by an eighth of
+    /// what each client grants it: waiters wait and holders beat for days, and dates are set by stamps.
+    pub(super) fn is_old(&self, at: Moment) -> bool {
+        let kept = self.terms.grace.min(KEPT);
+        let dated = Micros(self.stamp.0);
+        let ends = at.now.latest + self.terms.lease + kept / 8;
+        let old = at.now.latest.since(dated) > kept / 2 || ends > dated + kept;
+        old && self.terms.fail == Fail::Open
     }
 
     fn ttl(&self, at: Moment) -> u64 {

@@ -202,3 +202,33 @@ fn a_holder_that_grew_old_dates_the_row_anew() {
     let ttl = at(0).0 / 1_000_000 + 13 * 60 * 60 + day;
     assert!(matches!(hand.write(), Write::Beat { ttl: Some(date), .. } if *date == ttl));
 }
+
+#[test]
+fn a_lease_that_a_steal_proves_counts_from_the_copy_that_was_answered() {
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let watched = Entry::from(Fields {
+        expiry: Expiry::Observe,
+        ..other(-1_000).fields().unwrap().clone()
+    });
+    let mut hand = Hand::new(observer);
+    hand.applied(hand.with_me([watched.clone()]));
+    hand.later(10_001);
+    hand.sees(hand.with_me([watched])).asks_for("steal");
+    hand.later(2_000);
+    hand.lost().asks_for("steal");
+    hand.applied(anchored(hand.with_me([]), 12_001))
+        .acts_for(9_750);
+}
+
+#[test]
+fn a_waiter_that_is_promoted_days_after_its_stamp_dates_the_row_anew() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let mut hand = waiting();
+    hand.later(22 * HOUR);
+    let handed = anchored(hand.with_me([]), i64::try_from(22 * HOUR).unwrap());
+    hand.sees(handed);
+    assert!(matches!(hand.write(), Write::Beat { ttl: Some(_), .. }));
+}

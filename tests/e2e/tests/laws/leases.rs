@@ -3,6 +3,7 @@
 mod beats;
 mod drops;
 mod ends;
+mod rows;
 mod waits;
 
 use std::time::Duration;

@@ -42,7 +42,7 @@ async fn a_lock_that_a_dead_process_held_is_given_back_at_once() {
     assert_eq!(folder.files().len(), 0);
     assert_eq!(
         table.story("sweep"),
-        ["abandon raising"],
+        ["look", "abandon raising"],
         "whoever is not sure never releases"
     );
 }
@@ -84,6 +84,27 @@ async fn a_waiter_that_died_is_taken_out_and_the_holder_stays() {
     );
     assert_eq!(queued(&table), 1);
     held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiters_that_die_and_are_swept_give_a_dead_holder_no_other_lease() {
+    let table = LockTable::new();
+    let dead = table.client("dead").acquire(KEY).await.unwrap();
+    drop(dead);
+    let begun = table.clock().now();
+    for round in 0.. {
+        let folder = Folder::new();
+        let killed = folder.client(&table, "killed");
+        let waiting = tokio::time::timeout(LEASE / 5, killed.acquire(KEY)).await;
+        if let Ok(held) = waiting {
+            held.unwrap().release().await.unwrap();
+            break;
+        }
+        folder.orphan();
+        sweep(&folder, &table.client("sweep")).await;
+        assert!(round < 10, "the dead holder lives on");
+    }
+    assert!(table.since(begun) <= LEASE * 3 / 2);
 }
 
 #[tokio::test(start_paused = true)]
