@@ -69,6 +69,12 @@ impl Error {
         }))
     }
 
+    /// A setting that is wrong: for crates that read settings of their own beside these.
+    #[must_use]
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self::new(Kind::Configuration, message)
+    }
+
     /// A setting with a value that is not as expected.
     pub(crate) fn invalid(what: &str, value: &str, expected: &str) -> Self {
         let value = value.escape_debug();

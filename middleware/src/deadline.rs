@@ -93,8 +93,13 @@ pub(crate) fn epoch_ms() -> u64 {
 impl Reserve {
     const LEAST: Duration = Duration::from_millis(500);
 
-    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
-        Ok(Self(vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?))
+    pub(crate) fn of(reserve: Duration) -> Self {
+        Self(Some(reserve))
+    }
+
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
+        let reserve = vars.millis("LOCKS_RESERVE_MS", 0..=15 * 60 * 1000)?;
+        Ok(reserve.map(Self::of))
     }
 
     /// What may be spent on waiting; a tenth of the time is kept if nothing else was said.

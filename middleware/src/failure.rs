@@ -5,19 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use dynamodb_locks::Error;
-use lambda_runtime::Diagnostic;
-use tower::BoxError;
 
 use crate::key::BadKey;
-
-/// Why an invocation has no answer: the handler's own error, or the lock's.
-#[derive(Debug)]
-pub enum Failure<E> {
-    /// The handler failed, as it would have failed without the layer.
-    Handler(E),
-    /// The lock was not had, or not to be kept.
-    Lock(LockFailure),
-}
 
 /// What went wrong with the lock. Its name is stable: `ErrorEquals` of Step Functions and the rules of
 /// dead-letter queues can rely on it. Callers over HTTP get the status instead.
@@ -36,58 +25,86 @@ pub enum Failure<E> {
 /// | `Lock.Denied` | 500 | the function has not the rights it needs on the table |
 /// | `Lock.BadTable` | 500 | there is no such table, or it has other keys, or the row is damaged |
 /// | `Lock.Configuration` | 500 | a setting is wrong, or the clients of one key disagree |
-#[derive(Debug)]
 pub struct LockFailure {
-    kind: Kind,
+    kind: FailureKind,
     message: String,
+    typically: Option<Duration>,
     source: Option<Error>,
 }
 
 /// When nobody can tell how long something lasts.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What kind of failure it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+/// What kind of failure it is; [`LockFailure`] has the table.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// Another invocation holds the lock, and waiting was disabled.
     Busy,
+    /// The wait ended before this invocation's turn.
     TimedOut,
+    /// The queue is full.
     Full,
+    /// The invocation holds the lock already.
     Reentrant,
+    /// The event has no key, or none that can name a lock.
     BadKey,
+    /// The lease expired while the handler ran.
     Lost,
+    /// The handler did not end before the deadline, or could not begin before it.
     Deadline,
+    /// The environment is shut down.
     Ended,
+    /// DynamoDB does not answer.
     Unavailable,
+    /// The function lacks rights on the table.
     Denied,
+    /// The table is missing, has other keys, or its row is damaged.
     BadTable,
+    /// A setting is wrong, or the clients of one key disagree.
     Configuration,
 }
 
 impl LockFailure {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// A failure of one kind: for tests of what a program does about it.
+    ///
+    /// ```
+    /// # use lambda_locks::{FailureKind, LockFailure};
+    /// let busy = LockFailure::new(FailureKind::Busy, "lock `order/42` is held");
+    /// assert_eq!((busy.name(), busy.status()), ("Lock.Busy", 409));
+    /// ```
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
+            typically: None,
             source: None,
         }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.kind
     }
 
     /// Its stable name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Busy => "Lock.Busy",
-            Kind::TimedOut => "Lock.TimedOut",
-            Kind::Full => "Lock.Full",
-            Kind::Reentrant => "Lock.Reentrant",
-            Kind::BadKey => "Lock.BadKey",
-            Kind::Lost => "Lock.Lost",
-            Kind::Deadline => "Lock.Deadline",
-            Kind::Ended => "Lock.Ended",
-            Kind::Unavailable => "Lock.Unavailable",
-            Kind::Denied => "Lock.Denied",
-            Kind::BadTable => "Lock.BadTable",
-            Kind::Configuration => "Lock.Configuration",
+            FailureKind::Busy => "Lock.Busy",
+            FailureKind::TimedOut => "Lock.TimedOut",
+            FailureKind::Full => "Lock.Full",
+            FailureKind::Reentrant => "Lock.Reentrant",
+            FailureKind::BadKey => "Lock.BadKey",
+            FailureKind::Lost => "Lock.Lost",
+            FailureKind::Deadline => "Lock.Deadline",
+            FailureKind::Ended => "Lock.Ended",
+            FailureKind::Unavailable => "Lock.Unavailable",
+            FailureKind::Denied => "Lock.Denied",
+            FailureKind::BadTable => "Lock.BadTable",
+            FailureKind::Configuration => "Lock.Configuration",
         }
     }
 
@@ -95,65 +112,102 @@ impl LockFailure {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            Kind::Busy | Kind::TimedOut | Kind::Full => 409,
-            Kind::BadKey => 400,
-            Kind::Reentrant | Kind::Lost | Kind::Denied | Kind::BadTable | Kind::Configuration => {
-                500
-            }
-            Kind::Ended | Kind::Unavailable => 503,
-            Kind::Deadline => 504,
+            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => 409,
+            FailureKind::BadKey => 400,
+            FailureKind::Reentrant
+            | FailureKind::Lost
+            | FailureKind::Denied
+            | FailureKind::BadTable
+            | FailureKind::Configuration => 500,
+            FailureKind::Ended | FailureKind::Unavailable => 503,
+            FailureKind::Deadline => 504,
         }
     }
 
     /// Whether somebody else has the lock, and so works on the same thing.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        matches!(self.kind, Kind::Busy | Kind::TimedOut | Kind::Full)
+        matches!(
+            self.kind,
+            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full
+        )
     }
 
     /// Whether the lease was lost.
     pub(crate) fn is_lost(&self) -> bool {
-        self.kind == Kind::Lost
+        self.kind == FailureKind::Lost
     }
 
-    /// When it is worth to come back; none if that would be no better.
+    /// When to come back: the rest of the holder's lease, or the time for which this environment's locks
+    /// are held as a rule, if that is shorter. None if coming back would be no better.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let told = self.source.as_ref().and_then(Error::retry_after);
-        let passes = self.is_busy() || matches!(self.kind, Kind::Ended | Kind::Unavailable);
-        told.or_else(|| passes.then_some(SOON))
+        let passes =
+            self.is_busy() || matches!(self.kind, FailureKind::Ended | FailureKind::Unavailable);
+        let rest = told.or_else(|| passes.then_some(SOON))?;
+        // A holder is rarely at its end, and rarely keeps its lock for the whole lease.
+        Some(match self.typically {
+            Some(typical) if self.is_busy() => rest.min(typical.max(SOON)),
+            _ => rest,
+        })
+    }
+
+    /// How long locks are held as a rule, as far as that is known.
+    pub(crate) fn typically(self, typically: Option<Duration>) -> Self {
+        Self { typically, ..self }
+    }
+
+    /// Says how long it was waited, and why not longer, if it was.
+    pub(crate) fn after_wait(mut self, waited: Duration, why: &str) -> Self {
+        if self.kind == FailureKind::TimedOut {
+            let seconds = waited.as_secs_f64();
+            self.message
+                .push_str(&format!("; waited {seconds:.1} s: {why}"));
+        }
+        self
     }
 
     /// What a caller over HTTP may know: neither whose the lock is nor how it is kept.
     pub(crate) fn public(&self) -> &'static str {
         match self.kind {
-            Kind::Busy | Kind::TimedOut | Kind::Full => {
+            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => {
                 "somebody else is at work on this; come back later"
             }
-            Kind::BadKey => "the request does not say what it is about",
-            Kind::Lost => "the work was stopped half-way, because others may be at it now",
-            Kind::Deadline => "the work took too long, and was stopped",
-            Kind::Ended | Kind::Unavailable => "this cannot be done now; come back later",
-            Kind::Reentrant | Kind::Denied | Kind::BadTable | Kind::Configuration => {
-                "the service is not set up as it should be"
+            FailureKind::BadKey => "the request does not say what it is about",
+            FailureKind::Lost => "the work was stopped half-way, because others may be at it now",
+            FailureKind::Deadline => "the work took too long, and was stopped",
+            FailureKind::Ended | FailureKind::Unavailable => {
+                "this cannot be done now; come back later"
             }
+            FailureKind::Reentrant
+            | FailureKind::Denied
+            | FailureKind::BadTable
+            | FailureKind::Configuration => "the service is not set up as it should be",
         }
     }
 
     pub(crate) fn bad_key(why: &BadKey) -> Self {
-        Self::new(Kind::BadKey, why.to_string())
+        Self::new(FailureKind::BadKey, why.to_string())
+    }
+
+    pub(crate) fn durable() -> Self {
+        let message = "the event belongs to a durable execution, whose handler runs in many invocations with \
+                       pauses between them, and a lock of one invocation does not cover it; remove the layer, \
+                       and acquire the lock inside a step, with `Locks::with`";
+        Self::new(FailureKind::Configuration, message)
     }
 
     pub(crate) fn busy_here(key: impl fmt::Display) -> Self {
         let message = format!("lock `{key}` is held by another invocation of this environment");
-        Self::new(Kind::Busy, message)
+        Self::new(FailureKind::Busy, message)
     }
 
     pub(crate) fn waited_here(key: impl fmt::Display) -> Self {
         let message = format!(
             "lock `{key}` was held by other invocations of this environment for as long as we could wait"
         );
-        Self::new(Kind::TimedOut, message)
+        Self::new(FailureKind::TimedOut, message)
     }
 
     pub(crate) fn reentrant(key: impl fmt::Display, fence: u64) -> Self {
@@ -161,13 +215,13 @@ impl LockFailure {
             "lock `{key}` is held by this very invocation, with fence {fence}, and acquiring it again \
              would wait for itself; apply one layer, or give each layer a key of its own"
         );
-        Self::new(Kind::Reentrant, message)
+        Self::new(FailureKind::Reentrant, message)
     }
 
     pub(crate) fn lost(key: impl fmt::Display) -> Self {
         let message =
             format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
-        Self::new(Kind::Lost, message)
+        Self::new(FailureKind::Lost, message)
     }
 
     pub(crate) fn deadline(key: impl fmt::Display) -> Self {
@@ -175,41 +229,56 @@ impl LockFailure {
             "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
              released"
         );
-        Self::new(Kind::Deadline, message)
+        Self::new(FailureKind::Deadline, message)
     }
 
     pub(crate) fn too_late() -> Self {
         let message = "the invocation's deadline had passed before its handler began; the handler was not run";
-        Self::new(Kind::Deadline, message)
+        Self::new(FailureKind::Deadline, message)
+    }
+
+    pub(crate) fn ended_waiting(key: impl fmt::Display) -> Self {
+        let message = format!(
+            "the environment is shut down; lock `{key}` is not waited for, and the handler was not run"
+        );
+        Self::new(FailureKind::Ended, message)
     }
 
     pub(crate) fn ended(key: impl fmt::Display) -> Self {
         let message = format!(
             "the environment is shut down; the handler was stopped, and lock `{key}` released"
         );
-        Self::new(Kind::Ended, message)
+        Self::new(FailureKind::Ended, message)
     }
 }
 
 impl From<Error> for LockFailure {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            error if error.is_busy() => Kind::Busy,
-            error if error.is_timed_out() => Kind::TimedOut,
-            error if error.is_full() => Kind::Full,
-            error if error.is_reentrant() => Kind::Reentrant,
-            error if error.is_bad_key() => Kind::BadKey,
-            error if error.is_lost() => Kind::Lost,
-            error if error.is_denied() => Kind::Denied,
-            error if error.is_bad_table() => Kind::BadTable,
-            error if error.is_configuration() => Kind::Configuration,
-            _ => Kind::Unavailable,
+            error if error.is_busy() => FailureKind::Busy,
+            error if error.is_timed_out() => FailureKind::TimedOut,
+            error if error.is_full() => FailureKind::Full,
+            error if error.is_reentrant() => FailureKind::Reentrant,
+            error if error.is_bad_key() => FailureKind::BadKey,
+            error if error.is_lost() => FailureKind::Lost,
+            error if error.is_denied() => FailureKind::Denied,
+            error if error.is_bad_table() => FailureKind::BadTable,
+            error if error.is_configuration() => FailureKind::Configuration,
+            _ => FailureKind::Unavailable,
         };
         Self {
             kind,
             message: error.to_string(),
+            typically: None,
             source: Some(error),
         }
+    }
+}
+
+/// Its name and message, once: the message of a source is a part of it.
+impl fmt::Debug for LockFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name(), self.message)
     }
 }
 
@@ -222,37 +291,5 @@ impl fmt::Display for LockFailure {
 impl StdError for LockFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source as _)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for Failure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Handler(error) => error.fmt(f),
-            Self::Lock(failure) => failure.fmt(f),
-        }
-    }
-}
-
-/// For the layers of `tower` that box what fails inside them. `Failure` itself is no
-/// [`Error`](StdError): then this could not be, and the runtime's own error is none either.
-impl<E: Into<BoxError>> From<Failure<E>> for BoxError {
-    fn from(failure: Failure<E>) -> Self {
-        match failure {
-            Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => failure.into(),
-        }
-    }
-}
-
-impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
-    fn from(failure: Failure<E>) -> Self {
-        match failure {
-            Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => Self {
-                error_type: failure.name().to_owned(),
-                error_message: failure.message,
-            },
-        }
     }
 }

@@ -1,17 +1,41 @@
 //! From the event to the key.
 
+mod grammar;
+
 use std::error::Error as StdError;
 use std::fmt;
+use std::str::FromStr;
 
 use dynamodb_locks::{Error, Vars};
-use serde::Serialize;
 
+use crate::event::Event;
+use crate::invocation::Invocation;
 use crate::name::{Part, name};
-use crate::pointer::{Found, Pointer, PointerError, Value};
+use crate::pointer::{Found, Pointer, Value};
 
-/// Where the key stands in an event: one JSON pointer or several, as `LOCKS_KEY` names them.
+pub use self::grammar::KeyRuleError;
+
+/// Where the key of an event comes from, as `LOCKS_KEY` says it: one part or several with commas.
+///
+/// | part | what it is |
+/// |---|---|
+/// | `/orderId` | a JSON pointer (RFC 6901) into the event; also into strings that hold JSON |
+/// | `@tenant` | the tenant on whose behalf the function is invoked |
+/// | `@function` | the function's name |
+/// | `@source` | where the event comes from, such as `aws:sqs`, or the `source` of an event of EventBridge |
+/// | `'nightly'` | this text; a quote in it is written twice |
 #[derive(Clone, Debug)]
-pub struct Pointers(Vec<Pointer>);
+pub struct KeyRule(Vec<Term>);
+
+/// One part of a rule.
+#[derive(Clone, Debug)]
+enum Term {
+    Pointer(Pointer),
+    Tenant,
+    Function,
+    Source,
+    Constant(String),
+}
 
 /// Why an event has no key.
 #[derive(Debug)]
@@ -34,7 +58,8 @@ pub(crate) struct BadKey(String);
 
 /// What becomes of an event without a key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum OnMissing {
+#[non_exhaustive]
+pub enum OnMissing {
     /// It is refused.
     #[default]
     Error,
@@ -55,54 +80,78 @@ pub(crate) enum Decision {
     Skip(BadKey),
     /// Refuse it.
     Bad(BadKey),
+    /// Refuse it, because its handler is run again and again, in many invocations.
+    Durable,
 }
 
 const ON_MISSING: &str = "LOCKS_ON_MISSING";
 
-impl Pointers {
-    /// Reads pointers with commas between them.
+impl KeyRule {
+    /// Reads a rule.
     ///
     /// # Errors
     ///
-    /// When one is no JSON pointer, or names the whole event.
-    pub fn parse(text: &str) -> Result<Self, PointerError> {
-        text.split(',')
-            .map(|pointer| Pointer::parse(pointer.trim()))
-            .collect::<Result<_, _>>()
-            .map(Self)
+    /// When a part is neither a JSON pointer to a key nor one of the words, nor a quoted text.
+    pub fn parse(text: &str) -> Result<Self, KeyRuleError> {
+        grammar::parse(text)
     }
 
-    /// The key of an event: the name of the lock that the layer takes for it. People can ask for
-    /// it too, to look a lock up.
+    /// The key of an event, which is its JSON text: the name of the lock that the layer acquires for it.
+    /// Also for people who want to look a lock up.
     ///
     /// ```
-    /// # use lambda_locks::Pointers;
-    /// let queue = Pointers::parse("/Records/0/body/orderId")?;
-    /// let event = serde_json::json!({"Records": [{"body": "{\"orderId\": 42}"}]});
-    /// assert_eq!(queue.key(&event)?, "42");
+    /// # use lambda_locks::{Invocation, KeyRule};
+    /// let rule = KeyRule::parse("@tenant,/Records/0/body/orderId")?;
+    /// let event = r#"{"Records": [{"body": "{\"orderId\": 42}"}]}"#;
+    /// assert_eq!(rule.key(event, Invocation::new().tenant_id("t1"))?, "t1#42");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// When the event has no key, or is a batch of which the pointers name one record.
-    pub fn key<T: Serialize + ?Sized>(&self, event: &T) -> Result<String, NoKey> {
-        let parts = self.0.iter().map(|pointer| part(pointer, event));
+    pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, NoKey> {
+        self.find(event, about)
+    }
+
+    pub(crate) fn find<E>(&self, event: &E, about: Invocation<'_>) -> Result<String, NoKey>
+    where
+        E: Event + ?Sized,
+    {
+        let parts = self.0.iter().map(|term| term.part(event, about));
         Ok(name(&parts.collect::<Result<Vec<_>, _>>()?))
     }
 }
 
-fn part<T: Serialize + ?Sized>(pointer: &Pointer, event: &T) -> Result<Part, NoKey> {
-    let found = pointer.find(event);
-    let Found { value, batch } = found.map_err(|error| {
-        NoKey::bad(format!(
-            "the event cannot be read for its key at `{pointer}`: {error}"
-        ))
-    })?;
+impl Term {
+    fn part<E: Event + ?Sized>(&self, event: &E, about: Invocation<'_>) -> Result<Part, NoKey> {
+        let text = match self {
+            Self::Pointer(pointer) => return part(pointer, event.find(pointer)),
+            Self::Constant(text) => Some(text.clone()),
+            Self::Tenant => about.tenant_id.map(str::to_owned),
+            Self::Function => about.function.map(str::to_owned),
+            Self::Source => event.origin(),
+        };
+        let known = text.filter(|text| !text.is_empty());
+        let missing = || NoKey::missing(format!("`{self}` is missing; {}", self.missing()));
+        known.map(Part::Text).ok_or_else(missing)
+    }
+
+    fn missing(&self) -> &'static str {
+        match self {
+            Self::Tenant => "the function is not invoked with a tenant id",
+            Self::Function => "the function's name is not known outside Lambda",
+            _ => "the event does not say where it comes from",
+        }
+    }
+}
+
+fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, NoKey> {
+    let Found { value, batch } = found;
     if let Some(records) = batch {
         return Err(NoKey::bad(format!(
             "`{pointer}` points to one of {records} records, and the lock would protect only that one; \
-             set BatchSize 1, or point to something above the records"
+             set BatchSize 1"
         )));
     }
     match value {
@@ -110,6 +159,9 @@ fn part<T: Serialize + ?Sized>(pointer: &Pointer, event: &T) -> Result<Part, NoK
         Value::Number(digits) => Ok(Part::Text(digits)),
         Value::Text(text) if !text.is_empty() => Ok(Part::Text(text)),
         Value::Whole(canonical) if !is_empty(&canonical) => Ok(Part::Whole(canonical)),
+        Value::Unreadable(why) => Err(NoKey::bad(format!(
+            "the event cannot be read for its key at `{pointer}`: {why}"
+        ))),
         missing => Err(NoKey::missing(format!("`{pointer}` is {}", Why(&missing)))),
     }
 }
@@ -130,15 +182,9 @@ impl fmt::Display for Why<'_> {
                 let kind = kind.trim_start_matches("an ");
                 write!(f, "an empty {kind}; a lock needs a name")
             }
-            dropped @ Value::NoField { .. } => write!(
-                f,
-                "{dropped} and has no such field, so that it drops what the event says there; add the \
-                 field to the type, or set LOCKS_KEY to one that it has"
-            ),
             missing => write!(
                 f,
-                "{missing}; set LOCKS_KEY to where the key stands, and see that the handler's payload \
-                 type keeps that field"
+                "{missing}; set LOCKS_KEY to where the key stands in the event"
             ),
         }
     }
@@ -165,14 +211,44 @@ impl NoKey {
     }
 }
 
+impl FromStr for KeyRule {
+    type Err = KeyRuleError;
+
+    fn from_str(text: &str) -> Result<Self, KeyRuleError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for KeyRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, term) in self.0.iter().enumerate() {
+            let comma = if number > 0 { "," } else { "" };
+            write!(f, "{comma}{term}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pointer(pointer) => pointer.fmt(f),
+            Self::Tenant => f.write_str("@tenant"),
+            Self::Function => f.write_str("@function"),
+            Self::Source => f.write_str("@source"),
+            Self::Constant(text) => write!(f, "'{}'", text.replace('\'', "''")),
+        }
+    }
+}
+
 impl OnMissing {
-    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let words = [
             ("error", Self::Error),
             ("run", Self::Run),
             ("skip", Self::Skip),
         ];
-        Ok(vars.choice(ON_MISSING, &words)?.unwrap_or_default())
+        vars.choice(ON_MISSING, &words)
     }
 
     /// What is to be done for an event with this key, or with none.

@@ -19,10 +19,11 @@
 //! ```
 //!
 //! ```text
-//! event ─► key ─► journal.note ─► enqueue ─► (wait) ─► handler ─► release ─► forget ─► response
+//! JSON text ─► key ─► enqueue ─► (wait) ─► deserialize ─► handler ─► release ─► response
 //! ```
 //!
-//! The key is found in the event by the JSON pointer in `LOCKS_KEY`. The lock is held until the
+//! The key is found in the event's JSON text, before it is deserialized, by the rule in `LOCKS_KEY`
+//! ([`KeyRule`]), or by a closure. The lock is held until the
 //! handler is done, be it with a value, an error or a panic, and the release is awaited before the
 //! response leaves. At the deadline's margin, and when the lease is lost, the handler's future is
 //! dropped and the invocation ends with an error that says so.
@@ -35,42 +36,51 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+// What is found in an event.
 mod deadline;
+mod invocation;
 mod pointer;
 
 mod name;
 
-mod key;
-
-mod failure;
 mod source;
 
-mod request;
+mod event;
 
-mod complete;
+mod key;
 
-mod answer;
+// What is decided and done for it.
+mod failure;
+
+mod rejection;
 
 mod lane;
 mod metrics;
-mod rules;
 
-mod hold;
-mod service;
+mod config;
 
-mod sigterm;
+mod shared;
 
-mod layer;
+mod lock;
 
-mod closure;
+mod policy;
 
-pub use answer::{Answer, Refused};
-pub use closure::ByClosure;
-pub use complete::{Complete, Whole};
+// The tower layer.
+#[cfg(feature = "runtime")]
+mod runtime;
+
+pub use config::{ByRule, Config, OnBusy};
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
-pub use failure::{Failure, LockFailure};
-pub use key::{NoKey, Pointers};
-pub use layer::LockLayer;
+pub use failure::{FailureKind, LockFailure};
+pub use invocation::Invocation;
+pub use key::{KeyRule, KeyRuleError, NoKey, OnMissing};
+pub use lock::InvocationLock;
 pub use pointer::PointerError;
-pub use request::LockRequest;
-pub use service::{Locked, ResponseFuture};
+pub use policy::{Admission, Policy};
+pub use rejection::Rejection;
+#[cfg(feature = "runtime")]
+pub use runtime::{
+    Answer, Buffered, ByEvent, ByField, ByPayload, Failure, KeyExtractor, KeyFn, KeyValue,
+    LockLayer, Locked, PayloadError, ResponseFuture,
+};
+pub use source::RefusalMode;

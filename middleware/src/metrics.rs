@@ -22,14 +22,20 @@ const COUNT: &str = "Count";
 const MILLISECONDS: &str = "Milliseconds";
 
 impl Metrics {
-    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
-        let on = vars
-            .choice("LOCKS_METRICS", &[("0", false), ("1", true)])?
-            .unwrap_or_default();
-        let function = || vars.function_name().unwrap_or("local").to_owned();
-        Ok(Self {
-            function: on.then(function),
-        })
+    /// Metrics of this function.
+    pub(crate) fn of(function: &str) -> Self {
+        let function = Some(function.to_owned());
+        Self { function }
+    }
+
+    /// No metrics.
+    pub(crate) fn off() -> Self {
+        Self { function: None }
+    }
+
+    /// Whether they are on, as far as the variables say it.
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<bool>, Error> {
+        vars.choice("LOCKS_METRICS", &[("0", false), ("1", true)])
     }
 
     /// An invocation waited for its lock, held it, lost it or not, and took so many dead holders out.
@@ -101,19 +107,12 @@ mod tests {
 
     #[test]
     fn they_are_off_unless_they_are_switched_on() {
-        let metrics = |vars: &[(&str, &str)]| Metrics::from_vars(&vars.iter().copied().collect());
-        assert!(metrics(&[]).unwrap().function.is_none());
-        assert!(
-            metrics(&[("LOCKS_METRICS", "0")])
-                .unwrap()
-                .function
-                .is_none()
-        );
-        let on = metrics(&[
-            ("LOCKS_METRICS", "1"),
-            ("AWS_LAMBDA_FUNCTION_NAME", "orders"),
-        ]);
-        assert_eq!(on.unwrap().function.as_deref(), Some("orders"));
-        assert!(metrics(&[("LOCKS_METRICS", "on")]).is_err());
+        let on = |vars: &[(&str, &str)]| Metrics::from_vars(&vars.iter().copied().collect());
+        assert_eq!(on(&[]).unwrap(), None);
+        assert_eq!(on(&[("LOCKS_METRICS", "0")]).unwrap(), Some(false));
+        assert_eq!(on(&[("LOCKS_METRICS", "1")]).unwrap(), Some(true));
+        assert!(on(&[("LOCKS_METRICS", "on")]).is_err());
+        assert_eq!(Metrics::of("orders").function.as_deref(), Some("orders"));
+        assert!(Metrics::off().function.is_none());
     }
 }

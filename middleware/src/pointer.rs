@@ -1,8 +1,8 @@
-//! A JSON pointer (RFC 6901) into the event.
+//! A JSON pointer (RFC 6901) into the event's JSON text.
 //!
-//! The pointer is followed while the event serializes: what does not lie on its path is neither
-//! visited nor copied. A string that the path leads on into is read as JSON, or as JSON in base64,
-//! in the same manner.
+//! The text is read once, from its beginning to its end: what does not lie on the pointer's path is
+//! skipped, and neither kept nor copied. A string that the path leads on into is read as JSON, or as
+//! JSON in base64, in the same manner.
 //!
 //! ```text
 //! /Records/0/body/orderId
@@ -16,25 +16,19 @@
 //!
 //! Where an object has a key twice the last one counts, as in the DOM that a handler might build.
 
+mod canonical;
+mod delivery;
 mod found;
 mod seek;
 
-mod base64;
 mod inside;
 mod json;
-
-mod whole;
-
-mod compound;
-mod serializer;
 
 #[cfg(test)]
 mod tests;
 
 use std::error::Error;
 use std::fmt;
-
-use serde::Serialize;
 
 pub(crate) use self::found::{Found, Value};
 use self::seek::Seek;
@@ -52,27 +46,38 @@ impl Pointer {
         if text.is_empty() {
             return Err(PointerError::Empty);
         }
-        let tokens = text
+        let tokens: Vec<_> = text
             .strip_prefix('/')
             .ok_or_else(|| PointerError::NoSlash(text.to_owned()))?
             .split('/')
             .map(|token| unescape(token).ok_or_else(|| PointerError::Tilde(text.to_owned())))
             .collect::<Result<_, _>>()?;
+        if tokens.iter().any(|token| token == "*") {
+            return Err(PointerError::Star(text.to_owned()));
+        }
+        if let Some(changes) = delivery::changes(&tokens) {
+            return Err(PointerError::Changes(text.to_owned(), changes));
+        }
         Ok(Self {
             text: text.to_owned(),
             tokens,
         })
     }
 
-    /// Follows the pointer into `event`.
-    ///
-    /// That it leads nowhere is an answer, [`Value::Missing`]; an error is what the event's own
-    /// `Serialize` fails with.
-    pub(crate) fn find<T>(&self, event: &T) -> Result<Found<'_>, serde_json::Error>
-    where
-        T: Serialize + ?Sized,
-    {
-        whole::visit(Seek::new(&self.text, &self.tokens), event)
+    /// Follows the pointer into the JSON text of an event.
+    pub(crate) fn find(&self, event: &str) -> Found<'_> {
+        json::event(event, Seek::new(&self.text, &self.tokens, 0))
+    }
+
+    /// Follows the pointer into the string `text`, which lies behind the first `done` of its tokens.
+    #[cfg(feature = "http")]
+    pub(crate) fn find_inside(&self, text: &str, done: usize) -> Found<'_> {
+        json::string(text, Seek::new(&self.text, &self.tokens, done))
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn tokens(&self) -> &[String] {
+        &self.tokens
     }
 }
 
@@ -106,6 +111,10 @@ pub enum PointerError {
     NoSlash(String),
     /// It has a `~` that is neither `~0` nor `~1`.
     Tilde(String),
+    /// It has a `*`, and leads to more than one value.
+    Star(String),
+    /// It names something that is another with each delivery of the same event, for the reason given.
+    Changes(String, &'static str),
 }
 
 impl fmt::Display for PointerError {
@@ -116,10 +125,18 @@ impl fmt::Display for PointerError {
                     "an empty JSON pointer names the whole event; name a field, as in `/orderId`",
                 );
             }
+            Self::Changes(text, changes) => {
+                let why = "two deliveries of one event would have two locks";
+                return write!(f, "`{text}` cannot be a key: {changes}, so that {why}");
+            }
             Self::NoSlash(text) => (text, "it must start with `/`, as in `/orderId`"),
             Self::Tilde(text) => (
                 text,
                 "in a name, `~` is written `~0` and `/` is written `~1`",
+            ),
+            Self::Star(text) => (
+                text,
+                "an index is a number, as in `/Records/0/body`, and `*` is none",
             ),
         };
         write!(f, "`{text}` is not a JSON pointer: {right}")

@@ -3,18 +3,20 @@
 use std::sync::LazyLock;
 
 use dynamodb_locks::{Error, Vars};
-use serde::Serialize;
 
-use crate::pointer::Pointer;
+use crate::pointer::{Pointer, Value};
 
 /// Who waits for the answer.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Source {
+pub(crate) enum Source {
     /// Somebody who understands errors: a queue, a stream, a state machine, a direct caller.
     #[default]
     Errors,
     /// A client over HTTP, who would take an error for a broken gateway.
     Http,
+    /// A source that understands errors, and gets a response over HTTP because a setting says so: it takes it
+    /// for success.
+    Forced,
     /// The same behind an Application Load Balancer, whose answers look a little different.
     Balancer {
         /// Whether it wants lists of header values.
@@ -24,7 +26,8 @@ pub enum Source {
 
 /// How a refusal is told.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Told {
+#[non_exhaustive]
+pub enum RefusalMode {
     /// As the event's source would have it.
     #[default]
     Auto,
@@ -36,14 +39,14 @@ pub(crate) enum Told {
 
 const REFUSAL: &str = "LOCKS_REFUSAL";
 
-impl Told {
-    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+impl RefusalMode {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let words = [
             ("auto", Self::Auto),
             ("error", Self::Error),
             ("http", Self::Http),
         ];
-        Ok(vars.choice(REFUSAL, &words)?.unwrap_or_default())
+        vars.choice(REFUSAL, &words)
     }
 
     /// Who is to be answered, if the event's source is found out like this.
@@ -52,7 +55,7 @@ impl Told {
             Self::Error => Source::Errors,
             Self::Auto => source(),
             Self::Http => match source() {
-                Source::Errors => Source::Http,
+                Source::Errors => Source::Forced,
                 known => known,
             },
         }
@@ -60,9 +63,10 @@ impl Told {
 }
 
 impl Source {
-    /// Where an event came from, by what only such events have.
-    pub(crate) fn of<T: Serialize + ?Sized>(event: &T) -> Self {
-        if !CONTEXT.is_in(event) {
+    /// Who waits for the answer to an event, by what only such events have.
+    pub(crate) fn of(event: &str) -> Self {
+        // Most events lack it, and need no reading.
+        if !event.contains("requestContext") {
             return Self::Errors;
         }
         if BALANCER.is_in(event) {
@@ -75,13 +79,22 @@ impl Source {
             false => Self::Errors,
         }
     }
+
+    /// Whether an event belongs to a durable execution.
+    pub(crate) fn is_durable(event: &str) -> bool {
+        event.contains("DurableExecutionArn") && DURABLE.is_in(event)
+    }
+
+    /// Where an event comes from, in its own words.
+    pub(crate) fn origin(event: &str) -> Option<String> {
+        let origins = [&RECORD, &TOPIC, &KAFKA, &BUS];
+        origins.iter().find_map(|mark| mark.text(event))
+    }
 }
 
 /// Something that only some events have.
 struct Mark(LazyLock<Option<Pointer>>);
 
-// Most events lack it, and need no further look.
-static CONTEXT: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext").ok()));
 static BALANCER: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext/elb").ok()));
 static SECOND: Mark = Mark(LazyLock::new(|| {
     Pointer::parse("/requestContext/http/method").ok()
@@ -89,13 +102,36 @@ static SECOND: Mark = Mark(LazyLock::new(|| {
 static FIRST: Mark = Mark(LazyLock::new(|| {
     Pointer::parse("/requestContext/httpMethod").ok()
 }));
+static DURABLE: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/DurableExecutionArn").ok()
+}));
 static HEADERS: Mark = Mark(LazyLock::new(|| Pointer::parse("/headers").ok()));
 static LISTS: Mark = Mark(LazyLock::new(|| Pointer::parse("/multiValueHeaders").ok()));
 
+// Queues, streams and tables; topics; Kafka; buses.
+static RECORD: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/Records/0/eventSource").ok()
+}));
+static TOPIC: Mark = Mark(LazyLock::new(|| {
+    Pointer::parse("/Records/0/EventSource").ok()
+}));
+static KAFKA: Mark = Mark(LazyLock::new(|| Pointer::parse("/eventSource").ok()));
+static BUS: Mark = Mark(LazyLock::new(|| Pointer::parse("/source").ok()));
+
 impl Mark {
-    fn is_in<T: Serialize + ?Sized>(&self, event: &T) -> bool {
-        let found = self.0.as_ref().and_then(|pointer| pointer.find(event).ok());
-        found.is_some_and(|found| !found.value.is_nothing())
+    fn value(&self, event: &str) -> Option<Value<'_>> {
+        Some(self.0.as_ref()?.find(event).value)
+    }
+
+    fn is_in(&self, event: &str) -> bool {
+        self.value(event).is_some_and(|value| !value.is_nothing())
+    }
+
+    fn text(&self, event: &str) -> Option<String> {
+        match self.value(event)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
     }
 }
 
@@ -105,7 +141,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn of(event: Value) -> Source {
-        Source::of(&event)
+        Source::of(&event.to_string())
     }
 
     #[test]
@@ -141,9 +177,9 @@ mod tests {
     fn a_setting_has_the_last_word() {
         let (http, errors) = (|| Source::Http, || Source::Errors);
         let balancer = || Source::Balancer { lists: false };
-        assert_eq!(Told::Auto.to(http), Source::Http);
-        assert_eq!(Told::Error.to(http), Source::Errors);
-        assert_eq!(Told::Http.to(errors), Source::Http);
-        assert_eq!(Told::Http.to(balancer), balancer());
+        assert_eq!(RefusalMode::Auto.to(http), Source::Http);
+        assert_eq!(RefusalMode::Error.to(http), Source::Errors);
+        assert_eq!(RefusalMode::Http.to(errors), Source::Forced);
+        assert_eq!(RefusalMode::Http.to(balancer), balancer());
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn figures() -> Result<[Figure; 3], Error> {
     Ok([
         init(&programs.function, programs::unlocked()?).await?,
         figure("`LockLayer::from_env`", &programs.function).await?,
-        figure("`LockLayer::connect`", programs::single()?).await?,
+        figure("`LockLayer::connected`", programs::single()?).await?,
     ])
 }
 

@@ -52,7 +52,7 @@ async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
     figures.push(swept::figure().await?);
     figures.extend(cold::figures().await?);
-    figures.splice(0..0, keys::figures()?);
+    figures.splice(0..0, keys::figures().await?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);
     figures.splice(0..0, contended::figures()?);

@@ -4,9 +4,10 @@
 pub(super) const PREFIX: &str = "LOCKS_";
 
 /// Every variable that a crate of this workspace reads.
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 26] = [
     "LOCKS_CLOCK_SKEW_MS",
     "LOCKS_DEBUG_LOGS",
+    "LOCKS_DISABLED",
     "LOCKS_EXPIRY",
     "LOCKS_FAIL",
     "LOCKS_HASH_KEYS",

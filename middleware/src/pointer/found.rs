@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 /// What lies at the end of a pointer, and what was passed on the way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Found<'p> {
@@ -20,15 +18,15 @@ pub(crate) struct Found<'p> {
 pub(crate) enum Value<'p> {
     /// The path ends at `at`, which is empty for the event itself; `there` is what lies there.
     Missing { at: &'p str, there: &'static str },
-    /// The path ends at `at`, in a value of the type `of`, which has not the field that leads on.
-    NoField { at: &'p str, of: &'static str },
-    /// The path leads on into the string at `at`, which does not hold JSON.
+    /// The path leads on into the string at `at`, which does not hold JSON. An empty `at` is the event.
     NotJson { at: &'p str, why: String },
-    /// `null`, which `None`, `()` and a float that is not finite are too.
+    /// There is a value, but it cannot be read as one key.
+    Unreadable(String),
+    /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, in the digits that `serde_json` writes.
+    /// A number, by its digits.
     Number(String),
     /// A string.
     Text(String),
@@ -41,26 +39,19 @@ pub(crate) enum Value<'p> {
 }
 
 impl Value<'_> {
-    /// The number that `serde_json` writes; for what JSON has no digits for it writes `null`.
-    pub(super) fn number(number: impl Serialize) -> Self {
-        match serde_json::to_string(&number) {
-            Ok(digits) if digits != "null" => Self::Number(digits),
-            _ => Self::Null,
-        }
-    }
-
     /// Whether there is no value at all.
     pub(crate) fn is_nothing(&self) -> bool {
         matches!(
             self,
-            Self::Missing { .. } | Self::NoField { .. } | Self::NotJson { .. } | Self::Null
+            Self::Missing { .. } | Self::NotJson { .. } | Self::Null
         )
     }
 
     /// The kind of the value, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Missing { .. } | Self::NoField { .. } | Self::NotJson { .. } => "missing",
+            Self::Missing { .. } | Self::NotJson { .. } => "missing",
+            Self::Unreadable(_) => "unreadable",
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
@@ -74,15 +65,15 @@ impl Value<'_> {
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |at: &str| match at {
+            "" => "the event".to_owned(),
+            at => format!("`{at}`"),
+        };
         f.write_str(self.kind())?;
         match self {
-            Self::Missing { at: "", there } => write!(f, " from the event, which is {there}"),
-            Self::Missing { at, there } => write!(f, " from `{at}`, which is {there}"),
-            Self::NoField { at: "", of } => {
-                write!(f, " from the event, which is of the type `{of}`")
-            }
-            Self::NoField { at, of } => write!(f, " from `{at}`, which is of the type `{of}`"),
-            Self::NotJson { at, why } => write!(f, " from `{at}`, which is not JSON: {why}"),
+            Self::Missing { at, there } => write!(f, " from {}, which is {there}", part(at)),
+            Self::NotJson { at, why } => write!(f, " from {}, which is not JSON: {why}", part(at)),
+            Self::Unreadable(why) => write!(f, ": {why}"),
             _ => Ok(()),
         }
     }

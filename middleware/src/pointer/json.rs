@@ -1,41 +1,44 @@
-//! Following the pointer into a string that holds JSON.
+//! Following the pointer through JSON text, and into strings that hold JSON.
 //!
 //! The text is read to its end, for what follows may break it or name a key again; but what does
 //! not lie on the path is only skipped, never kept.
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use ::base64::engine::general_purpose::STANDARD;
+use ::base64::read::DecoderReader;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::Error;
 use serde_json::de::Read;
-use serde_json::{Error, Number, Value as Json};
+use serde_json::value::RawValue;
 
-use super::base64;
+use super::canonical;
 use super::found::{Found, Value};
 use super::inside::{Elements, Entries};
-use super::seek::{Reading, Seek};
+use super::seek::Seek;
 
-/// What is found in the string `text` at `seek`.
+/// What is found in the event `text` at `seek`.
+pub(super) fn event<'p>(text: &str, seek: Seek<'p>) -> Found<'p> {
+    plain(text, seek).unwrap_or_else(|why| seek.not_json(&why))
+}
+
+/// What is found in the string `text` at `seek`: the string itself, or something in the JSON that it
+/// holds, as it is or in base64.
 pub(super) fn string<'p>(text: &str, seek: Seek<'p>) -> Found<'p> {
-    match seek.string() {
-        Reading::Text => Value::Text(text.to_owned()).into(),
-        Reading::Json => document(text, seek.reading(Reading::Text)),
-        Reading::Digits => seek.stop(text.parse::<Number>().map_or(Value::Object, Value::number)),
+    if seek.is_there() {
+        return Value::Text(text.to_owned()).into();
     }
+    plain(text, seek).unwrap_or_else(|why| {
+        let decoded = DecoderReader::new(text.as_bytes(), &STANDARD);
+        let encoded = read(serde_json::Deserializer::from_reader(decoded), seek);
+        encoded.unwrap_or_else(|_| seek.not_json(&why))
+    })
 }
 
-/// What is found in the JSON `text`, which stands at `seek`, or in the JSON that it is in base64.
-fn document<'p>(text: &str, seek: Seek<'p>) -> Found<'p> {
-    let seek = seek.reading(Reading::Text);
-    let plain = read(serde_json::Deserializer::from_str(text), seek);
-    plain.unwrap_or_else(|why| in_base64(text, seek).unwrap_or_else(|| seek.not_json(&why)))
-}
-
-fn in_base64<'p>(text: &str, seek: Seek<'p>) -> Option<Found<'p>> {
-    let json = base64::decoded(text)?;
-    read(serde_json::Deserializer::from_reader(json), seek).ok()
+fn plain<'p>(text: &str, seek: Seek<'p>) -> Result<Found<'p>, Error> {
+    read(serde_json::Deserializer::from_str(text), seek)
 }
 
 fn read<'p, 'de, R>(
@@ -53,18 +56,23 @@ impl<'de, 'p> DeserializeSeed<'de> for Seek<'p> {
     type Value = Found<'p>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found<'p>, D::Error> {
+        if self.is_there() {
+            let raw = Box::<RawValue>::deserialize(deserializer)?;
+            return Ok(canonical::value(raw.get()).into());
+        }
         deserializer.deserialize_any(self)
     }
 }
 
 macro_rules! scalars {
-    ($($visit:ident($type:ty) => $value:path,)*) => {
-        $(fn $visit<E>(self, value: $type) -> Result<Found<'p>, E> {
-            Ok(self.stop($value(value)))
+    ($($visit:ident($type:ty) => $value:expr,)*) => {
+        $(fn $visit<E>(self, _: $type) -> Result<Found<'p>, E> {
+            Ok(self.stop($value))
         })*
     };
 }
 
+/// What lies on the path, and is not its end.
 impl<'de, 'p> Visitor<'de> for Seek<'p> {
     type Value = Found<'p>;
 
@@ -73,10 +81,10 @@ impl<'de, 'p> Visitor<'de> for Seek<'p> {
     }
 
     scalars! {
-        visit_bool(bool) => Value::Bool,
-        visit_f64(f64) => Value::number,
-        visit_i64(i64) => Value::number,
-        visit_u64(u64) => Value::number,
+        visit_bool(bool) => Value::Bool(true),
+        visit_f64(f64) => Value::Number(String::new()),
+        visit_i64(i64) => Value::Number(String::new()),
+        visit_u64(u64) => Value::Number(String::new()),
     }
 
     fn visit_unit<E>(self) -> Result<Found<'p>, E> {
@@ -88,9 +96,6 @@ impl<'de, 'p> Visitor<'de> for Seek<'p> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Found<'p>, A::Error> {
-        if self.is_there() {
-            return whole(SeqAccessDeserializer::new(array));
-        }
         let mut elements = Elements::of(self);
         while let Some(found) = array.next_element_seed(Slot(elements.next()))? {
             elements.put(found);
@@ -99,20 +104,12 @@ impl<'de, 'p> Visitor<'de> for Seek<'p> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Found<'p>, A::Error> {
-        if self.is_there() {
-            return whole(MapAccessDeserializer::new(object));
-        }
         let mut entries = Entries::of(self);
-        while let Some(slot) = object.next_key_seed(Key(&mut entries))? {
+        while let Some(slot) = object.next_key_seed(Key(&entries))? {
             entries.put(object.next_value_seed(slot)?);
         }
         Ok(entries.done())
     }
-}
-
-/// The array or object that the pointer names.
-fn whole<'de, 'p, D: Deserializer<'de>>(value: D) -> Result<Found<'p>, D::Error> {
-    Json::deserialize(value).map(|json| Value::from(json).into())
 }
 
 /// A value that is entered if it lies on the path, and else skipped.
@@ -130,7 +127,7 @@ impl<'de, 'p> DeserializeSeed<'de> for Slot<'p> {
 }
 
 /// A key, which tells where its value lies.
-struct Key<'a, 'p>(&'a mut Entries<'p>);
+struct Key<'a, 'p>(&'a Entries<'p>);
 
 impl<'de, 'p> DeserializeSeed<'de> for Key<'_, 'p> {
     type Value = Slot<'p>;
@@ -148,6 +145,6 @@ impl<'p> Visitor<'_> for Key<'_, 'p> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Slot<'p>, E> {
-        Ok(Slot(self.0.next(|name| name.is(key))))
+        Ok(Slot(self.0.next(key)))
     }
 }

@@ -8,18 +8,6 @@ pub(super) struct Seek<'p> {
     pointer: &'p str,
     tokens: &'p [String],
     done: usize,
-    string: Reading,
-}
-
-/// How a string is read.
-#[derive(Clone, Copy)]
-pub(super) enum Reading {
-    /// As a text; as JSON where the pointer leads on into it.
-    Text,
-    /// As the JSON of the value that belongs here.
-    Json,
-    /// As the digits of a number.
-    Digits,
 }
 
 /// The name of a member of an object.
@@ -36,41 +24,24 @@ pub(super) enum Name<'p> {
 const HEADERS: [&str; 2] = ["headers", "multiValueHeaders"];
 
 impl<'p> Seek<'p> {
-    /// The event itself, where `pointer` begins; `tokens` are its steps.
-    pub(super) fn new(pointer: &'p str, tokens: &'p [String]) -> Self {
+    /// The place behind the first `done` of a pointer's tokens.
+    pub(super) fn new(pointer: &'p str, tokens: &'p [String], done: usize) -> Self {
         Self {
             pointer,
             tokens,
-            done: 0,
-            string: Reading::Text,
+            done,
         }
     }
 
-    /// The same place, where a string is to be read in another way.
-    pub(super) fn reading(self, string: Reading) -> Self {
-        Self { string, ..self }
-    }
-
-    /// How a string that lies here is to be read.
-    pub(super) fn string(self) -> Reading {
-        match self.string {
-            Reading::Text if !self.rest().is_empty() => Reading::Json,
-            string => string,
-        }
-    }
-
-    /// Whether the value that lies here is the one that the pointer names.
+    /// Whether the pointer ends here.
     pub(super) fn is_there(self) -> bool {
-        matches!(self.string, Reading::Text) && self.rest().is_empty()
+        self.rest().is_empty()
     }
 
-    /// The next token and where it leads: `None` at the pointer's end, and where only a string of
-    /// `serde_json`'s own belongs.
+    /// The way on: the name of the member that it leads through, and the place behind it.
     pub(super) fn step(self) -> Option<(Name<'p>, Self)> {
         let (before, rest) = self.tokens.split_at(self.done);
-        let (Reading::Text, Some(token)) = (self.string, rest.first()) else {
-            return None;
-        };
+        let token = rest.first()?;
         let name = match before.last() {
             Some(object) if HEADERS.contains(&object.as_str()) => Name::AnyCase(token),
             _ => Name::Exact(token),
@@ -86,18 +57,6 @@ impl<'p> Seek<'p> {
             _ => Value::Missing {
                 at: self.path(),
                 there: value.kind(),
-            }
-            .into(),
-        }
-    }
-
-    /// What is found in a value of the type `of`, if it has not the field that leads on.
-    pub(super) fn no_field(self, of: &'static str) -> Found<'p> {
-        match self.rest() {
-            [] => Value::Object.into(),
-            _ => Value::NoField {
-                at: self.path(),
-                of,
             }
             .into(),
         }
@@ -130,19 +89,6 @@ impl Name<'_> {
         match self {
             Self::Exact(name) => name == key,
             Self::AnyCase(name) => name.eq_ignore_ascii_case(key),
-        }
-    }
-
-    /// What is left of the name after `part`, if it begins so.
-    pub(super) fn after(self, part: &str) -> Option<Self> {
-        match self {
-            Self::Exact(name) => name.strip_prefix(part).map(Self::Exact),
-            Self::AnyCase(name) => {
-                let (begin, rest) = name.split_at_checked(part.len())?;
-                begin
-                    .eq_ignore_ascii_case(part)
-                    .then_some(Self::AnyCase(rest))
-            }
         }
     }
 

@@ -16,6 +16,9 @@ async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().json().init();
-    let locked = ServiceBuilder::new().layer(LockLayer::connect().await);
+    let layer = LockLayer::from_env();
+    // On one thread nothing else opens the connection while the function initialises.
+    layer.connected().await?;
+    let locked = ServiceBuilder::new().layer(layer);
     lambda_runtime::run(locked.service(service_fn(handler))).await
 }

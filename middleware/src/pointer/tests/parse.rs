@@ -51,3 +51,41 @@ fn an_escape_is_resolved_once() {
         assert_eq!(value(&event, pointer), number);
     }
 }
+
+#[test]
+fn an_index_is_a_number_and_no_star() {
+    for text in ["/Records/*/body/orderId", "/*", "/a/*"] {
+        let why = "an index is a number, as in `/Records/0/body`, and `*` is none";
+        is_refused(text, &format!("`{text}` is not a JSON pointer: {why}"));
+    }
+    assert!(Pointer::parse("/a*").is_ok());
+}
+
+#[test]
+fn what_changes_with_each_delivery_is_no_key() {
+    for text in [
+        "/Records",
+        "/Records/0",
+        "/Records/0/receiptHandle",
+        "/Records/0/attributes",
+        "/Records/0/attributes/ApproximateReceiveCount",
+        "/requestContext",
+        "/requestContext/requestId",
+        "/headers/X-Amzn-Trace-Id",
+    ] {
+        let error = Pointer::parse(text).expect_err("no key").to_string();
+        assert!(error.starts_with(&format!("`{text}` cannot be a key: ")));
+        assert!(error.ends_with("two deliveries of one event would have two locks"));
+    }
+    for text in [
+        "/Records/0/body",
+        "/Records/0/messageId",
+        "/Records/0/attributes/MessageGroupId",
+        "/Records/0/messageAttributes/order/stringValue",
+        "/requestContext/authorizer",
+        "/attributes",
+        "/order/Records",
+    ] {
+        assert!(Pointer::parse(text).is_ok(), "{text}");
+    }
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Private, batch, value};
+use super::{batch, value};
 
 /// `{"orderId": "42", "items": [1, 2]}`
 const DATA: &str = "eyJvcmRlcklkIjogIjQyIiwgIml0ZW1zIjogWzEsIDJdfQ==";
@@ -118,13 +118,4 @@ fn an_object_has_one_form_whatever_it_came_as() {
     ] {
         assert_eq!(value(&order, pointer), form);
     }
-}
-
-#[test]
-fn an_object_that_only_looks_like_a_number_is_one() {
-    let odd = Private("$serde_json::private::Number", "x");
-    let form = r#"{"$serde_json::private::Number":"x"}"#;
-    assert_eq!(value(&[odd], "/0"), form);
-    assert_eq!(value(&[[form]], "/0/0"), json!(form).to_string());
-    assert_eq!(value(&[format!("[{form}]")], "/0/0"), form);
 }

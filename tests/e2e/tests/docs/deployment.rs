@@ -228,7 +228,9 @@ fn what_is_set_is_accepted() {
         for metrics in ["0", "1"] {
             let vars: Vars = set(metrics).collect();
             drop(Settings::from_vars(&vars).expect(name));
-            LockLayer::over(Locks::new(Settings::new()).unwrap(), &vars).expect(name);
+            let locks = Locks::new(Settings::new()).unwrap();
+            let layer = LockLayer::builder().locks(locks).vars(&vars);
+            drop(layer.build::<()>().expect(name));
         }
     }
 }

@@ -3,9 +3,10 @@
     reason = "a test fails where its stage cannot be set"
 )]
 
-use dynamodb_locks::{Locks, Vars};
+use dynamodb_locks::Locks;
 use lambda_locks::{Failure, LockLayer};
 use lambda_runtime::{Context, LambdaEvent};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use testkit::Clock;
 use testkit::locks::LockTable;
@@ -16,8 +17,8 @@ use super::{LEASE, keys};
 
 /// One invocation for this key; what its caller is told of the lock.
 async fn invoke(table: &LockTable, locks: Locks, key: &str) -> Option<String> {
-    let vars: Vars = [("LOCKS_KEY", "/orderId")].into_iter().collect();
-    let layer = LockLayer::over(locks, &vars).unwrap();
+    let layer = LockLayer::builder().locks(locks).key("/orderId");
+    let layer = layer.build().unwrap();
     let handler = service_fn(async |event: LambdaEvent<Value>| {
         // Somebody deletes the row: the lease is lost, and a release must fail.
         let row = event.payload["orderId"].as_str().unwrap_or_default();
@@ -31,7 +32,8 @@ async fn invoke(table: &LockTable, locks: Locks, key: &str) -> Option<String> {
     for patience in [0, 2] {
         let mut context = Context::default();
         context.deadline = (Clock::system().since_epoch() + 6 * LEASE).as_millis() as u64;
-        let event = LambdaEvent::new(json!({ "orderId": key, "patience": patience }), context);
+        let order = to_raw_value(&json!({ "orderId": key, "patience": patience })).unwrap();
+        let event = LambdaEvent::new(order, context);
         if let Err(Failure::Lock(lock)) = locked.ready().await.unwrap().call(event).await {
             told = Some(lock.to_string());
         }

@@ -59,7 +59,8 @@ async fn no_secret_is_shown_or_logged() {
     .into_iter()
     .collect();
     tells_nothing(&vars);
-    tells_nothing(&LockLayer::over(locks.clone(), &vars).unwrap());
+    let layer = LockLayer::builder().locks(locks.clone()).vars(&vars);
+    tells_nothing(&layer.build::<()>().unwrap());
     tells_nothing(&locks);
     drop(logging);
     let lines = log.ours();

@@ -1,7 +1,7 @@
 //! What finding a key allocates does not grow with the event.
 
 use allocation_counter::{AllocationInfo, measure};
-use lambda_locks::Pointers;
+use lambda_locks::{Invocation, KeyRule};
 use serde_json::{Value, json};
 
 use crate::random::base64;
@@ -17,9 +17,10 @@ fn order(items: usize) -> Value {
 }
 
 fn allocated(pointers: &str, event: &Value) -> AllocationInfo {
-    let pointers = Pointers::parse(pointers).expect("they are pointers");
+    let rule = KeyRule::parse(pointers).expect("they are pointers");
+    let event = event.to_string();
     let mut key = Ok(String::new());
-    let allocated = measure(|| key = pointers.key(event));
+    let allocated = measure(|| key = rule.key(&event, Invocation::new()));
     assert_eq!(key.expect("it has a key"), "t#42");
     allocated
 }

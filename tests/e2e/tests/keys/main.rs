@@ -12,7 +12,7 @@ mod random;
 
 use std::collections::HashMap;
 
-use lambda_locks::Pointers;
+use lambda_locks::{Invocation, KeyRule};
 use serde_json::Value;
 
 use self::dom::Outcome;
@@ -32,8 +32,9 @@ fn events() -> u64 {
 
 /// What the layer makes of an event.
 fn found(pointers: &str, event: &Value) -> Result<String, Outcome> {
-    let pointers = Pointers::parse(pointers).expect("they are pointers");
-    pointers.key(event).map_err(|none| match none.is_missing() {
+    let rule = KeyRule::parse(pointers).expect("they are pointers");
+    let key = rule.key(&event.to_string(), Invocation::new());
+    key.map_err(|none| match none.is_missing() {
         true => Outcome::Missing,
         false => Outcome::Batch,
     })

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Limits, Vars};
+use dynamodb_locks::Limits;
 use lambda_locks::LockLayer;
 use lambda_runtime::{Context, LambdaEvent};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use testkit::Clock;
 use testkit::dynamo::Count;
@@ -54,15 +55,18 @@ async fn a_trial_is_two_writes_and_no_read() {
 #[tokio::test(start_paused = true)]
 async fn an_uncontended_invocation_is_two_writes_and_no_read() {
     let table = LockTable::new();
-    let vars: Vars = [("LOCKS_KEY", "/orderId")].into_iter().collect();
-    let layer = LockLayer::over(table.client("a"), &vars).unwrap();
+    let layer = LockLayer::builder()
+        .locks(table.client("a"))
+        .key("/orderId");
+    let layer = layer.build().unwrap();
     let handler = service_fn(async |event: LambdaEvent<Value>| Ok::<_, String>(event.payload));
     let mut locked = ServiceBuilder::new().layer(layer).service(handler);
     for round in 1..=3 {
         let mut context = Context::default();
         let end = Clock::system().since_epoch() + Duration::from_secs(60);
         context.deadline = end.as_millis() as u64;
-        let event = LambdaEvent::new(json!({ "orderId": KEY }), context);
+        let order = to_raw_value(&json!({ "orderId": KEY })).unwrap();
+        let event = LambdaEvent::new(order, context);
         locked.ready().await.unwrap().call(event).await.unwrap();
         assert_eq!(table.dynamo().counts().total(), writes(2 * round));
         tick().await;

@@ -4,6 +4,7 @@ mod cut;
 mod endings;
 mod handlers;
 mod keys;
+mod payloads;
 mod refusals;
 mod sources;
 mod together;
@@ -14,10 +15,15 @@ use std::time::Duration;
 use dynamodb_locks::{Locks, Vars};
 use lambda_locks::{Answer, Failure, LockLayer};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use testkit::Clock;
 use testkit::locks::{KEY, LockTable};
 use tower::{Service, ServiceExt};
+
+/// An event as most handlers here take it.
+type Event = LambdaEvent<Value>;
 
 /// What an invocation may take, if nothing else is said.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,13 +35,14 @@ fn millis(time: u64) -> Duration {
 }
 
 /// A layer over these locks, with the key at `/orderId` unless the variables say otherwise.
-fn layer(locks: Locks, vars: &[(&str, &str)]) -> LockLayer {
+fn layer<T>(locks: Locks, vars: &[(&str, &str)]) -> LockLayer<T> {
     let vars: Vars = [("LOCKS_KEY", "/orderId")]
         .iter()
         .chain(vars)
         .copied()
         .collect();
-    LockLayer::over(locks, &vars).expect("the variables are right")
+    let layer = LockLayer::builder().locks(locks).vars(&vars).build();
+    layer.expect("the variables are right")
 }
 
 fn order() -> LambdaEvent<Value> {
@@ -50,18 +57,28 @@ fn event<T>(payload: T, left: Duration) -> LambdaEvent<T> {
     LambdaEvent::new(payload, context)
 }
 
+/// An event as the runtime delivers it.
+type RawEvent = LambdaEvent<Box<RawValue>>;
+
+fn raw(event: &LambdaEvent<impl Serialize>) -> RawEvent {
+    let payload = to_raw_value(&event.payload).expect("it serializes");
+    LambdaEvent::new(payload, event.context.clone())
+}
+
 /// What comes of one invocation.
-async fn answered<S, R>(service: &mut S, event: R) -> Result<S::Response, S::Error>
+async fn answered<S, T>(service: &mut S, event: LambdaEvent<T>) -> Result<S::Response, S::Error>
 where
-    S: Service<R>,
+    S: Service<RawEvent>,
+    T: Serialize,
 {
-    service.ready().await?.call(event).await
+    service.ready().await?.call(raw(&event)).await
 }
 
 /// One invocation whose handler runs.
-async fn invoke<S, R, A>(service: &mut S, event: R) -> Result<A, S::Error>
+async fn invoke<S, T, A>(service: &mut S, event: LambdaEvent<T>) -> Result<A, S::Error>
 where
-    S: Service<R, Response = Answer<A>>,
+    S: Service<RawEvent, Response = Answer<A>>,
+    T: Serialize,
 {
     let answer = answered(service, event).await?;
     Ok(answer.handler().expect("the handler ran"))
@@ -72,7 +89,7 @@ where
 fn reported(failure: Failure<String>) -> (String, String) {
     let expected = match &failure {
         Failure::Lock(lock) => (lock.name().to_owned(), lock.to_string()),
-        Failure::Handler(error) => panic!("the handler's own error: {error}"),
+        other => panic!("not the lock's failure: {other}"),
     };
     let Diagnostic {
         error_type,

@@ -7,16 +7,16 @@ mod refused;
 
 use std::time::Duration;
 
-use dynamodb_locks::Vars;
-use lambda_locks::LockLayer;
+use lambda_locks::{LockLayer, RefusalMode};
 use lambda_runtime::Context;
 use testkit::Clock;
 use testkit::locks::LockTable;
 
 /// A layer with the key at these pointers, which tells refusals as errors.
-fn layer(table: &LockTable, pointers: &str) -> LockLayer {
-    let vars = Vars::from_iter([("LOCKS_KEY", pointers), ("LOCKS_REFUSAL", "error")]);
-    LockLayer::over(table.client("a"), &vars).expect("the variables are right")
+fn layer<T>(table: &LockTable, key: &str) -> LockLayer<T> {
+    let layer = LockLayer::builder().key(key).refusal(RefusalMode::Error);
+    let layer = layer.locks(table.client("a")).build();
+    layer.expect("nothing is wrong")
 }
 
 /// The context of an invocation that ends after this time.

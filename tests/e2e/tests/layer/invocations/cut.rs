@@ -4,14 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 use tower::{Layer, service_fn};
 
-use super::{LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
-
-type Event = lambda_runtime::LambdaEvent<Value>;
+use super::{Event, LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -157,7 +155,8 @@ async fn a_deadline_that_no_invocation_has_bounds_nothing() {
 async fn an_invocation_whose_deadline_is_past_ends_at_once_and_its_handler_never_runs() {
     for past in [millis(1), LEASE, MINUTE * 60, DAY] {
         let table = LockTable::new();
-        let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+        let handler =
+            service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
         let mut locked = layer(table.client("a"), &[]).layer(handler);
         let mut late = order();
         late.context.deadline -= u64::try_from((MINUTE + past).as_millis()).unwrap();

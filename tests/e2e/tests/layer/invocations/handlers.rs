@@ -3,13 +3,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lambda_locks::current;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::locks::{KEY, LockTable};
 use tower::{Layer, ServiceBuilder, service_fn};
 
-use super::{MINUTE, event, invoke, layer, millis, order};
-
-type Event = lambda_runtime::LambdaEvent<Value>;
+use super::{Event, MINUTE, event, invoke, layer, millis, order};
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_sees_its_lock_and_nobody_else_does() {

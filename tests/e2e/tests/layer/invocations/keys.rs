@@ -1,18 +1,18 @@
 use dynamodb_locks::Vars;
 use lambda_locks::{Failure, LockLayer};
 use lambda_runtime::LambdaEvent;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use testkit::locks::LockTable;
 use tower::{Layer, service_fn};
 
-use super::{MINUTE, event, invoke, layer, reported};
+use super::{Event, MINUTE, event, invoke, layer, reported};
 
 /// The key that an event is locked under.
 async fn locked_under(pointers: &str, payload: impl Serialize) -> String {
     let table = LockTable::new();
     let layer = layer(table.client("a"), &[("LOCKS_KEY", pointers)]);
-    let handler = service_fn(async |_| Ok::<_, String>(held_key()));
+    let handler = service_fn(async |_: Event| Ok::<_, String>(held_key()));
     let key = invoke(&mut layer.layer(handler), event(payload, MINUTE)).await;
     let key = key
         .expect("the lock is free")
@@ -30,7 +30,8 @@ fn held_key() -> Option<String> {
 async fn bad_key(pointers: &str, payload: Value) -> String {
     let table = LockTable::new();
     let layer = layer(table.client("a"), &[("LOCKS_KEY", pointers)]);
-    let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+    let handler =
+        service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
     let failure = invoke(&mut layer.layer(handler), event(payload, MINUTE)).await;
     let (name, message) = reported(failure.expect_err("there is no key"));
     assert_eq!(name, "Lock.BadKey", "{message}");
@@ -76,8 +77,7 @@ async fn it_is_taken_from_a_payload_of_the_users_own_type() {
 async fn an_event_without_the_key_is_refused_and_says_what_to_do() {
     let message = bad_key("/orderId", json!({ "id": 1 })).await;
     assert!(message.starts_with("`/orderId` is missing"), "{message}");
-    let help = "; set LOCKS_KEY to where the key stands, and see that the handler's payload type keeps \
-                that field";
+    let help = "; set LOCKS_KEY to where the key stands in the event";
     assert!(message.ends_with(help), "{message}");
 }
 
@@ -119,8 +119,9 @@ async fn an_object_and_a_key_that_is_too_long_are_hashed() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_taken_by_closure_from_a_type_that_does_not_serialize() {
+    #[derive(Deserialize)]
     struct Order {
-        tenant: &'static str,
+        tenant: String,
         number: Option<u8>,
     }
     let key = |order: &Order| {
@@ -131,19 +132,18 @@ async fn it_is_taken_by_closure_from_a_type_that_does_not_serialize() {
     let lock = async |vars: &[(&str, &str)], order| {
         let table = LockTable::new();
         let vars = vars.iter().copied().collect::<Vars>();
-        let layer = LockLayer::key_over(key, table.client("a"), &vars);
+        let layer = LockLayer::builder().locks(table.client("a")).vars(&vars);
+        let layer = layer.key_fn(key).build();
         let layer = layer.expect("the variables are right");
-        let handler = service_fn(async |_| Ok::<_, String>(held_key()));
+        let handler = service_fn(async |_: LambdaEvent<Order>| Ok::<_, String>(held_key()));
         invoke(&mut layer.layer(handler), event(order, MINUTE)).await
     };
-    let tenant = "t";
-    let number = Some(42);
-    let held = lock(&[], Order { tenant, number }).await;
+    let order = |number: Option<u8>| json!({ "tenant": "t", "number": number });
+    let held = lock(&[], order(Some(42))).await;
     assert_eq!(held.expect("the lock is free").as_deref(), Some("t/42"));
-    let number = None;
-    let held = lock(&[("LOCKS_ON_MISSING", "run")], Order { tenant, number }).await;
+    let held = lock(&[("LOCKS_ON_MISSING", "run")], order(None)).await;
     assert_eq!(held.expect("no lock is needed"), None);
-    let failure = lock(&[], Order { tenant, number }).await;
+    let failure = lock(&[], order(None)).await;
     let (name, message) = reported(failure.expect_err("there is no key"));
     assert_eq!(name, "Lock.BadKey");
     assert_eq!(message, "the closure gives no key for this event");
@@ -153,7 +153,7 @@ async fn it_is_taken_by_closure_from_a_type_that_does_not_serialize() {
 async fn without_a_key_the_handler_runs_without_a_lock_where_that_is_wanted() {
     let table = LockTable::new();
     let layer = layer(table.client("a"), &[("LOCKS_ON_MISSING", "run")]);
-    let handler = service_fn(async |event: LambdaEvent<Value>| match event.payload {
+    let handler = service_fn(async |event: Event| match event.payload {
         Value::Null => Err("no payload".to_owned()),
         _ => Ok(held_key()),
     });
@@ -177,7 +177,8 @@ async fn a_batch_is_refused_also_where_a_key_may_be_missing() {
         let table = LockTable::new();
         let vars = [("LOCKS_KEY", "/0/id"), ("LOCKS_ON_MISSING", on_missing)];
         let layer = layer(table.client("a"), &vars);
-        let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+        let handler =
+            service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
         let batch = event(json!([{}, {}]), MINUTE);
         let failure = invoke(&mut layer.layer(handler), batch).await;
         assert_eq!(
@@ -191,7 +192,7 @@ async fn a_batch_is_refused_also_where_a_key_may_be_missing() {
 async fn a_handler_without_a_lock_may_panic() {
     let table = LockTable::new();
     let layer = layer(table.client("a"), &[("LOCKS_ON_MISSING", "run")]);
-    let handler = service_fn(async |_| -> Result<(), String> { panic!("all is lost") });
+    let handler = service_fn(async |_: Event| -> Result<(), String> { panic!("all is lost") });
     let mut locked = layer.layer(handler);
     let invoked = tokio::spawn(async move { invoke(&mut locked, event((), MINUTE)).await });
     let panic = invoked.await.expect_err("it panics").into_panic();
@@ -202,7 +203,8 @@ async fn a_handler_without_a_lock_may_panic() {
 fn what_is_missing_is_an_error_is_run_or_is_skipped() {
     let vars = [("LOCKS_KEY", "/id"), ("LOCKS_ON_MISSING", "ignore")];
     let table = LockTable::new();
-    let wrong = LockLayer::over(table.client("a"), &Vars::from_iter(vars));
+    let layer = LockLayer::builder().locks(table.client("a"));
+    let wrong = layer.vars(&Vars::from_iter(vars)).build::<Value>();
     assert_eq!(
         wrong.expect_err("there is no such word").to_string(),
         "invalid LOCKS_ON_MISSING `ignore`: expected `error`, `run` or `skip`"
@@ -213,7 +215,7 @@ fn what_is_missing_is_an_error_is_run_or_is_skipped() {
 async fn it_stands_beside_the_prefix_in_the_table() {
     let table = LockTable::new();
     let locks = table.a_client("a").with(|s| s.prefix("billing")).ready();
-    let handler = service_fn(async |_| Ok::<_, String>(()));
+    let handler = service_fn(async |_: Event| Ok::<_, String>(()));
     let mut locked = layer(locks, &[]).layer(handler);
     let order = event(json!({ "orderId": "42" }), MINUTE);
     invoke(&mut locked, order).await.expect("the lock is free");
@@ -228,6 +230,56 @@ async fn a_batch_is_never_locked_by_its_first_record() {
     assert_eq!(
         message,
         "`/Records/0/body/id` points to one of 2 records, and the lock would protect only that one; \
-         set BatchSize 1, or point to something above the records"
+         set BatchSize 1"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_a_borrowed_field_a_number_or_a_part_of_the_context() {
+    #[derive(Deserialize)]
+    struct Order {
+        id: String,
+        number: u64,
+        tenant: Option<String>,
+    }
+    let order = json!({ "id": "o1", "number": 7, "tenant": "t1" });
+    macro_rules! locked_by {
+        ($($find:ident: $key:expr => $found:literal,)*) => {
+            $({
+                let table = LockTable::new();
+                let layer = LockLayer::builder().locks(table.client("a")).$find($key).build();
+                let handler = service_fn(async |_: LambdaEvent<Order>| Ok::<_, String>(held_key()));
+                let mut locked = layer.expect("nothing is wrong").layer(handler);
+                let mut order = event(order.clone(), MINUTE);
+                order.context.tenant_id = Some("t2".to_owned());
+                let held = invoke(&mut locked, order).await.expect("the lock is free");
+                assert_eq!(held.as_deref(), Some($found));
+            })*
+        };
+    }
+    locked_by! {
+        key_field: |order: &Order| &order.id => "o1",
+        key_field: |order: &Order| order.id.as_str() => "o1",
+        key_field: |order: &Order| &order.number => "7",
+        key_field: |order: &Order| &order.tenant => "t1",
+        key_fn: |order: &Order| order.id.clone() => "o1",
+        key_fn: |order: &Order| order.number => "7",
+        key_fn: |order: &Order| Some(order.number) => "7",
+        key_fn: |order: &Order| order.tenant.clone() => "t1",
+        key_event: |event: &LambdaEvent<Order>| {
+            let tenant = event.context.tenant_id.as_deref()?;
+            Some(format!("{tenant}/{}", event.payload.id))
+        } => "t2/o1",
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_may_come_from_the_context_of_the_invocation() {
+    let table = LockTable::new();
+    let layer = layer(table.client("a"), &[("LOCKS_KEY", "@tenant,/orderId,'x'")]);
+    let handler = service_fn(async |_: Event| Ok::<_, String>(held_key()));
+    let mut order = event(json!({ "orderId": 42 }), MINUTE);
+    order.context.tenant_id = Some("t1".to_owned());
+    let held = invoke(&mut layer.layer(handler), order).await;
+    assert_eq!(held.expect("the lock is free").as_deref(), Some("t1#42#x"));
 }

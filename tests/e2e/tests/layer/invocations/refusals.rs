@@ -5,7 +5,7 @@ use testkit::dynamo::{Fate, Refusal, Request};
 use testkit::locks::{KEY, LockTable};
 use tower::{Layer, service_fn};
 
-use super::{LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
+use super::{Event, LEASE, MINUTE, event, invoke, layer, millis, order, queued, reported};
 
 /// What an invocation is told that does not get the lock.
 async fn refused(locks: Locks) -> (String, String) {
@@ -13,7 +13,8 @@ async fn refused(locks: Locks) -> (String, String) {
 }
 
 async fn refused_within(locks: Locks, vars: &[(&str, &str)], left: Duration) -> (String, String) {
-    let handler = service_fn(async |_| -> Result<(), String> { panic!("it is never called") });
+    let handler =
+        service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
     let mut locked = layer(locks, vars).layer(handler);
     let failure = invoke(&mut locked, event(order().payload, left)).await;
     reported(failure.expect_err("there is no lock"))
@@ -120,4 +121,40 @@ async fn clients_that_disagree_are_a_configuration_error() {
     tokio::time::sleep(millis(10)).await;
     let observer = table.a_client("a").with(|s| s.expiry(Expiry::Observe));
     assert_eq!(refused(observer.ready()).await.0, "Lock.Configuration");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_says_how_long_it_was_and_why_it_ended() {
+    let table = LockTable::new();
+    let _held = table.client("other").acquire(KEY).await.unwrap();
+    tokio::time::sleep(millis(10)).await;
+    let short = table.a_client("a").with(|s| s.max_wait(LEASE / 5)).ready();
+    let (_, message) = refused(short).await;
+    let why = "; waited 2.0 s: LOCKS_MAX_WAIT_MS allows no more";
+    assert!(message.ends_with(why), "{message}");
+    let (_, message) = refused_within(table.client("a"), &[], millis(2000)).await;
+    let why =
+        ": the rest of the time until the deadline is kept for the work, see LOCKS_RESERVE_MS";
+    assert!(
+        message.contains("; waited 1.") && message.ends_with(why),
+        "{message}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_a_durable_execution_is_refused_and_told_what_to_do() {
+    let table = LockTable::new();
+    let handler =
+        service_fn(async |_: Event| -> Result<(), String> { panic!("it is never called") });
+    let mut locked = layer(table.client("a"), &[]).layer(handler);
+    let mut durable = order();
+    durable.payload["DurableExecutionArn"] = "arn:aws:lambda:x".into();
+    let failure = invoke(&mut locked, durable).await;
+    let (name, message) = reported(failure.expect_err("no lock covers it"));
+    assert_eq!(name, "Lock.Configuration");
+    assert!(
+        message.contains("acquire the lock inside a step"),
+        "{message}"
+    );
+    assert_eq!(table.dynamo().counts().total().requests, 0);
 }

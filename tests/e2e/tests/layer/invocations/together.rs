@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lambda_locks::Failure;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::locks::{KEY, LockTable, Step};
 use tower::{Layer, service_fn};
 
-use super::{MINUTE, answered, event, invoke, layer, millis, order, queued};
+use super::{Event, MINUTE, answered, event, invoke, layer, millis, order, queued};
 
 #[tokio::test(start_paused = true)]
 async fn those_of_one_key_have_one_place_in_the_queue_and_take_turns() {
@@ -17,7 +17,7 @@ async fn those_of_one_key_have_one_place_in_the_queue_and_take_turns() {
     let handler = {
         let (table, longest) = (Arc::new(LockTable::new()), Arc::clone(&longest));
         drop(table);
-        service_fn(move |_| {
+        service_fn(move |_: Event| {
             let longest = Arc::clone(&longest);
             async move {
                 let now = longest.fetch_add(1, Ordering::SeqCst);
@@ -49,7 +49,7 @@ async fn those_of_one_key_have_one_place_in_the_queue_and_take_turns() {
 async fn another_environment_is_not_starved() {
     let table = LockTable::new();
     let handler = || {
-        service_fn(async |_| {
+        service_fn(async |_: Event| {
             tokio::time::sleep(millis(50)).await;
             Ok::<_, String>(())
         })
@@ -75,7 +75,7 @@ async fn another_environment_is_not_starved() {
 #[tokio::test(start_paused = true)]
 async fn each_key_has_a_lock_and_a_fence_of_its_own() {
     let table = LockTable::new();
-    let handler = service_fn(async |_| {
+    let handler = service_fn(async |_: Event| {
         tokio::time::sleep(millis(50)).await;
         let held = lambda_locks::current().unwrap();
         Ok::<_, String>((held.key().to_string(), held.fence()))
@@ -99,7 +99,7 @@ async fn each_key_has_a_lock_and_a_fence_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn waiting_in_memory_ends_as_any_waiting_does() {
     let table = LockTable::new();
-    let handler = service_fn(async |event: lambda_runtime::LambdaEvent<Value>| {
+    let handler = service_fn(async |event: Event| {
         let work = event.payload["workMs"].as_u64().unwrap_or_default();
         tokio::time::sleep(millis(work)).await;
         Ok::<_, String>(())

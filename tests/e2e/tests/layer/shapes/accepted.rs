@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dynamodb_locks::Vars;
 use lambda_http::{Body, Request, Response};
 use lambda_locks::{Failure, LockLayer};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -16,12 +15,13 @@ use tower::{BoxError, ServiceBuilder};
 
 use super::layer;
 
+/// What a handler answers with, and takes: neither has to be what the other is.
 #[derive(Deserialize, Serialize)]
 struct Order {
     id: u64,
 }
 
-/// A payload that the layer cannot look into, but a closure can.
+/// A payload that is not `Serialize`.
 #[derive(Deserialize)]
 struct Opaque {
     id: u64,
@@ -39,7 +39,7 @@ async fn over_http(request: Request) -> Result<Response<Body>, Error> {
     Ok(Response::new(request.into_body()))
 }
 
-fn any_layer() -> LockLayer {
+fn any_layer<T>() -> LockLayer<T> {
     layer(&LockTable::new(), "/id")
 }
 
@@ -55,6 +55,7 @@ macro_rules! runs {
 
 runs! {
     a_function: typed;
+    a_payload_that_does_not_serialize: opaque;
     a_payload_of_any_json: async |event: LambdaEvent<Value>| Ok::<_, Error>(event.payload);
     a_payload_that_stays_text: async |event: LambdaEvent<Box<RawValue>>| Ok::<_, Error>(event.payload);
     an_answer_that_is_nothing: async |_: LambdaEvent<Order>| Ok::<_, Error>(());
@@ -81,8 +82,9 @@ async fn a_handler_that_borrows_and_is_not_send() {
 async fn many_invocations_at_once() {
     let locked = ServiceBuilder::new().layer(any_layer());
     drop(lambda_runtime::run_concurrent(
-        locked.clone().service(service_fn(typed)),
+        locked.service(service_fn(typed)),
     ));
+    let locked = ServiceBuilder::new().layer(any_layer());
     drop(lambda_http::run_concurrent(
         locked.service(service_fn(over_http)),
     ));
@@ -100,7 +102,7 @@ async fn other_layers_outside_and_inside() {
     drop(lambda_runtime::run(inside));
     let outside = ServiceBuilder::new()
         .timeout(Duration::from_secs(1))
-        .map_request(count)
+        .map_request(|event: LambdaEvent<Box<RawValue>>| event)
         .map_err(|failure: Failure<Error>| failure)
         .layer(any_layer())
         .service(service_fn(typed));
@@ -137,15 +139,34 @@ async fn over_http_with_any_answer_that_is_complete() {
 
 #[tokio::test]
 async fn keys_by_closure() {
-    let vars = Vars::default();
-    let locks = || LockTable::new().client("a");
-    let layer = LockLayer::key_over(|event: &Opaque| Some(event.id), locks(), &vars);
-    let locked = ServiceBuilder::new().layer(layer.expect("the variables are right"));
-    drop(lambda_runtime::run_concurrent(
-        locked.service(service_fn(opaque)),
-    ));
-    let path = |request: &Request| Some(request.uri().path().to_owned());
-    let layer = LockLayer::key_over(path, locks(), &vars);
-    let locked = ServiceBuilder::new().layer(layer.expect("the variables are right"));
-    drop(lambda_http::run(locked.service(service_fn(over_http))));
+    let builder = || LockLayer::builder().locks(LockTable::new().client("a"));
+    macro_rules! runs {
+        ($($run:path, $handler:expr, $find:ident: $key:expr;)*) => {
+            $({
+                let layer = builder().$find($key).build().expect("nothing is wrong");
+                let locked = ServiceBuilder::new().layer(layer);
+                drop($run(locked.service(service_fn($handler))));
+            })*
+        };
+    }
+    runs! {
+        lambda_runtime::run_concurrent, opaque, key_fn: |event: &Opaque| event.id;
+        lambda_runtime::run, opaque, key_field: |event: &Opaque| &event.id;
+        lambda_runtime::run, opaque, key_event: |event: &LambdaEvent<Opaque>| event.payload.id;
+        lambda_http::run, over_http, key_field: |request: &Request| request.uri().path();
+        lambda_http::run, over_http, key_fn: |request: &Request| request.uri().path().to_owned();
+    }
+}
+
+#[tokio::test]
+async fn a_router_of_axum_and_whatever_turns_into_a_response() {
+    use lambda_http::IntoResponse;
+    let router = axum::Router::new().route("/orders", axum::routing::get(async || "done"));
+    let locked = ServiceBuilder::new().layer(layer(&LockTable::new(), "/path"));
+    drop(lambda_http::run(locked.service(router)));
+    async fn turns(_: Request) -> Result<impl IntoResponse, Error> {
+        Ok("done")
+    }
+    let locked = ServiceBuilder::new().layer(layer(&LockTable::new(), "/path"));
+    drop(lambda_http::run(locked.service(service_fn(turns))));
 }

@@ -1,5 +1,6 @@
 //! Requests over HTTP, as API Gateway sends them and `lambda_http` reads them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::request::from_str;
@@ -59,12 +60,15 @@ async fn key(event: &Value, pointers: &str) -> Result<String, String> {
     let ready = locked.ready().await.expect("it is always ready");
     let answer = ready.call(request.with_lambda_context(context(MINUTE)));
     match answer.await {
-        Ok(answer) => Ok(answer.handler().expect("the handler ran").into_body()),
+        Ok(answer) => {
+            let body = answer.handler().expect("the handler ran").into_body();
+            Ok(String::from_utf8(body.to_vec()).expect("a key is text"))
+        }
         Err(Failure::Lock(failure)) => {
             assert_eq!(failure.name(), "Lock.BadKey");
             Err(failure.to_string())
         }
-        Err(Failure::Handler(error)) => panic!("{error}"),
+        Err(other) => panic!("{other}"),
     }
 }
 
@@ -158,4 +162,41 @@ async fn the_deadline_comes_with_the_request() {
         Err(Failure::Lock(failure)) => assert_eq!(failure.name(), "Lock.Deadline"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_produced_later_is_produced_under_the_lock() {
+    let table = Arc::new(LockTable::new());
+    let handler = service_fn(async |_: Request| {
+        let (mut sender, body) = lambda_runtime::streaming::channel();
+        let table = Arc::clone(&table);
+        tokio::spawn(async move {
+            tokio::time::sleep(MINUTE / 60).await;
+            let queued = table.row().queue.len().to_string();
+            sender.send_data(queued.into()).await.expect("it is read");
+        });
+        Ok::<_, Error>(Response::new(body))
+    });
+    let mut locked = layer(&table, "'42'").layer(handler);
+    let request = from_str(&newer("", false).to_string()).expect("it is a request");
+    let ready = locked.ready().await.expect("it is always ready");
+    let answer = ready.call(request.with_lambda_context(context(MINUTE)));
+    let answer = answer.await.expect("the lock is free").handler();
+    assert_eq!(&**answer.expect("the handler ran").body(), b"1");
+    assert_eq!(table.row().queue.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_router_of_axum_is_locked() {
+    let table = LockTable::new();
+    let held =
+        async || lambda_locks::current().map_or_else(String::new, |held| held.key().to_string());
+    let router = axum::Router::new().route("/orders/{id}", axum::routing::post(held));
+    let mut locked = layer(&table, "/path").layer(router);
+    let request = from_str(&newer("", false).to_string()).expect("it is a request");
+    let ready = locked.ready().await.expect("it is always ready");
+    let answer = ready.call(request.with_lambda_context(context(MINUTE)));
+    let answer = answer.await.expect("the lock is free").handler();
+    assert_eq!(&**answer.expect("the handler ran").body(), b"/orders/42");
+    assert_eq!(table.row().queue.len(), 0);
 }

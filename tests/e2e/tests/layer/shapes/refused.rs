@@ -30,14 +30,23 @@ fn what_is_refused_is_refused_for_nothing_else() {
 }
 
 #[test]
-fn a_payload_that_does_not_serialize_is_told_the_ways_out() {
+fn a_closure_over_another_payload_is_told_so() {
     is_refused(
         "payload.rs",
         &[
-            "error[E0277]: the layer finds no key in `LambdaEvent<Order>`",
-            "derive `serde::Serialize` for it, or take the payload as `serde_json::Value` or \
-             `Box<serde_json::value::RawValue>`",
-            "give the key by closure: `LockLayer::key(|event: &Event| Some(event.id.clone()))`",
+            "error[E0631]: type mismatch in closure arguments",
+            "|other: &Other|",
+        ],
+    );
+}
+
+#[test]
+fn a_closure_that_gives_no_key_is_told_what_one_is() {
+    is_refused(
+        "key.rs",
+        &[
+            "error[E0277]: `Order` cannot be a key",
+            "a key is text, a number, a boolean, or an `Option` of them",
         ],
     );
 }
@@ -50,9 +59,4 @@ fn a_stream_is_refused_with_the_reason() {
 #[test]
 fn an_answer_that_may_be_a_stream_is_refused_with_the_reason() {
     is_refused("perhaps_a_stream.rs", &STREAMED);
-}
-
-#[test]
-fn a_body_that_is_produced_later_is_refused_with_the_reason() {
-    is_refused("http_stream.rs", &STREAMED);
 }

@@ -7,11 +7,18 @@ struct Order {
     id: String,
 }
 
+#[derive(serde::Deserialize)]
+struct Other {
+    id: String,
+}
+
 async fn handler(event: LambdaEvent<Order>) -> Result<String, Error> {
     Ok(event.payload.id)
 }
 
-fn main() {
-    let locked = ServiceBuilder::new().layer(LockLayer::from_env());
+fn main() -> Result<(), Error> {
+    let layer = LockLayer::builder().key_field(|other: &Other| &other.id).build()?;
+    let locked = ServiceBuilder::new().layer(layer);
     drop(lambda_runtime::run(locked.service(service_fn(handler))));
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! The end of the environment.
 //!
 //! The platform sends SIGTERM before it ends a function for good, after a timeout as well, and
-//! allows it a few hundred milliseconds. That is enough to drop the handler, give the locks back and
-//! go; what takes longer is left to the extension, which comes next.
+//! allows it a few hundred milliseconds. That is enough to drop the handler, release the locks and exit;
+//! what takes longer is left to the extension, which comes next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::rules::Rules;
+use crate::shared::Shared;
 
 /// AWS promises 300 ms.
 const TIME: Duration = Duration::from_millis(270);
 
-/// Waits for the signal in a task of its own.
-pub(crate) fn heed(rules: &Arc<Rules>) {
+/// Handles the signal in a task of its own.
+pub(super) fn install(shared: &Arc<Shared>) {
     // Without a runtime no handler runs yet, and one that comes later may have its own idea.
     let Ok(runtime) = Handle::try_current() else {
         return;
@@ -24,20 +24,21 @@ pub(crate) fn heed(rules: &Arc<Rules>) {
     let _entered = runtime.enter();
     match signal(SignalKind::terminate()) {
         Ok(mut sigterm) => {
-            let rules = Arc::clone(rules);
+            let shared = Arc::clone(shared);
             runtime.spawn(async move {
                 sigterm.recv().await;
-                end(&rules).await;
+                end(&shared).await;
                 std::process::exit(0);
             });
         }
-        Err(error) => tracing::warn!(%error, "SIGTERM cannot be heard; the extension does it all"),
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be handled; the extension recovers every lock")
+        }
     }
 }
 
-async fn end(rules: &Rules) {
-    rules.end();
-    for (key, error) in rules.locks.release_all(TIME).await {
+async fn end(shared: &Shared) {
+    for (key, error) in shared.shut_down(TIME).await {
         tracing::warn!(%key, %error, "left to the extension");
     }
 }

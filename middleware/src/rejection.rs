@@ -1,87 +1,85 @@
-//! What the caller gets: the handler's answer, a refusal, or nothing.
+//! What a caller gets instead of the handler's answer.
 
-#[cfg(feature = "http")]
-mod http;
+use std::time::Duration;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::complete::Whole;
 use crate::failure::LockFailure;
 use crate::source::Source;
 
-/// What the layer answers with. It serializes to exactly what the handler's answer would.
+/// What a caller gets whose handler did not run: a response over HTTP where the event came over HTTP, else
+/// `null`. It serializes to what the event's source expects.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer<A> {
-    /// The handler's answer.
-    Handler(A),
-    /// There was no lock, and the caller understands HTTP.
-    Refused(Refused),
-    /// There was nothing to do, as configured: somebody else is at it, or there is no key.
-    Nothing,
-}
+pub struct Rejection(Option<Response>);
 
 /// A refusal as a response over HTTP.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
+struct Response {
     source: Source,
     status: u16,
     retry_after_s: Option<u64>,
     body: String,
 }
 
-impl<A> Answer<A> {
-    /// The handler's answer, if it ran.
-    pub fn handler(self) -> Option<A> {
-        match self {
-            Self::Handler(answer) => Some(answer),
-            Self::Refused(_) | Self::Nothing => None,
-        }
-    }
-
-    /// Tells a refusal in the words of the event's source; where those are errors, as one.
-    pub(crate) fn refuse(failure: LockFailure, source: Source) -> Result<Self, LockFailure> {
+impl Rejection {
+    /// A failure in the words of the event's source; where those are errors, as one.
+    pub(crate) fn of(failure: LockFailure, source: Source) -> Result<Self, LockFailure> {
         match source {
             Source::Errors => Err(failure),
             Source::Http | Source::Balancer { .. } => {
                 tracing::warn!(name = failure.name(), message = %failure, "refused");
-                Ok(Self::Refused(Refused::new(&failure, source)))
+                Ok(Self(Some(Response::new(&failure, source))))
+            }
+            Source::Forced => {
+                tracing::warn!(
+                    name = failure.name(), message = %failure,
+                    "refused, and the event is given up: its source takes a response for success"
+                );
+                Ok(Self(Some(Response::new(&failure, source))))
             }
         }
     }
 
-    /// Tells that there was nothing to do.
+    /// There was nothing to do.
     pub(crate) fn nothing(source: Source) -> Self {
         match source {
-            Source::Errors => Self::Nothing,
+            Source::Errors => Self(None),
             // Gateways take nothing at all for a broken function.
-            Source::Http | Source::Balancer { .. } => Self::Refused(Refused {
+            Source::Http | Source::Forced | Source::Balancer { .. } => Self(Some(Response {
                 source,
                 status: 204,
                 retry_after_s: None,
                 body: String::new(),
-            }),
+            })),
         }
+    }
+
+    /// The status of the response over HTTP, if it is one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.as_ref().map(|response| response.status)
+    }
+
+    /// The status, headers and body of the response over HTTP, if it is one.
+    #[cfg(feature = "http")]
+    pub(crate) fn into_parts(self) -> Option<(u16, Vec<(&'static str, String)>, String)> {
+        let response = self.0?;
+        Some((response.status, response.headers(), response.body))
     }
 }
 
-impl Refused {
+impl Response {
     fn new(failure: &LockFailure, source: Source) -> Self {
         let body = serde_json::json!({"error": failure.name(), "message": failure.public()});
         // The header knows only whole seconds, and one that is too early is of no use.
-        let seconds = |after: std::time::Duration| after.as_millis().div_ceil(1000).max(1) as u64;
+        let seconds = |after: Duration| after.as_millis().div_ceil(1000).max(1) as u64;
         Self {
             source,
             status: failure.status(),
             retry_after_s: failure.retry_after().map(seconds),
             body: body.to_string(),
         }
-    }
-
-    /// Its status.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
     }
 
     fn headers(&self) -> Vec<(&'static str, String)> {
@@ -105,18 +103,14 @@ impl Refused {
     }
 }
 
-impl<A: Whole> Serialize for Answer<A> {
+impl Serialize for Rejection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Handler(answer) => answer.serialize(serializer),
-            Self::Refused(refused) => refused.serialize(serializer),
-            Self::Nothing => serializer.serialize_unit(),
-        }
+        self.0.serialize(serializer)
     }
 }
 
 /// As a proxy integration has it.
-impl Serialize for Refused {
+impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut response = serializer.serialize_map(None)?;
         response.serialize_entry("statusCode", &self.status)?;

@@ -1,0 +1,338 @@
+//! The configuration: everything that is set once, for every invocation.
+//!
+//! Every variable has a setter, and both are checked by the same rules, once, when the policy or the layer is
+//! built. The first thing that is wrong is the error.
+
+use std::time::Duration;
+
+use dynamodb_locks::{Error, Locks, Settings, Vars};
+
+use crate::deadline::Reserve;
+use crate::key::{KeyRule, OnMissing};
+use crate::metrics::Metrics;
+use crate::source::RefusalMode;
+
+/// How invocations are locked. `K` is what finds the key: the rule in `LOCKS_KEY`, or a closure.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lambda_locks::{Config, OnBusy, Settings};
+///
+/// let config = Config::new()
+///     .key("/Records/0/body/orderId")
+///     .settings(Settings::new().table("locks").max_wait(Duration::from_secs(5)))
+///     .on_busy(OnBusy::Fail);
+/// # let _ = config;
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Config<K = ByRule> {
+    pub(crate) finds: K,
+    pub(crate) rule: Option<KeyRule>,
+    pub(crate) client: Client,
+    pub(crate) on_missing: OnMissing,
+    pub(crate) on_busy: OnBusy,
+    pub(crate) refusal: RefusalMode,
+    pub(crate) reserve: Reserve,
+    pub(crate) metrics: bool,
+    pub(crate) function: Option<String>,
+    pub(crate) handler: Handler,
+    pub(crate) sigterm: SigtermMode,
+    pub(crate) disabled: bool,
+    unknown: Vec<String>,
+    wrong: Option<Error>,
+}
+
+/// The key is found by a rule: that of `LOCKS_KEY`, or of [`Config::key`].
+#[derive(Clone, Copy, Debug)]
+pub struct ByRule;
+
+/// The client of the locks: the caller's own, or one with these settings.
+#[derive(Debug)]
+pub(crate) enum Client {
+    Own(Locks),
+    Of { settings: Settings, lease: Lease },
+}
+
+/// Whether the length of the lease was chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lease {
+    Default,
+    Chosen,
+}
+
+/// What becomes of an event while another invocation holds its lock.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OnBusy {
+    /// It waits for its turn.
+    #[default]
+    Wait,
+    /// It is refused at once.
+    Fail,
+    /// It is given up: the handler does not run, and the caller gets no error.
+    Skip,
+}
+
+/// Whether the handler's work can be stopped by dropping its future.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Handler {
+    CanBeStopped,
+    CannotBeStopped,
+}
+
+/// Who handles SIGTERM.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SigtermMode {
+    Layer,
+    Caller,
+}
+
+/// No invocation has more time to keep back.
+const LONGEST_RESERVE: Duration = Duration::from_secs(15 * 60);
+
+impl Config {
+    /// The defaults. Only the key has none.
+    pub fn new() -> Self {
+        Self {
+            finds: ByRule,
+            rule: None,
+            client: Client::Of {
+                settings: Settings::new(),
+                lease: Lease::Default,
+            },
+            on_missing: OnMissing::default(),
+            on_busy: OnBusy::default(),
+            refusal: RefusalMode::default(),
+            reserve: Reserve::default(),
+            metrics: false,
+            function: None,
+            handler: Handler::CanBeStopped,
+            sigterm: SigtermMode::Layer,
+            disabled: false,
+            unknown: Vec::new(),
+            wrong: None,
+        }
+    }
+
+    /// What the variables that start with `LOCKS_` say; what they leave open has its default.
+    ///
+    /// # Errors
+    ///
+    /// When a variable has a value that is not right for it.
+    pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        let config = Self::new().vars(vars);
+        config.wrong.map_or(Ok(()), Err).map(|()| Self {
+            wrong: None,
+            ..config
+        })
+    }
+
+    /// As [`from_vars`](Self::from_vars), from the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_vars`](Self::from_vars).
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_vars(&Vars::from_env())
+    }
+
+    /// Finds the key by this rule, written as in `LOCKS_KEY`; see [`KeyRule`].
+    pub fn key(mut self, rule: &str) -> Self {
+        match KeyRule::parse(rule) {
+            Ok(rule) => self.rule = Some(rule),
+            Err(error) => {
+                let message = format!("invalid key `{rule}`: {error}");
+                self.fail(Error::configuration(message));
+            }
+        }
+        self
+    }
+
+    /// The rule, which has to be there.
+    pub(crate) fn ruled(&mut self) -> Result<KeyRule, Error> {
+        let missing = || {
+            Error::configuration(format!(
+                "LOCKS_KEY is not set: expected {RULE}, for instance `/orderId`"
+            ))
+        };
+        self.rule.take().ok_or_else(missing)
+    }
+}
+
+impl<K> Config<K> {
+    /// Reads the variables over what was set before, but not over a client of the caller's.
+    pub fn vars(mut self, vars: &Vars) -> Self {
+        if let Err(error) = self.read(vars) {
+            self.fail(error);
+        }
+        self
+    }
+
+    /// As [`vars`](Self::vars), from the process's environment.
+    pub fn env(self) -> Self {
+        self.vars(&Vars::from_env())
+    }
+
+    /// The settings of the locks. Default: [`Settings::new`], or what the variables say.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        let lease = Lease::Chosen;
+        self.client = Client::Of { settings, lease };
+        self
+    }
+
+    /// Uses locks of the caller's, settings included.
+    pub fn locks(mut self, locks: Locks) -> Self {
+        self.client = Client::Own(locks);
+        self
+    }
+
+    /// What becomes of an event without a key. Default: it is refused.
+    pub fn on_missing(mut self, on_missing: OnMissing) -> Self {
+        self.on_missing = on_missing;
+        self
+    }
+
+    /// What becomes of an event whose lock is held. Default: it waits.
+    pub fn on_busy(mut self, on_busy: OnBusy) -> Self {
+        self.on_busy = on_busy;
+        self
+    }
+
+    /// How a refusal reaches the caller. Default: as the event's source expects.
+    pub fn refusal(mut self, refusal: RefusalMode) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
+    /// The time that waiting leaves for the work. Default: a tenth of the time until the deadline, at
+    /// least 500 ms.
+    pub fn reserve(mut self, reserve: Duration) -> Self {
+        if reserve > LONGEST_RESERVE {
+            let right = "expected at most 15 minutes, as long as a function may run";
+            self.fail(Error::configuration(format!(
+                "invalid reserve `{reserve:?}`: {right}"
+            )));
+        }
+        self.reserve = Reserve::of(reserve);
+        self
+    }
+
+    /// Writes metrics in CloudWatch's embedded format. Default: none.
+    pub fn metrics(mut self) -> Self {
+        self.metrics = true;
+        self
+    }
+
+    /// The handler's work goes on when its future is dropped, as that of another process does. It is then never
+    /// interrupted, neither before the deadline nor when the lease is lost, and the lease lasts until the
+    /// deadline unless another was chosen, so that it cannot be lost before.
+    pub fn cannot_stop_handler(mut self) -> Self {
+        self.handler = Handler::CannotBeStopped;
+        self
+    }
+
+    /// Leaves SIGTERM to a hook of the caller's, which releases the locks with
+    /// [`Locks::release_all`]; the extension recovers what it does not release. Default: the layer
+    /// stops the handlers, releases their locks and ends the process.
+    pub fn without_sigterm(mut self) -> Self {
+        self.sigterm = SigtermMode::Caller;
+        self
+    }
+
+    /// Runs every handler without a lock: for tests. Each start warns of it.
+    pub fn disabled(mut self) -> Self {
+        self.disabled = true;
+        self
+    }
+
+    /// The same configuration, with the key found in another way.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn finds<F>(self, finds: F) -> Config<F> {
+        Config {
+            finds,
+            rule: self.rule,
+            client: self.client,
+            on_missing: self.on_missing,
+            on_busy: self.on_busy,
+            refusal: self.refusal,
+            reserve: self.reserve,
+            metrics: self.metrics,
+            function: self.function,
+            handler: self.handler,
+            sigterm: self.sigterm,
+            disabled: self.disabled,
+            unknown: self.unknown,
+            wrong: self.wrong,
+        }
+    }
+
+    /// What is wrong, if something is; warns of what is only odd.
+    pub(crate) fn checked(&mut self) -> Result<(), Error> {
+        for name in &self.unknown {
+            tracing::warn!(%name, "unknown setting");
+        }
+        if self.disabled {
+            tracing::warn!("LOCKS_DISABLED: every handler runs without a lock");
+        }
+        self.wrong.take().map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.wrong.get_or_insert(error);
+    }
+
+    fn read(&mut self, vars: &Vars) -> Result<(), Error> {
+        if let Client::Of { settings, lease } = &mut self.client {
+            *settings = Settings::from_vars(vars)?;
+            if vars.any("LOCKS_LEASE_DURATION_MS").is_some() {
+                *lease = Lease::Chosen;
+            }
+        }
+        self.rule = rule(vars)?.or(self.rule.take());
+        self.on_missing = OnMissing::from_vars(vars)?.unwrap_or(self.on_missing);
+        self.on_busy = OnBusy::from_vars(vars)?.unwrap_or(self.on_busy);
+        self.refusal = RefusalMode::from_vars(vars)?.unwrap_or(self.refusal);
+        self.reserve = Reserve::from_vars(vars)?.unwrap_or(self.reserve);
+        self.metrics = Metrics::from_vars(vars)?.unwrap_or(self.metrics);
+        let switch = [("0", false), ("1", true)];
+        self.disabled = vars
+            .choice("LOCKS_DISABLED", &switch)?
+            .unwrap_or(self.disabled);
+        self.function = vars.function_name().map(str::to_owned);
+        self.unknown = vars.unknown().into_iter().map(str::to_owned).collect();
+        Ok(())
+    }
+}
+
+const KEY: &str = "LOCKS_KEY";
+
+/// What a rule is, for people.
+const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source` or a text in single \
+                    quotes, or several of them with commas";
+
+fn rule(vars: &Vars) -> Result<Option<KeyRule>, Error> {
+    let Some(text) = vars.text(KEY)? else {
+        return Ok(None);
+    };
+    let wrong = |error| vars.wrong(KEY, &format!("{RULE} ({error})"));
+    KeyRule::parse(text).map(Some).map_err(wrong)
+}
+
+impl OnBusy {
+    fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
+        let words = [
+            ("wait", Self::Wait),
+            ("fail", Self::Fail),
+            ("skip", Self::Skip),
+        ];
+        vars.choice("LOCKS_ON_BUSY", &words)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

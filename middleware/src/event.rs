@@ -1,0 +1,38 @@
+//! An event, as far as keys and refusals look into it.
+
+use crate::pointer::{Found, Pointer};
+use crate::source::Source;
+
+/// An event into which pointers lead.
+pub(crate) trait Event {
+    /// What a pointer leads to.
+    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p>;
+
+    /// Where the event comes from, in AWS's own words, such as `aws:sqs`.
+    fn origin(&self) -> Option<String>;
+
+    /// Whether the event belongs to a durable execution.
+    fn is_durable(&self) -> bool;
+
+    /// Who waits for the answer.
+    fn source(&self) -> Source;
+}
+
+/// The JSON text of an event, as the Runtime API delivers it.
+impl Event for str {
+    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p> {
+        pointer.find(self)
+    }
+
+    fn origin(&self) -> Option<String> {
+        Source::origin(self)
+    }
+
+    fn is_durable(&self) -> bool {
+        Source::is_durable(self)
+    }
+
+    fn source(&self) -> Source {
+        Source::of(self)
+    }
+}

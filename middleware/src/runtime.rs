@@ -1,0 +1,25 @@
+//! The tower layer, for the Rust runtime for Lambda.
+
+mod answer;
+mod error;
+mod sigterm;
+
+mod payload;
+
+mod closure;
+
+mod extract;
+
+mod service;
+
+#[cfg(feature = "http")]
+mod http;
+
+mod layer;
+
+pub use self::answer::{Answer, Buffered};
+pub use self::closure::{ByEvent, ByField, ByPayload, KeyFn, KeyValue};
+pub use self::error::{Failure, PayloadError};
+pub use self::extract::KeyExtractor;
+pub use self::layer::LockLayer;
+pub use self::service::{Locked, ResponseFuture};

@@ -1,0 +1,55 @@
+//! What the runtime gets: the handler's answer, or what stands in for it.
+
+use serde::{Serialize, Serializer};
+
+use crate::rejection::Rejection;
+
+/// What the layer answers with. It serializes to exactly what the handler's answer would.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer<A> {
+    /// The handler's answer.
+    Handler(A),
+    /// The handler did not run.
+    Rejected(Rejection),
+}
+
+/// An answer of which nothing is still to be produced: everything that serializes.
+///
+/// The lock is released when the handler returns. What is produced later, as a stream is, would be produced
+/// without it.
+#[diagnostic::on_unimplemented(
+    message = "a handler that answers with `{Self}` cannot hold a lock",
+    label = "the answer is not complete when the handler returns",
+    note = "a response that is streamed is produced after the handler has returned, and then the \
+            lock is released: collect the response, and return the whole of it",
+    note = "what a handler answers to an event must be `Serialize`"
+)]
+pub trait Buffered: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Serialize> Buffered for A {}
+
+impl<A> Answer<A> {
+    /// The handler's answer, if it ran.
+    pub fn handler(self) -> Option<A> {
+        match self {
+            Self::Handler(answer) => Some(answer),
+            Self::Rejected(_) => None,
+        }
+    }
+}
+
+impl<A> From<Rejection> for Answer<A> {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl<A: Buffered> Serialize for Answer<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Handler(answer) => answer.serialize(serializer),
+            Self::Rejected(rejection) => rejection.serialize(serializer),
+        }
+    }
+}

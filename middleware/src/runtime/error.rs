@@ -1,0 +1,100 @@
+//! Why an invocation has no answer.
+
+use std::fmt;
+
+use lambda_runtime::Diagnostic;
+use tower::BoxError;
+
+use crate::failure::LockFailure;
+
+/// Why an invocation has no answer: the handler's own error, or the lock's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure<E> {
+    /// The handler failed, as it would have failed without the layer.
+    Handler(E),
+    /// The lock was not acquired, or not kept.
+    Lock(LockFailure),
+    /// The event does not deserialize into the handler's payload type.
+    Payload(PayloadError),
+}
+
+/// Why an event does not deserialize into the handler's payload type, in the runtime's own words.
+pub struct PayloadError(serde_path_to_error::Error<serde_json::Error>);
+
+const CONTEXT: &str = "failed to deserialize the incoming data into the function's payload type";
+
+/// What the runtime calls it where there is no layer.
+const NAME: &str = "lambda_runtime::deserializer::DeserializeError";
+
+impl PayloadError {
+    pub(crate) fn new(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.path().to_string().as_str() {
+            "." => writeln!(f, "{CONTEXT}: {}", self.0),
+            path => writeln!(f, "{CONTEXT}: [{path}] {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for PayloadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(error) => error.fmt(f),
+            Self::Lock(failure) => failure.fmt(f),
+            Self::Payload(error) => error.fmt(f),
+        }
+    }
+}
+
+/// For the layers of `tower` that box what fails inside them. `Failure` itself does not implement
+/// [`Error`](std::error::Error): that would conflict with this conversion, and `lambda_runtime::Error`
+/// does not either.
+impl<E: Into<BoxError>> From<Failure<E>> for BoxError {
+    fn from(failure: Failure<E>) -> Self {
+        match failure {
+            Failure::Handler(error) => error.into(),
+            Failure::Lock(failure) => failure.into(),
+            Failure::Payload(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
+    fn from(failure: Failure<E>) -> Self {
+        match failure {
+            Failure::Handler(error) => error.into(),
+            Failure::Lock(failure) => failure.into(),
+            Failure::Payload(error) => Self {
+                error_type: NAME.to_owned(),
+                error_message: error.to_string(),
+            },
+        }
+    }
+}
+
+impl From<LockFailure> for Diagnostic {
+    fn from(failure: LockFailure) -> Self {
+        Self {
+            error_type: failure.name().to_owned(),
+            error_message: failure.to_string(),
+        }
+    }
+}

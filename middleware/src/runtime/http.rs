@@ -1,0 +1,159 @@
+//! Requests of `lambda_http`, and answers to them.
+//!
+//! ```json
+//! {"method": "POST", "path": "/orders", "headers": {}, "query": {}, "body": "{\"orderId\": 42}"}
+//! ```
+//!
+//! Pointers lead into a request as into this event; it is never built. A response is collected, its body
+//! included, before the lock is released: whatever turns into a response can be answered, that of a router
+//! of axum as well.
+
+mod request;
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use lambda_http::{Body, IntoResponse, Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use super::answer::Answer;
+use super::closure::{ByField, ByPayload, KeyFn, named};
+use super::error::{Failure, PayloadError};
+use super::extract::about;
+use super::service::{Call, Locked, ResponseFuture};
+use crate::event::Event;
+use crate::invocation::Invocation;
+use crate::key::{KeyRule, NoKey};
+use crate::rejection::Rejection;
+
+/// What finds the key in a request.
+pub trait RequestKey {
+    #[doc(hidden)]
+    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, NoKey>;
+}
+
+impl RequestKey for KeyRule {
+    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, NoKey> {
+        self.find(request, about)
+    }
+}
+
+impl<F> RequestKey for ByPayload<F>
+where
+    Self: KeyFn<Request>,
+{
+    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, NoKey> {
+        named(self.text(request))
+    }
+}
+
+impl<F> RequestKey for ByField<F>
+where
+    Self: KeyFn<Request>,
+{
+    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, NoKey> {
+        named(self.text(request))
+    }
+}
+
+/// The call of a handler of requests.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct RequestCall<S> {
+    service: S,
+    request: Request,
+}
+
+impl<S, K> Service<Request> for Locked<S, Request, K>
+where
+    S: Service<Request, Response: IntoResponse> + Clone,
+    K: RequestKey,
+{
+    type Response = Answer<Response<Body>>;
+    type Error = Failure<S::Error>;
+    type Future = ResponseFuture<RequestCall<S>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_ready(cx).map_err(Failure::Handler)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let shared = Arc::clone(self.shared());
+        let context = request.extensions().get();
+        let function = shared.function.as_deref();
+        let known = context.map(|context| about(context, function));
+        let known = shared.about(known.unwrap_or_default());
+        let key = self.keys().key(&request, known);
+        let source = shared.refusal.to(|| request.source());
+        let plan = shared.plan(source, key, known.deadline);
+        let service = self.take();
+        ResponseFuture::new(&shared, plan, RequestCall { service, request })
+    }
+}
+
+impl<S> Call for RequestCall<S>
+where
+    S: Service<Request, Response: IntoResponse>,
+{
+    type Answer = Response<Body>;
+    type Error = S::Error;
+    type Work = Collect<S::Future>;
+
+    fn start(mut self) -> Result<Self::Work, PayloadError> {
+        let answer = self.service.call(self.request);
+        Ok(Collect::Answer { answer })
+    }
+}
+
+pin_project! {
+    /// The handler's work, and then the collection of its response.
+    #[project = CollectProjection]
+    #[doc(hidden)]
+    pub enum Collect<F> {
+        Answer { #[pin] answer: F },
+        Body { body: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
+    }
+}
+
+impl<F, A, E> Future for Collect<F>
+where
+    F: Future<Output = Result<A, E>>,
+    A: IntoResponse,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let body = match self.as_mut().project() {
+                CollectProjection::Answer { answer } => ready!(answer.poll(cx))?.into_response(),
+                CollectProjection::Body { body } => return body.as_mut().poll(cx).map(Ok),
+            };
+            self.set(Self::Body { body });
+        }
+    }
+}
+
+impl<A: IntoResponse> IntoResponse for Answer<A> {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        match self {
+            Self::Handler(answer) => answer.into_response(),
+            Self::Rejected(rejection) => Box::pin(ready(response(rejection))),
+        }
+    }
+}
+
+fn response(rejection: Rejection) -> Response<Body> {
+    let Some((status, headers, body)) = rejection.into_parts() else {
+        return Response::default();
+    };
+    let response = headers.into_iter().fold(
+        Response::builder().status(status),
+        |response, (name, value)| response.header(name, value),
+    );
+    response
+        .body(Body::from(body))
+        .expect("the status and the headers are ours, and right")
+}

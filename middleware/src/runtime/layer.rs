@@ -1,0 +1,197 @@
+//! The layer: what is set once, for every invocation.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use dynamodb_locks::{Error, Locks};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
+use tower::Layer;
+
+use super::closure::{ByEvent, ByField, ByPayload};
+use super::service::Locked;
+use super::sigterm;
+use crate::config::{ByRule, Client, Config, SigtermMode};
+use crate::key::KeyRule;
+use crate::shared::Shared;
+
+/// Holds a lock for the length of each invocation of the service it wraps.
+///
+/// `T` is the payload of the events that the inner service takes, which the compiler infers; `K` is what finds the
+/// key. The layer's own service takes events as JSON text: `LambdaEvent<Box<RawValue>>`.
+pub struct LockLayer<T, K = KeyRule> {
+    shared: Arc<Shared>,
+    keys: Arc<K>,
+    sigterm: SigtermMode,
+    payload: PhantomData<fn(T)>,
+}
+
+impl LockLayer<()> {
+    /// A configuration in code, with defaults for everything but the key; see [`Config`].
+    ///
+    /// ```
+    /// # use lambda_locks::{Error, LockLayer, OnBusy, Settings};
+    /// # use lambda_runtime::{LambdaEvent, service_fn};
+    /// # use serde_json::Value;
+    /// # use tower::ServiceBuilder;
+    /// # async fn handler(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+    /// #     Ok(event.payload)
+    /// # }
+    /// # fn build() -> Result<(), Error> {
+    /// let layer = LockLayer::builder()
+    ///     .key("/orderId")
+    ///     .settings(Settings::new().table("locks"))
+    ///     .on_busy(OnBusy::Fail)
+    ///     .build()?;
+    /// let locked = ServiceBuilder::new().layer(layer).service(service_fn(handler));
+    /// # drop(lambda_runtime::run(locked));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> Config {
+        Config::new()
+    }
+}
+
+impl<T> LockLayer<T> {
+    /// Reads everything from the environment: `LOCKS_KEY`, and the settings of the locks. On a runtime
+    /// of several threads it waits until the connection to DynamoDB is open, for a second at most.
+    ///
+    /// # Panics
+    ///
+    /// When a setting is wrong, with a message that names the variable, its value and what would be
+    /// right. A function that cannot lock must not start. [`try_from_env`](Self::try_from_env)
+    /// returns it.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`from_env`](Self::from_env), and returns what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is missing or has a value that is not right for it, or when the journal's
+    /// folder cannot be used.
+    pub fn try_from_env() -> Result<Self, Error> {
+        Config::from_env()?.build()
+    }
+}
+
+impl Config<ByRule> {
+    /// Checks the configuration, and makes the layer.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, there is no key, or the journal's folder cannot be used.
+    pub fn build<T>(mut self) -> Result<LockLayer<T>, Error> {
+        self.checked()?;
+        let rule = self.ruled()?;
+        LockLayer::new(self.finds(rule))
+    }
+}
+
+macro_rules! build {
+    ($($closure:ident,)*) => {
+        $(impl<F> Config<$closure<F>> {
+            /// Checks the configuration, and makes the layer.
+            ///
+            /// # Errors
+            ///
+            /// When a setting is wrong, or the journal's folder cannot be used.
+            pub fn build<T>(mut self) -> Result<LockLayer<T, $closure<F>>, Error> {
+                self.checked()?;
+                if self.rule.take().is_some() {
+                    tracing::warn!("LOCKS_KEY is not used: the key comes from the closure");
+                }
+                LockLayer::new(self)
+            }
+        })*
+    };
+}
+
+build! { ByPayload, ByField, ByEvent, }
+
+impl<T, K> LockLayer<T, K> {
+    fn new(config: Config<K>) -> Result<Self, Error> {
+        let sigterm = config.sigterm;
+        let own_client = matches!(config.client, Client::Own(_));
+        let (shared, keys) = Shared::new(config)?;
+        let layer = Self {
+            shared,
+            keys: Arc::new(keys),
+            sigterm,
+            payload: PhantomData,
+        };
+        if !own_client && !layer.shared.disabled {
+            layer.prewarm()?;
+        }
+        Ok(layer)
+    }
+
+    /// The locks, for everything else that needs one.
+    #[must_use]
+    pub fn locks(&self) -> &Locks {
+        &self.shared.locks
+    }
+
+    /// Waits until the connection to DynamoDB is open: on a runtime of one thread no invocation waits for it
+    /// then, not even the first one in an environment that was frozen right after its start.
+    ///
+    /// # Errors
+    ///
+    /// When there is no AWS region, or there are no credentials.
+    pub async fn connected(&self) -> Result<(), Error> {
+        self.shared.locks.connect().await
+    }
+
+    /// Opens the connection in the time in which the function initialises anyway. Where other threads
+    /// can do it this one waits for it; else the first acquisition does, if it comes so early.
+    fn prewarm(&self) -> Result<(), Error> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Ok(());
+        };
+        if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+            return block_in_place(|| runtime.block_on(self.connected()));
+        }
+        let shared = Arc::clone(&self.shared);
+        runtime.spawn(async move {
+            if let Err(error) = shared.locks.connect().await {
+                tracing::error!(%error, "no invocation will get a lock");
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<S, T, K> Layer<S> for LockLayer<T, K> {
+    type Service = Locked<S, T, K>;
+
+    fn layer(&self, inner: S) -> Locked<S, T, K> {
+        if self.sigterm == SigtermMode::Layer && self.shared.claims_sigterm() {
+            sigterm::install(&self.shared);
+        }
+        Locked::new(inner, Arc::clone(&self.shared), Arc::clone(&self.keys))
+    }
+}
+
+impl<T, K> Clone for LockLayer<T, K> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            keys: Arc::clone(&self.keys),
+            sigterm: self.sigterm,
+            payload: PhantomData,
+        }
+    }
+}
+
+impl<T, K: fmt::Debug> fmt::Debug for LockLayer<T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockLayer")
+            .field("keys", &self.keys)
+            .field("locks", &self.shared.locks)
+            .finish_non_exhaustive()
+    }
+}

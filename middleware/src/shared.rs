@@ -1,0 +1,131 @@
+//! What all invocations share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use dynamodb_locks::{Error, Key, Limits, Locks, Vars};
+
+use crate::config::{Client, Config, Handler, Lease, OnBusy};
+use crate::deadline::{Deadline, Reserve};
+use crate::key::OnMissing;
+use crate::lane::Lanes;
+use crate::metrics::Metrics;
+use crate::source::RefusalMode;
+
+/// The settings of one policy, and what its invocations share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) locks: Locks,
+    pub(crate) on_missing: OnMissing,
+    pub(crate) on_busy: OnBusy,
+    pub(crate) refusal: RefusalMode,
+    pub(crate) metrics: Metrics,
+    pub(crate) lanes: Lanes,
+    pub(crate) function: Option<String>,
+    pub(crate) handler: Handler,
+    pub(crate) disabled: bool,
+    reserve: Reserve,
+    ending: AtomicBool,
+    /// The mean of how long locks were held lately; 0 as long as it is not known.
+    typical_ms: AtomicU64,
+    #[cfg(feature = "runtime")]
+    claimed: AtomicBool,
+}
+
+impl Shared {
+    /// Makes the client of a configuration that was checked.
+    pub(crate) fn new<K>(config: Config<K>) -> Result<(Arc<Self>, K), Error> {
+        let function = config
+            .function
+            .or_else(|| Vars::from_env().function_name().map(str::to_owned));
+        let metrics = match config.metrics {
+            true => Metrics::of(function.as_deref().unwrap_or("local")),
+            false => Metrics::off(),
+        };
+        let shared = Self {
+            locks: locks(config.client, config.handler)?,
+            on_missing: config.on_missing,
+            on_busy: config.on_busy,
+            refusal: config.refusal,
+            metrics,
+            lanes: Lanes::default(),
+            function,
+            handler: config.handler,
+            disabled: config.disabled,
+            reserve: config.reserve,
+            ending: AtomicBool::new(false),
+            typical_ms: AtomicU64::new(0),
+            #[cfg(feature = "runtime")]
+            claimed: AtomicBool::new(false),
+        };
+        Ok((Arc::new(shared), config.finds))
+    }
+
+    /// Acquire options for an invocation with this deadline.
+    pub(crate) fn limits(&self, deadline: Option<Deadline>) -> Limits {
+        let limits = self.locks.limits();
+        let limits = match self.on_busy {
+            OnBusy::Wait => limits,
+            OnBusy::Fail | OnBusy::Skip => limits.at_most(Duration::ZERO),
+        };
+        match deadline.map(Deadline::left) {
+            Some(left) => limits.at_most(self.reserve.leaves(left)).deadline(left),
+            None => limits,
+        }
+    }
+
+    /// Why a wait with these limits ends.
+    pub(crate) fn wait_ends(&self, limits: &Limits) -> &'static str {
+        match limits.longest_wait() < self.locks.limits().longest_wait() {
+            true => {
+                "the rest of the time until the deadline is kept for the work, see LOCKS_RESERVE_MS"
+            }
+            false => "LOCKS_MAX_WAIT_MS allows no more",
+        }
+    }
+
+    /// A lock was held for so long.
+    pub(crate) fn held_for(&self, held: Duration) {
+        let held = u64::try_from(held.as_millis()).unwrap_or(u64::MAX).max(1);
+        let before = self.typical_ms.load(Ordering::Relaxed);
+        let typical = match before {
+            0 => held,
+            before => before - before / 4 + held / 4,
+        };
+        self.typical_ms.store(typical, Ordering::Relaxed);
+    }
+
+    /// How long the locks of this environment are held, if that is known.
+    pub(crate) fn typical(&self) -> Option<Duration> {
+        let typical = self.typical_ms.load(Ordering::Relaxed);
+        (typical > 0).then(|| Duration::from_millis(typical))
+    }
+
+    /// The environment is shut down: handlers are interrupted, acquisitions end, and what is held is
+    /// released.
+    pub(crate) async fn shut_down(&self, time: Duration) -> Vec<(Key, Error)> {
+        self.ending.store(true, Ordering::Relaxed);
+        self.locks.release_all(time).await
+    }
+
+    /// Claims the installation of the handler for SIGTERM; true for the first caller.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn claims_sigterm(&self) -> bool {
+        !self.claimed.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+}
+
+fn locks(client: Client, handler: Handler) -> Result<Locks, Error> {
+    match client {
+        Client::Own(locks) => Ok(locks),
+        Client::Of { settings, lease } => Locks::new(match (handler, lease) {
+            (Handler::CannotBeStopped, Lease::Default) => settings.lease_until_deadline(),
+            _ => settings,
+        }),
+    }
+}
