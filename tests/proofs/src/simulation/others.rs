@@ -34,7 +34,7 @@ pub(super) async fn sweep(dead: Actor, config: Config, line: Line, truth: Truth)
             Err(_) => "not given back by the sweep",
         });
         if matches!(outcome, Ok(how) if *how != dynamodb_locks::GivenBack::Kept) {
-            diary.settle([nonce], now);
+            trace.settle([nonce], now);
         }
     }
 }
