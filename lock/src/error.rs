@@ -79,6 +79,7 @@ impl Error {
             Why::Full => (Kind::Full, "has a full queue: it is held"),
             Why::Mismatch => return Self::mismatch(key),
             Why::Exhausted => return Self::exhausted(key),
+            Why::LaterFormat(format) => return Self::later_format(key, format),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();
         let mut error = Self::new(kind, format!("lock `{key}` {what}{holder}"));
@@ -121,6 +122,14 @@ impl Error {
         let message = format!(
             "lock `{key}` is used by clients that do not go together with this one: all clients of a key \
              use the expiry `observe`, or none; and all of them fail closed, or none"
+        );
+        Self::new(Kind::Configuration, message)
+    }
+
+    fn later_format(key: &Key, format: u32) -> Self {
+        let message = format!(
+            "lock `{key}` is used by clients of a later version, with row format {format}; this \
+             version reads format 1: deploy the later version of dynamodb-locks here, too"
         );
         Self::new(Kind::Configuration, message)
     }

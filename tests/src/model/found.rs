@@ -74,6 +74,7 @@ fn stranger(scope: &Scope, then: Micros, nth: u64) -> Entry {
         lease: scope.lease,
         deadline,
         expiry: scope.expiry,
+        skew: scope.skew,
         nonce: Nonce::new(u64::MAX - nth),
         owner: Owner::default(),
     })
