@@ -97,6 +97,7 @@ impl Error {
             Why::Full => (ErrorKind::Full, "has a full queue: it is held"),
             Why::Mismatch => return Self::mismatch(key),
             Why::Exhausted => return Self::exhausted(key),
+            Why::LaterFormat(format) => return Self::later_format(key, format),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();
         let mut error = Self::new(kind, format!("lock `{key}` {what}{holder}"));
@@ -141,6 +142,14 @@ impl Error {
              use the expiry `observe`, or none; and all of them fail closed, or none"
         );
         Self::new(ErrorKind::Configuration, message)
+    }
+
+    fn later_format(key: &Key, format: u32) -> Self {
+        let message = format!(
+            "lock `{key}` is used by clients of a later version, with row format {format}; this \
+             version reads format 1: deploy the later version of dynamodb-locks here, too"
+        );
+        Self::new(Kind::Configuration, message)
     }
 
     fn exhausted(key: &Key) -> Self {

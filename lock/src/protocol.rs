@@ -59,6 +59,14 @@ pub struct Acquisition {
     lasts: bool,
     /// When the row was last seen.
     seen: Tick,
+    /// When the write or the look was asked for whose answer comes next.
+    asked: Tick,
+    /// Until when, at least, somebody stood before us.
+    behind: Tick,
+    /// The last sign of life that was applied, and when it left.
+    sign: Option<(Micros, Tick)>,
+    /// The predecessor's anchor, if it proves us alive.
+    handed: Option<Micros>,
     /// How often in a row the holder's place was not as it had just been seen.
     rebuffs: u32,
     /// The row as last seen.
@@ -141,6 +149,7 @@ impl Acquisition {
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
         let (stands, acted) = (false, false);
         let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
+        let (asked, behind, sign, handed) = (Tick::default(), Tick::default(), None, None);
         Self {
             terms,
             phase,
@@ -155,6 +164,10 @@ impl Acquisition {
             acted,
             lasts,
             seen,
+            asked,
+            behind,
+            sign,
+            handed,
             rebuffs,
             row,
             watch,
@@ -199,6 +212,14 @@ impl Acquisition {
 
     /// Takes what happened, and when it was known; answers what is to be done.
     pub fn step(&mut self, event: Event, at: Moment) -> Action {
+        let action = self.reacts(event, at);
+        if matches!(action, Action::Write(_) | Action::Look) {
+            self.asked = at.tick;
+        }
+        action
+    }
+
+    fn reacts(&mut self, event: Event, at: Moment) -> Action {
         match event {
             Event::Begin => self.enqueue(at),
             Event::Answered(answer) => self.answered(answer, at),
@@ -232,7 +253,7 @@ impl Acquisition {
             Phase::Entering | Phase::Stealing { .. } => self.judge(row, at),
             Phase::Beating { since, .. } => {
                 self.see(row, at);
-                self.prove(since, at);
+                self.prove(since);
                 self.act_or_claim(Duration::ZERO, at)
             }
             Phase::Releasing { .. } => self.over(Ending::Released),

@@ -27,7 +27,7 @@ pub struct Terms {
     pub deadline: Option<Tick>,
     /// How others are judged dead.
     pub expiry: Expiry,
-    /// How far honest clocks may be apart; a time beyond it is not believed.
+    /// How far apart any two clocks may be.
     pub skew: Duration,
     /// What the end of the lease means.
     pub fail: Fail,
@@ -176,6 +176,8 @@ pub enum Why {
     Mismatch,
     /// The row's last stamp leaves no room for another.
     Exhausted,
+    /// The row, or an entry in it, has this format, which only a later version reads.
+    LaterFormat(u32),
 }
 
 /// What was found when an entry was given back.

@@ -76,12 +76,23 @@ impl Acquisition {
         })
     }
 
-    /// Counts the lease anew from the sign of life that was just applied, sent at a tick.
-    pub(super) fn prove(&mut self, since: Tick, at: Moment) {
+    /// The lease counts anew from the sign of life that was just applied, sent at a tick.
+    pub(super) fn prove(&mut self, since: Tick) {
         if let Some(Write::Beat { now, .. } | Write::Steal { now, .. }) = self.in_flight {
-            let proven = judge::proven_by(&self.terms, now, since, at);
-            self.ends = self.ends.max(proven);
+            self.sign = Some((now, since));
         }
+    }
+
+    /// Until when we may act, by every proof and by what is known now: an answer may show that a proof
+    /// was worth less than it seemed.
+    pub(super) fn proven(&self, at: Moment) -> Tick {
+        let own = self.me.fields().map(|me| (me.own, self.stamped));
+        let signs = own.into_iter().chain(self.sign);
+        let signs = signs.map(|(time, since)| judge::proven_by(&self.terms, time, since, at));
+        let handed = self
+            .handed
+            .map(|anchor| judge::proven_by_anchor(&self.terms, anchor, at));
+        signs.chain(handed).max().unwrap_or_default()
     }
 
     pub(super) fn release(&mut self, at: Moment) -> Action {
@@ -92,7 +103,7 @@ impl Acquisition {
             in_time: at.tick < self.ends,
             loose: false,
         };
-        let dead = self.row.dead_waiters(at.now).cloned().collect();
+        let dead = judge::dead_waiters(&self.terms, &self.row, at);
         let (me, now) = (self.me.clone(), at.now.latest);
         self.send(Write::Release {
             me,
@@ -132,6 +143,9 @@ impl Acquisition {
         self.watch.see(&row, at.tick);
         self.seen = at.tick;
         self.row = row;
+        if self.row.rank(&self.me).is_some_and(|rank| rank > 0) {
+            self.behind = self.asked;
+        }
     }
 
     pub(super) fn is_held_by_the_dead(&self, at: Moment) -> bool {

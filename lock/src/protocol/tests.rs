@@ -174,6 +174,7 @@ fn other(millis: i64) -> Entry {
         lease: LEASE,
         deadline: None,
         expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
         nonce: Nonce::new(2),
         owner: Owner::new("other"),
     })

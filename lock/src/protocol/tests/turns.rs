@@ -232,3 +232,45 @@ fn a_waiter_that_is_promoted_days_after_its_stamp_dates_the_row_anew() {
     hand.sees(handed);
     assert!(matches!(hand.write(), Write::Beat { ttl: Some(_), .. }));
 }
+
+/// A holder left a time so far ahead that others do not believe it yet, and we have slept since.
+#[test]
+fn an_anchor_that_others_may_have_watched_for_a_lease_is_claimed_however_believable_it_is_now() {
+    for wakes in [12_000, 15_500, 60_000] {
+        let mut hand = waiting();
+        hand.later(500);
+        hand.sees(hand.with_me([other(-1_000)]));
+        hand.later(wakes - 500);
+        hand.sees(anchored(hand.with_me([]), 16_000))
+            .asks_for("beat");
+    }
+}
+
+#[test]
+fn an_anchor_that_lies_a_second_ahead_costs_no_claim() {
+    let mut hand = waiting();
+    hand.later(500);
+    hand.sees(hand.with_me([other(-1_000)]));
+    hand.later(500);
+    hand.sees(anchored(hand.with_me([]), 2_000))
+        .acts_for(10_750);
+}
+
+#[test]
+fn what_an_answer_shows_to_have_been_written_too_early_always_ends_the_lease_earlier() {
+    let mut hand = holding();
+    hand.later(3_000);
+    hand.happens(Event::Beat);
+    // Meanwhile the server's clock has gone on by twelve seconds more than ours.
+    let row = anchored(hand.with_me([]), 3_000);
+    let frozen = Moment {
+        tick: tick(3_000),
+        ..moment(15_000)
+    };
+    let applied = Event::Answered(Answer::Applied(row));
+    let told = hand.acquisition.step(applied, frozen);
+    assert!(
+        matches!(told, Action::Act(ends) if ends <= tick(3_000)),
+        "{told:?}"
+    );
+}

@@ -13,15 +13,10 @@ const EXAMPLE: &str = include_str!("readme.rs");
 const FUNCTION: &str = include_str!("../../../function/src/main.rs");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 3] = [
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
-    include_str!("../../../../middleware/src/deadline.rs"),
-    include_str!("../../../../middleware/src/key.rs"),
-    include_str!("../../../../middleware/src/layer.rs"),
-    include_str!("../../../../middleware/src/metrics.rs"),
-    include_str!("../../../../middleware/src/rules.rs"),
-    include_str!("../../../../middleware/src/source.rs"),
+    include_str!("../../../../middleware/src/config.rs"),
 ];
 
 #[allow(dead_code)]

@@ -145,3 +145,32 @@ async fn a_higher_stamp_does_not_hide_that_they_do_not_go_together() {
     assert!(refusal.is_configuration(), "{refusal}");
     assert_eq!(table.story("a"), ["try refused"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_a_later_format_is_refused_with_the_word_to_deploy_a_later_version() {
+    use dynamodb_locks::protocol::{Entry, Row};
+    let later = Row {
+        format: Some(2),
+        ..Row::default()
+    };
+    let entry = Row {
+        queue: [Entry::read(
+            "1763640123456789 v2 what a later version writes",
+        )]
+        .into(),
+        ..Row::default()
+    };
+    for row in [later, entry] {
+        let table = LockTable::new();
+        table.put(&row);
+        for limits in [Limits::wait(LEASE), Limits::wait(Duration::ZERO)] {
+            let locks = table.client("a");
+            let refusal = locks.acquire_within(KEY, limits).await.unwrap_err();
+            assert!(refusal.is_configuration(), "{refusal}");
+            let message = "lock `42` is used by clients of a later version, with row format 2; this \
+                           version reads format 1: deploy the later version of dynamodb-locks here, too";
+            assert_eq!(refusal.to_string(), message);
+            assert_eq!(table.row().queue, row.queue, "it leaves nothing behind");
+        }
+    }
+}
