@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Locks, Settings};
 use testkit::dynamo::{Fate, Request};
-use testkit::locks::{Crowd, KEY, LockTable, Step};
+use testkit::locks::{Contention, KEY, LockTable, Step};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -153,7 +153,7 @@ async fn thirty_nine_waiters_look_at_a_long_turn_at_most_twenty_times_a_second()
 #[tokio::test(start_paused = true)]
 async fn the_next_in_line_knows_that_it_is_next() {
     for members in [2, 5, 10, 20, 40] {
-        let toll = Crowd {
+        let toll = Contention {
             members,
             hold: millis(50),
             seed: 7,
