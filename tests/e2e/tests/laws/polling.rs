@@ -153,16 +153,16 @@ async fn thirty_nine_waiters_look_at_a_long_turn_at_most_twenty_times_a_second()
 #[tokio::test(start_paused = true)]
 async fn the_next_in_line_knows_that_it_is_next() {
     for members in [2, 5, 10, 20, 40] {
-        let toll = Contention {
+        let contention = Contention {
             members,
             hold: millis(50),
             seed: 7,
         };
-        let toll = toll.watched().await;
+        let cost = contention.measure().await;
         // A round trip to hand over, and the pause between two looks: a waiter that sleeps through the
         // hand-over takes longer.
-        let of_ten = toll.handover(90);
+        let of_ten = cost.handover(90);
         assert!(of_ten <= 3.0, "{members}: {of_ten:.2} round trips");
-        assert!(toll.each(toll.reads.units) <= 4.0);
+        assert!(cost.each(cost.reads.units) <= 4.0);
     }
 }
