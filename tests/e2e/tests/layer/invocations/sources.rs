@@ -208,6 +208,9 @@ async fn who_comes_back_is_told_how_long_locks_are_held_and_not_only_the_rest_of
     let held = table.client("other").acquire(KEY).await.unwrap();
     let answer = answered(&mut locked, event(url(), MINUTE)).await.unwrap();
     let response = serde_json::to_value(answer).unwrap();
-    assert_eq!(response["headers"]["retry-after"], "2", "as the last one took");
+    assert_eq!(
+        response["headers"]["retry-after"], "2",
+        "as the last one took"
+    );
     held.release().await.unwrap();
 }
