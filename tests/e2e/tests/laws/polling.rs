@@ -49,13 +49,14 @@ fn looks_by_second(table: &LockTable, from: SystemTime, seconds: usize) -> Vec<u
 /// A single waiter, who comes when the holder has held for so long already.
 async fn one_waits(table: &LockTable, held_for: Duration, waiter: Locks) {
     let holder = table.a_client("a").with(patient).ready();
-    let held = holder.acquire(KEY).await.unwrap();
+    let held = holder.acquire(KEY).await.expect("it is free");
     sleep(held_for + millis(1)).await;
     let begun = table.clock().now();
     let waiting = tokio::spawn(async move { waiter.acquire(KEY).await?.release().await });
     sleep(SECOND * 30).await;
-    held.release().await.unwrap();
-    waiting.await.unwrap().unwrap();
+    held.release().await.expect("it is held");
+    let waited = waiting.await.expect("nothing panics");
+    waited.expect("it gets its turn");
     let looks = looks_by_second(table, begun, 30);
     assert!(looks[0] + looks[1] <= 12, "{held_for:?}: {looks:?}");
     assert!(
@@ -96,23 +97,23 @@ async fn thirty_nine_wait(seed: u64, short: Option<Duration>) -> Vec<usize> {
     let table = table(seed, millis(10));
     let client = |name: String| table.a_client(&name).with(patient).ready();
     let first = client("first".to_owned());
-    let first = first.acquire(KEY).await.unwrap();
+    let first = first.acquire(KEY).await.expect("it is free");
     sleep(millis(1)).await;
     let long = client("long".to_owned());
     let mut members = JoinSet::new();
     members.spawn(async move {
-        let held = long.acquire(KEY).await.unwrap();
+        let held = long.acquire(KEY).await.expect("it gets its turn");
         sleep(SECOND * 100).await;
-        held.release().await.unwrap();
+        held.release().await.expect("it is held");
     });
     if short.is_none() {
-        first.release().await.unwrap();
+        first.release().await.expect("it is held");
         sleep(SECOND).await;
         queue_up(&mut members, client).await;
     } else {
         queue_up(&mut members, client).await;
         sleep(short.unwrap_or_default()).await;
-        first.release().await.unwrap();
+        first.release().await.expect("it is held");
         sleep(SECOND).await;
     }
     let from = table.clock().now();
@@ -125,8 +126,8 @@ async fn queue_up(members: &mut JoinSet<()>, client: impl Fn(String) -> Locks) {
         sleep(millis(2)).await;
         let locks = client(format!("w{number}"));
         members.spawn(async move {
-            let held = locks.acquire(KEY).await.unwrap();
-            held.release().await.unwrap();
+            let held = locks.acquire(KEY).await.expect("it gets its turn");
+            held.release().await.expect("it is held");
         });
     }
 }
