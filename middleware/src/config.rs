@@ -52,7 +52,10 @@ pub struct ByRule;
 #[derive(Debug)]
 pub(crate) enum Client {
     Own(Locks),
-    Of { settings: Settings, lease: Lease },
+    Of {
+        settings: Box<Settings>,
+        lease: Lease,
+    },
 }
 
 /// Whether the length of the lease was chosen.
@@ -99,7 +102,7 @@ impl Config {
             finds: ByRule,
             rule: None,
             client: Client::Of {
-                settings: Settings::new(),
+                settings: Box::new(Settings::new()),
                 lease: Lease::Default,
             },
             on_missing: OnMissing::default(),
@@ -177,7 +180,7 @@ impl<K> Config<K> {
 
     /// The settings of the locks. Default: [`Settings::new`], or what the variables say.
     pub fn settings(mut self, settings: Settings) -> Self {
-        let lease = Lease::Chosen;
+        let (settings, lease) = (Box::new(settings), Lease::Chosen);
         self.client = Client::Of { settings, lease };
         self
     }
@@ -285,7 +288,7 @@ impl<K> Config<K> {
 
     fn read(&mut self, vars: &Vars) -> Result<(), Error> {
         if let Client::Of { settings, lease } = &mut self.client {
-            *settings = Settings::from_vars(vars)?;
+            **settings = Settings::from_vars(vars)?;
             if vars.any("LOCKS_LEASE_DURATION_MS").is_some() {
                 *lease = Lease::Chosen;
             }

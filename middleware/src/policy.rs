@@ -34,6 +34,10 @@ pub struct Policy {
 
 /// What is to be done with one event.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each invocation, and most of them are the large one"
+)]
 #[non_exhaustive]
 pub enum Admission {
     /// Run the handler, under this lock; without one if the event has no key and needs none. Release it

@@ -15,11 +15,11 @@ pub struct Rejection(Option<Response>);
 
 /// A refusal as a response over HTTP.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Response {
+pub(crate) struct Response {
     source: Source,
-    status: u16,
+    pub(crate) status: u16,
     retry_after_s: Option<u64>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Rejection {
@@ -61,11 +61,10 @@ impl Rejection {
         self.0.as_ref().map(|response| response.status)
     }
 
-    /// The status, headers and body of the response over HTTP, if it is one.
+    /// The response over HTTP, if it is one.
     #[cfg(feature = "http")]
-    pub(crate) fn into_parts(self) -> Option<(u16, Vec<(&'static str, String)>, String)> {
-        let response = self.0?;
-        Some((response.status, response.headers(), response.body))
+    pub(crate) fn into_response(self) -> Option<Response> {
+        self.0
     }
 }
 
@@ -82,7 +81,7 @@ impl Response {
         }
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let content =
             (!self.body.is_empty()).then(|| ("content-type", "application/json".to_owned()));
         let retry = self

@@ -125,7 +125,7 @@ fn locks(client: Client, handler: Handler) -> Result<Locks, Error> {
         Client::Own(locks) => Ok(locks),
         Client::Of { settings, lease } => Locks::new(match (handler, lease) {
             (Handler::CannotBeStopped, Lease::Default) => settings.lease_until_deadline(),
-            _ => settings,
+            _ => *settings,
         }),
     }
 }

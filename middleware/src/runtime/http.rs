@@ -146,14 +146,14 @@ impl<A: IntoResponse> IntoResponse for Answer<A> {
 }
 
 fn response(rejection: Rejection) -> Response<Body> {
-    let Some((status, headers, body)) = rejection.into_parts() else {
+    let Some(rejected) = rejection.into_response() else {
         return Response::default();
     };
-    let response = headers.into_iter().fold(
-        Response::builder().status(status),
-        |response, (name, value)| response.header(name, value),
-    );
+    let mut response = Response::builder().status(rejected.status);
+    for (name, value) in rejected.headers() {
+        response = response.header(name, value);
+    }
     response
-        .body(Body::from(body))
+        .body(Body::from(rejected.body))
         .expect("the status and the headers are ours, and right")
 }

@@ -28,7 +28,7 @@ use crate::locks::row_of;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let table = EmbeddedTable::new();
 /// let vars: Vars = [("LOCKS_KEY", "/orderId"), ("LOCKS_ON_BUSY", "fail")].into_iter().collect();
-/// let layer = LockLayer::over(table.locks(), &vars)?;
+/// let layer = LockLayer::builder().locks(table.locks()).vars(&vars).build()?;
 /// let mut function = ServiceBuilder::new().layer(layer).service(service_fn(handler));
 ///
 /// // The lock is taken for the event, and released before the response leaves.
