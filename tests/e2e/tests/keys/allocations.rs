@@ -38,29 +38,38 @@ const MANY: usize = 3000;
 
 #[test]
 fn what_is_allocated_does_not_grow_with_the_event() {
-    let wraps: [fn(Value) -> Value; 3] = [
-        |order| order,
-        |order| order.to_string().into(),
-        |order| base64(&order.to_string()).into(),
-    ];
-    for wrap in wraps {
-        let (small, few) = wrapped(1, "/Records/0/body", wrap);
-        let (large, many) = wrapped(MANY, "/Records/0/body", wrap);
-        assert!(small < 1024 && large > 256 * 1024, "{small}, {large}");
-        assert_eq!(
-            (few.count_total, few.bytes_total),
-            (many.count_total, many.bytes_total)
-        );
-        assert!(many.bytes_max < 1024);
-    }
+    let (small, few) = wrapped(1, "/Records/0/body", |order| order);
+    let (large, many) = wrapped(MANY, "/Records/0/body", |order| order);
+    assert!(small < 1024 && large > 256 * 1024, "{small}, {large}");
+    assert_eq!(
+        (few.count_total, few.bytes_total),
+        (many.count_total, many.bytes_total)
+    );
+    assert!(many.bytes_max < 1024);
 }
 
+/// The event is text: a string in it that holds JSON is written out once, and once more for each string inside, and for
+/// base64. A buffer that grows by doubling holds at most twice that, and the half that it had before.
 #[test]
-fn a_string_in_a_string_is_kept_once_at_most() {
-    let (large, many) = wrapped(MANY, "/Records/0/body/Message", |order| {
-        let message = order.to_string();
-        json!({ "Message": message }).to_string().into()
-    });
-    // Its signs are written out, in a buffer that grows by doubling.
-    assert!(many.bytes_max < 2 * large as u64, "{many:?}");
+fn a_string_that_is_read_on_is_kept_once() {
+    let wraps: [(&str, fn(Value) -> Value, u64); 3] = [
+        ("/Records/0/body", |order| order.to_string().into(), 3),
+        (
+            "/Records/0/body",
+            |order| base64(&order.to_string()).into(),
+            3,
+        ),
+        (
+            "/Records/0/body/Message",
+            |order| {
+                let message = order.to_string();
+                json!({ "Message": message }).to_string().into()
+            },
+            3,
+        ),
+    ];
+    for (body, wrap, times) in wraps {
+        let (large, many) = wrapped(MANY, body, wrap);
+        assert!(many.bytes_max < times * large as u64, "{body}: {many:?}");
+    }
 }

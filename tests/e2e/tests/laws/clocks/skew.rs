@@ -87,7 +87,8 @@ async fn a_hand_off_needs_no_clock() {
         let begun = table.clock().now();
         let next = waiting.await.unwrap().expect(case);
         let took = table.since(begun);
-        assert!(took <= millis(1500), "{case}: {took:?}");
+        // It polls seldom here, and still long before the end of the lease.
+        assert!(took <= LEASE / 3, "{case}: {took:?}");
         assert!(next.fence() > first, "{case}");
         assert!(!next.lease().is_over(), "{case}");
         next.release().await.expect(case);

@@ -243,7 +243,7 @@ async fn a_forged_note_can_only_give_back_the_entry_that_it_names() {
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     let mut forged = folder.notes()[0].clone();
     forged["writer"] = serde_json::json!({ "pid": u32::MAX - 1, "started": null });
-    let entry = forged["entry"].as_str().unwrap().replace(" - v ", " 99 v ");
+    let entry = forged["entry"].as_str().unwrap().replace(" - ", " 99 ");
     forged["entry"] = entry.into();
     folder.write("forged", &forged.to_string());
     let mut unreadable = forged.clone();

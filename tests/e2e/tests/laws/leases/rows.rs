@@ -10,7 +10,9 @@ use super::LEASE;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn for_days(table: &LockTable, name: &str, days: u32) -> Locks {
-    let long = |s: Settings| s.lease(DAY * days).heartbeat_period(Duration::ZERO);
+    // A waiter polls once an hour: days pass.
+    let seldom = |s: Settings| s.retry_delay(DAY / 24);
+    let long = |s: Settings| seldom(s.lease(DAY * days).heartbeat_period(Duration::ZERO));
     let patient = |s: Settings| long(s).max_wait(DAY * 30);
     table.a_client(name).with(patient).ready()
 }
