@@ -207,7 +207,9 @@ impl Drive {
         };
         match reply.date {
             Some(date) => self.clock.witness(sent, received, date),
-            None => self.is_undated(),
+            None if reply.answer.is_ok() => self.is_undated(),
+            // There was no answer at all, or not one of DynamoDB's.
+            None => {}
         }
         let answer = reply.answer?;
         (self.unanswered, self.trouble) = (0, None);

@@ -151,9 +151,11 @@ pub(crate) fn dead_waiters(terms: &Terms, row: &Row, at: Moment) -> Vec<Entry> {
     row.dead_waiters(now).cloned().collect()
 }
 
-/// How much of a lease is used: a timer may be late, and the next holder punctual.
+/// How much of a lease is used: a timer may be late, and the next holder punctual. Over a long lease two
+/// monotonic clocks run apart by 400 ppm: 200 ppm each, the holder's and that of a client that watches it.
 pub(crate) fn usable(lease: Duration) -> Duration {
-    lease - (lease / 20).min(Duration::from_millis(250))
+    let apart = lease / 2500 + Duration::from_millis(100);
+    lease - (lease / 20).min(apart.max(Duration::from_millis(250)))
 }
 
 /// Until when a sign of life proves its holder alive, if it was written with this time at this

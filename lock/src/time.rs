@@ -92,7 +92,7 @@ pub(crate) struct Clock {
 pub(crate) struct Mark {
     tick: Tick,
     wall: Micros,
-    boot: Option<Duration>,
+    suspended: Duration,
 }
 
 impl Clock {
@@ -158,7 +158,7 @@ impl Clock {
         Mark {
             tick: self.tick(),
             wall: self.wall.now(),
-            boot: since_boot(),
+            suspended: suspended(),
         }
     }
 
@@ -166,10 +166,8 @@ impl Clock {
     /// its wall clock was set forward.
     pub(crate) fn missed_since(&self, mark: Mark) -> Duration {
         let ran = self.tick().since(mark.tick);
-        let wall = self.wall.now().since(mark.wall);
-        let boot = since_boot().zip(mark.boot);
-        let boot = boot.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then));
-        let missed = wall.max(boot).saturating_sub(ran);
+        let wall = self.wall.now().since(mark.wall).saturating_sub(ran);
+        let missed = wall.max(suspended().saturating_sub(mark.suspended));
         if missed > Self::APART + ran / 2000 {
             missed
         } else {
@@ -241,17 +239,20 @@ pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The time since the machine started, suspensions included.
+/// For how long this machine has been suspended in all. Both clocks are the system's, so a runtime whose time is
+/// paused makes no difference.
 #[cfg(target_os = "linux")]
-fn since_boot() -> Option<Duration> {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Duration::try_from(now).ok()
+fn suspended() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    let with_suspensions = read(ClockId::Boottime);
+    with_suspensions.saturating_sub(read(ClockId::Monotonic))
 }
 
 /// Other systems have no such clock, or their monotonic one counts suspensions itself.
 #[cfg(not(target_os = "linux"))]
-fn since_boot() -> Option<Duration> {
-    None
+fn suspended() -> Duration {
+    Duration::ZERO
 }
 
 fn micros(time: SystemTime) -> Micros {

@@ -217,6 +217,14 @@ fn a_little_of_a_lease_is_kept_back() {
 }
 
 #[test]
+fn clocks_that_run_apart_by_400_ppm_do_not_outlast_a_long_lease() {
+    for seconds in [375, 900, 3600, 7 * 24 * 3600] {
+        let lease = Duration::from_secs(seconds);
+        assert!(usable(lease) + lease / 2500 < lease, "{lease:?}");
+    }
+}
+
+#[test]
 fn what_was_written_too_early_comes_off_the_own_lease() {
     let sent = tick(0);
     // The latest possible now of then, and one that was two seconds too early.
