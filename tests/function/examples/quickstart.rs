@@ -1,3 +1,5 @@
+//! Works on an order, never twice at a time.
+
 use lambda_locks::LockLayer;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

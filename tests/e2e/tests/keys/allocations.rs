@@ -52,7 +52,8 @@ fn what_is_allocated_does_not_grow_with_the_event() {
 /// base64. A buffer that grows by doubling holds at most twice that, and the half that it had before.
 #[test]
 fn a_string_that_is_read_on_is_kept_once() {
-    let wraps: [(&str, fn(Value) -> Value, u64); 3] = [
+    type Wrap = (&'static str, fn(Value) -> Value, u64);
+    let wraps: [Wrap; 3] = [
         ("/Records/0/body", |order| order.to_string().into(), 3),
         (
             "/Records/0/body",
