@@ -1,6 +1,6 @@
 //! The kinds of errors.
 
-/// What kind of error it is, to be matched; each has a predicate of [`Error`] as well.
+/// What kind of error it is, to be matched; each has a predicate of [`Error`](crate::Error) as well.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
