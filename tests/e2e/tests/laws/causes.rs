@@ -88,7 +88,8 @@ fn locks(change: impl FnOnce(Builder) -> Builder) -> (Dynamo, Locks) {
 async fn without_a_region_nothing_is_sent() {
     for region in [None, Some(Region::new(""))] {
         let (dynamo, locks) = locks(|config| config.region(region));
-        let begun = Clock::tokio().since_epoch();
+        let clock = Clock::tokio();
+        let begun = clock.since_epoch();
         let error = locks.acquire(KEY).await.unwrap_err();
         assert!(error.is_configuration(), "{error}");
         assert_eq!(
@@ -103,7 +104,7 @@ async fn without_a_region_nothing_is_sent() {
         );
         assert!(locks.ensure_table().await.unwrap_err().is_configuration());
         assert!(locks.inspect(KEY).await.unwrap_err().is_configuration());
-        assert_eq!(Clock::tokio().since_epoch(), begun);
+        assert_eq!(clock.since_epoch(), begun);
         assert_eq!(dynamo.counts().total().requests, 0);
     }
 }
@@ -128,7 +129,8 @@ impl aws_sdk_dynamodb::config::ProvideCredentials for Nobody {
 #[tokio::test(start_paused = true)]
 async fn without_credentials_nothing_is_sent() {
     let (dynamo, locks) = locks(|config| config.credentials_provider(Nobody));
-    let begun = Clock::tokio().since_epoch();
+    let clock = Clock::tokio();
+    let begun = clock.since_epoch();
     let error = locks.acquire(KEY).await.unwrap_err();
     assert!(error.is_configuration(), "{error}");
     assert_says(
@@ -137,7 +139,7 @@ async fn without_credentials_nothing_is_sent() {
     );
     let error = locks.connect().await.unwrap_err();
     assert!(error.is_configuration(), "{error}");
-    assert_eq!(Clock::tokio().since_epoch(), begun);
+    assert_eq!(clock.since_epoch(), begun);
     assert_eq!(dynamo.counts().total().requests, 0);
 }
 
