@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cleanup::Cleanup;
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::give_back;
@@ -92,7 +93,7 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
 }
 
 async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
-    let started = shared.clock.tick();
+    let (started, since) = (shared.clock.tick(), shared.clock.mark());
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
     // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
@@ -109,17 +110,20 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     let table = shared.table().await;
     give_back::orphans(shared, &key, bound).await;
 
+    // Dropped after the trail, whose entry it releases.
+    let cleanup = Cleanup::new(shared);
     let mut trail = shared.trail(&key, &table);
+    let acquisition = Acquisition::new(terms).having_watched(shared.observations.of(&key));
     let acquisition = match shared.settings.attributes.is_empty() {
-        true => Acquisition::new(terms),
-        false => Acquisition::new(terms).attributed(),
+        true => acquisition,
+        false => acquisition.attributed(),
     };
     let mut drive = Drive::new(shared, table, key, acquisition);
     drive.looks_left = limits.looks;
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
-            trail.hold(&drive.clock);
-            Ok(Held::new(drive, trail, ends, shared.settings.beats()))
+            let period = shared.settings.beats();
+            Ok(Held::new(drive, trail, cleanup, (ends, since), period))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();
@@ -142,6 +146,8 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
 /// There is no lock to be had: leaves the queue, and tells why.
 async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
     let trouble = drive.trouble.take();
+    // It may have to look where it stands before it leaves.
+    drive.looks_left = None;
     let left = drive.run(Event::GiveUp, bound, Some(&mut trail)).await;
     if matches!(left, Ok(Stop::Over(_))) {
         trail.settle();

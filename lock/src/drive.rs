@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::attributes::Attributes;
 use crate::key::Key;
+use crate::observations::Observations;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
@@ -38,6 +39,8 @@ pub(crate) struct Drive {
     pub(crate) looks_left: Option<u32>,
     /// Whether to log each step where everybody sees it.
     loud: bool,
+    /// What earlier acquisitions of this client have seen of holders, and later ones go on from.
+    observations: Arc<Observations>,
     /// Requests in a row that got no useful answer.
     unanswered: u32,
     /// What the last of them failed of.
@@ -76,7 +79,8 @@ pub(crate) enum Stop {
 
 impl Drive {
     pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
-        let schedule = Schedule::new(shared.settings.retry_delay, acquisition.terms().lease);
+        let (cap, pace) = (shared.settings.retry_delay, shared.paces.of(&key));
+        let schedule = Schedule::new(cap, acquisition.terms().lease, pace);
         Self {
             table,
             key,
@@ -87,6 +91,7 @@ impl Drive {
             schedule,
             looks_left: None,
             loud: shared.settings.debug_logs,
+            observations: Arc::clone(&shared.observations),
             unanswered: 0,
             trouble: None,
         }
@@ -100,13 +105,22 @@ impl Drive {
         mut trail: Option<&mut Trail>,
     ) -> Result<Stop, Failure> {
         let mut event = event;
+        if event == Event::Release {
+            self.schedule.ends(self.clock.tick());
+        }
         loop {
             let action = self.acquisition.step(event, self.clock.moment());
             if self.is_past(&action, bound) {
                 return Ok(Stop::Bound);
             }
+            if matches!(action, Action::Pause(_) | Action::Over(_)) {
+                self.observations.keep(&self.key, self.acquisition.watch());
+            }
             event = match action {
-                Action::Act(ends) => return Ok(Stop::Act(ends)),
+                Action::Act(ends) => {
+                    self.schedule.begins(self.clock.tick());
+                    return Ok(Stop::Act(ends));
+                }
                 Action::Over(ending) => return Ok(Stop::Over(ending)),
                 Action::Write(write) => {
                     if let Some((trail, entry)) = trail.as_deref_mut().zip(write.enters()) {
@@ -191,12 +205,21 @@ impl Drive {
         let Some(reply) = reply else {
             return Err(Failure::too_slow(received.since(sent)));
         };
-        if let Some(date) = reply.date {
-            self.clock.witness(sent, received, date);
+        match reply.date {
+            Some(date) => self.clock.witness(sent, received, date),
+            None if reply.answer.is_ok() => self.is_undated(),
+            // There was no answer at all, or not one of DynamoDB's.
+            None => {}
         }
         let answer = reply.answer?;
         (self.unanswered, self.trouble) = (0, None);
         Ok(answer)
+    }
+
+    fn is_undated(&mut self) {
+        if self.clock.witness_nothing() {
+            tracing::warn!(key = %self.key, "an answer has no `Date`; expiry is judged by the local clock within its skew");
+        }
     }
 
     /// Keeps a passing failure in mind, and tells what it means; fails with one that is not.

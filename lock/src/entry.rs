@@ -1,21 +1,25 @@
 //! An entry: somebody who holds a lock, or waits for it.
 //!
 //! It is one line of text that a person can read in the DynamoDB console and that sorts bytewise in
-//! queue order: stamp, own time, lease, deadline, expiry mode, nonce, and perhaps the owner.
+//! queue order.
 //!
 //! ```text
-//! 1763640123456789 1000 10000 31 v 5j2k9x0a orders
-//! ^stamp           |    |     |  | ^nonce   ^owner
-//!     own time (ms)┘    |     |  └ expiry mode
-//!            lease (ms) ┘     └ deadline (s after the own time)
+//! 1763640123456789 v1 1s 10s 2500 31 5j2k9x0a orders
+//! ^stamp           ^  ^  ^   ^    ^  ^nonce   ^owner
+//!   mode and format┘  |  |   |    └ deadline (s after the own time)
+//!  own - stamp (ms, s)┘  |   └ clock skew (ms, s)
+//!           lease (ms, s)┘
 //! ```
+//!
+//! An entry is judged by what it says of itself, never by the settings of the client that judges it.
+
+mod line;
 
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::nonce::Nonce;
@@ -50,6 +54,8 @@ pub struct Fields {
     pub deadline: Option<Micros>,
     /// How its owner judges others.
     pub expiry: Expiry,
+    /// How far apart its owner expects clocks to be.
+    pub skew: Duration,
     /// What tells it from an entry with the same stamp.
     pub nonce: Nonce,
     /// Whose it is.
@@ -104,7 +110,7 @@ impl Entry {
     #[must_use]
     pub fn read(text: impl Into<String>) -> Self {
         let text = text.into();
-        let fields = Fields::from_str(&text).ok();
+        let fields = text.parse().ok();
         Self {
             text,
             fields,
@@ -122,6 +128,12 @@ impl Entry {
     #[must_use]
     pub fn fields(&self) -> Option<&Fields> {
         self.fields.as_ref()
+    }
+
+    /// The format of the line, if it is later than those that this version reads.
+    #[must_use]
+    pub fn later_format(&self) -> Option<u32> {
+        line::format(&self.text).filter(|&format| format > line::FORMAT)
     }
 
     /// The same line, with additional attributes beside it in the row; whatever removes the entry
@@ -150,89 +162,6 @@ impl Entry {
 impl From<Fields> for Entry {
     fn from(fields: Fields) -> Self {
         Self::read(fields.to_string())
-    }
-}
-
-impl fmt::Display for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Rounded up, both: a time in the table may be too late, never too early.
-        let own = -(self.stamp.0 as i64 - self.own.0 as i64).div_euclid(1000);
-        let lease = self.lease.as_millis();
-        write!(f, "{:016} {own} {lease} ", self.stamp.0)?;
-        match self.deadline {
-            Some(deadline) => {
-                let left = deadline.since(self.own).as_micros();
-                write!(f, "{} ", left.div_ceil(1_000_000))?;
-            }
-            None => f.write_str("- ")?,
-        }
-        write!(f, "{} {}", letter(self.expiry), self.nonce)?;
-        match self.owner.as_str() {
-            "" => Ok(()),
-            owner => write!(f, " {owner}"),
-        }
-    }
-}
-
-impl FromStr for Fields {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut words = text.split(' ');
-        let mut word = || words.next().ok_or(());
-        let stamp = word().and_then(stamp)?;
-        let own = word()?
-            .parse::<i64>()
-            .map_err(drop)?
-            .checked_mul(1000)
-            .ok_or(())?;
-        let own = Micros(stamp.0.checked_add_signed(own).ok_or(())?);
-        let lease = Duration::from_millis(word()?.parse().map_err(drop)?);
-        let deadline = match word()? {
-            "-" => None,
-            seconds => Some(own + Duration::from_secs(seconds.parse().map_err(drop)?)),
-        };
-        let expiry = word().and_then(expiry)?;
-        let nonce = word()?.parse()?;
-        let owner = Owner::read(words.next().unwrap_or_default());
-        match words.next() {
-            None => Ok(Self {
-                stamp,
-                own,
-                lease,
-                deadline,
-                expiry,
-                nonce,
-                owner,
-            }),
-            Some(_) => Err(()),
-        }
-    }
-}
-
-fn stamp(word: &str) -> Result<Stamp, ()> {
-    let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_digit());
-    if digits {
-        word.parse().map(Stamp).map_err(drop)
-    } else {
-        Err(())
-    }
-}
-
-fn letter(expiry: Expiry) -> char {
-    match expiry {
-        Expiry::Verified => 'v',
-        Expiry::Clock => 'c',
-        Expiry::Observe => 'o',
-    }
-}
-
-fn expiry(word: &str) -> Result<Expiry, ()> {
-    match word {
-        "v" => Ok(Expiry::Verified),
-        "c" => Ok(Expiry::Clock),
-        "o" => Ok(Expiry::Observe),
-        _ => Err(()),
     }
 }
 

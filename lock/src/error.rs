@@ -3,11 +3,19 @@
 //! Three answers, never two: a lock was had, it was refused, or nobody knows. A refusal says who
 //! holds the lock and when to come back.
 
+mod kind;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::entry::Entry;
+pub use self::kind::ErrorKind;
+pub(crate) use self::kind::ErrorKind as Kind;
+use self::words::{clock, owner_of};
 use crate::key::{InvalidKey, Key};
 use crate::terms::{Refusal, Why};
 use crate::time::{Micros, Now};
@@ -32,30 +40,25 @@ type Source = Box<dyn StdError + Send + Sync>;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: Kind,
+    kind: ErrorKind,
     message: String,
     until: Option<SystemTime>,
     retry_after: Option<Duration>,
     source: Option<Source>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    Busy,
-    TimedOut,
-    Full,
-    Reentrant,
-    Lost,
-    Unknown,
-    Unavailable,
-    Denied,
-    BadTable,
-    BadKey,
-    Configuration,
-}
-
 impl Error {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// An error of this kind, for tests of code that handles errors.
+    ///
+    /// ```
+    /// use dynamodb_locks::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Busy, "lock `order/42` is held");
+    /// assert_eq!(error.kind(), ErrorKind::Busy);
+    /// assert!(error.is_busy());
+    /// ```
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
         Self(Box::new(Inner {
             kind,
@@ -86,14 +89,15 @@ impl Error {
 
     pub(crate) fn refused(key: &Key, refusal: &Refusal, now: Now) -> Self {
         let (kind, what) = match refusal.why {
-            Why::Busy => (Kind::Busy, "is held"),
+            Why::Busy => (ErrorKind::Busy, "is held"),
             Why::TimedOut => (
-                Kind::TimedOut,
+                ErrorKind::TimedOut,
                 "was not free before the wait ended: it is held",
             ),
-            Why::Full => (Kind::Full, "has a full queue: it is held"),
+            Why::Full => (ErrorKind::Full, "has a full queue: it is held"),
             Why::Mismatch => return Self::mismatch(key),
             Why::Exhausted => return Self::exhausted(key),
+            Why::LaterFormat(format) => return Self::later_format(key, format),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();
         let mut error = Self::new(kind, format!("lock `{key}` {what}{holder}"));
@@ -119,23 +123,31 @@ impl Error {
             "lock `{key}` is held by the very work that asks for it, with fence {fence}: it would \
              wait for itself"
         );
-        Self::new(Kind::Reentrant, message)
+        Self::new(ErrorKind::Reentrant, message)
     }
 
     pub(crate) fn given_up(key: &Key) -> Self {
         let message = format!("lock `{key}` is not waited for any more: everything was released");
-        Self::new(Kind::TimedOut, message)
+        Self::new(ErrorKind::TimedOut, message)
     }
 
     pub(crate) fn lost(key: &Key) -> Self {
         let message = format!("the lease of lock `{key}` had ended, and its entry was removed");
-        Self::new(Kind::Lost, message)
+        Self::new(ErrorKind::Lost, message)
     }
 
     fn mismatch(key: &Key) -> Self {
         let message = format!(
             "lock `{key}` is used by clients that do not go together with this one: all clients of a key \
              use the expiry `observe`, or none; and all of them fail closed, or none"
+        );
+        Self::new(ErrorKind::Configuration, message)
+    }
+
+    fn later_format(key: &Key, format: u32) -> Self {
+        let message = format!(
+            "lock `{key}` is used by clients of a later version, with row format {format}; this \
+             version reads format 1: deploy the later version of dynamodb-locks here, too"
         );
         Self::new(Kind::Configuration, message)
     }
@@ -144,73 +156,92 @@ impl Error {
         let message = format!(
             "lock `{key}` has a last stamp that leaves no room for another; the row was damaged, delete it"
         );
-        Self::new(Kind::BadTable, message)
+        Self::new(ErrorKind::BadTable, message)
+    }
+
+    /// What kind of error it is.
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use dynamodb_locks::ErrorKind;
+    ///
+    /// let held = locks.acquire("order/42").await?;
+    /// match locks.try_acquire("order/42").await.unwrap_err().kind() {
+    ///     ErrorKind::Busy => println!("somebody else works on it"),
+    ///     kind => println!("{kind:?}"),
+    /// }
+    /// held.release().await?;
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
     }
 
     /// Somebody holds the lock, and we were not to wait.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.0.kind == Kind::Busy
+        self.0.kind == ErrorKind::Busy
     }
 
     /// The wait ended before our turn.
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
-        self.0.kind == Kind::TimedOut
+        self.0.kind == ErrorKind::TimedOut
     }
 
     /// As many wait as may wait.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.0.kind == Kind::Full
+        self.0.kind == ErrorKind::Full
     }
 
     /// The work that asks for the lock holds it already, and would wait for itself.
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
-        self.0.kind == Kind::Reentrant
+        self.0.kind == ErrorKind::Reentrant
     }
 
     /// The lease ended while we held the lock.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.0.kind == Kind::Lost
+        self.0.kind == ErrorKind::Lost
     }
 
     /// No answer told whether it was done.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
-        self.0.kind == Kind::Unknown
+        self.0.kind == ErrorKind::Unknown
     }
 
     /// DynamoDB does not answer.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.0.kind == Kind::Unavailable
+        self.0.kind == ErrorKind::Unavailable
     }
 
     /// The credentials may not do this.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.0.kind == Kind::Denied
+        self.0.kind == ErrorKind::Denied
     }
 
     /// There is no such table, or it has other keys.
     #[must_use]
     pub fn is_bad_table(&self) -> bool {
-        self.0.kind == Kind::BadTable
+        self.0.kind == ErrorKind::BadTable
     }
 
     /// The key cannot name a lock.
     #[must_use]
     pub fn is_bad_key(&self) -> bool {
-        self.0.kind == Kind::BadKey
+        self.0.kind == ErrorKind::BadKey
     }
 
     /// A setting is wrong, or the clients of one key disagree.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        self.0.kind == Kind::Configuration
+        self.0.kind == ErrorKind::Configuration
     }
 
     /// When the holder's lease ends at the latest, unless it prolongs it.
@@ -241,31 +272,9 @@ impl Error {
     }
 }
 
-fn owner_of(holder: &Entry) -> String {
-    match holder
-        .fields()
-        .map(|fields| (fields.owner.as_str(), fields.stamp.0))
-    {
-        Some(("", stamp)) => format!(" with fence {stamp}"),
-        Some((owner, stamp)) => format!(" by {owner} with fence {stamp}"),
-        None => " by an entry that cannot be read".to_owned(),
-    }
-}
-
-/// The time of day, in UTC.
-fn clock(at: Micros) -> String {
-    let (second, milli) = (at.0 / 1_000_000 % 86_400, at.0 / 1000 % 1000);
-    format!(
-        "{:02}:{:02}:{:02}.{milli:03}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
 impl From<InvalidKey> for Error {
     fn from(error: InvalidKey) -> Self {
-        Self::new(Kind::BadKey, error.to_string())
+        Self::new(ErrorKind::BadKey, error.to_string())
     }
 }
 
@@ -277,15 +286,9 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.0;
-        let mut debug = f.debug_struct("Error");
-        debug
-            .field("kind", &inner.kind)
-            .field("message", &inner.message);
-        if let Some(source) = &inner.source {
-            debug.field("source", source);
-        }
-        debug.finish()
+        // The message names the source already.
+        let Inner { kind, message, .. } = &*self.0;
+        f.debug_tuple("Error").field(kind).field(message).finish()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::entry::Stamp;
 use crate::error::{Error, Kind};
 use crate::key::Key;
 use crate::shared::Shared;
+use crate::table::Sight;
 use crate::terms::Answer;
 use crate::time::Micros;
 
@@ -18,13 +19,15 @@ pub(crate) async fn release(
 ) -> Result<bool, Error> {
     let table = shared.table().await;
     let explain = |failure| table.explain(key, "force the release of", failure);
+    let mut clock = shared.clock.afresh();
     for _ in 0..TRIES {
-        let row = table
-            .inspect(key)
-            .await
-            .map_err(explain)?
-            .unwrap_or_default()
-            .row;
+        let sent = clock.tick();
+        let Sight { row, date, .. } = table.inspect(key).await.map_err(explain)?;
+        // The anchor is written by the server's clock: a wall clock that is an hour fast would keep the
+        // next holder alive for an hour after its death.
+        if let Some(date) = date {
+            clock.witness(sent, clock.tick(), date);
+        }
         let Some(entry) = row.entry(fence) else {
             return Ok(false);
         };
@@ -32,7 +35,7 @@ pub(crate) async fn release(
         let above = row
             .anchor
             .map_or(Micros(0), |anchor| Micros(anchor.0.saturating_add(1)));
-        let now = shared.clock.moment().now.latest.max(above);
+        let now = clock.moment().now.latest.max(above);
         let forced = table.force(key, entry, who, now).await.map_err(explain)?;
         if matches!(forced, Answer::Applied(_)) {
             return Ok(true);

@@ -29,14 +29,22 @@ const REST: Duration = Duration::from_secs(10);
 /// Gives back what dropped futures and guards of this client have left; under this key, where it
 /// would stand in our own way, in any case.
 pub(crate) async fn orphans(shared: &Shared, key: &Key, bound: Bound) {
-    let (bound, tick) = (
-        Bound::until(bound.send.min(shared.clock.after(ORPHANS))),
-        shared.clock.tick(),
-    );
+    let bound = Bound::until(bound.send.min(shared.clock.after(ORPHANS)));
+    some(shared, |left| left.key.as_str() == key.as_str(), bound).await;
+}
+
+/// Gives back what was just dropped.
+pub(crate) async fn dropped(shared: &Shared, bound: Bound) {
+    some(shared, |_| false, bound).await;
+}
+
+/// Gives back those orphans that are wanted in any case, and those that do not rest.
+async fn some(shared: &Shared, wanted: impl Fn(&Left) -> bool, bound: Bound) {
+    let tick = shared.clock.tick();
     let rests = |left: &Left| left.tried.is_some_and(|tried| tick.since(tried) < REST);
     let orphans = shared
         .live
-        .take_orphans(|left| left.key.as_str() == key.as_str() || !rests(left));
+        .take_orphans(|left| wanted(left) || !rests(left));
     let tried = orphans.into_iter().map(|left| Left {
         tried: Some(tick),
         ..left
@@ -56,25 +64,36 @@ pub(crate) async fn all(shared: &Shared, left: Vec<Left>, bound: Bound) -> Vec<(
         let given = give(shared, left, trail, bound).await;
         given.map_err(|error| (key, error))
     });
-    let given = together(given.map(Box::pin).collect()).await;
+    let given = together(given.map(Box::pin), usize::MAX).await;
     given.into_iter().filter_map(Result::err).collect()
 }
 
-/// Waits for all of them. They are polled in place: nothing is spawned, so nothing outlives this call.
-async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+/// Waits for all of them, so many at a time. They are polled in place: nothing is spawned, so nothing
+/// outlives this call.
+pub(crate) async fn together<F: Future + Unpin>(
+    mut waiting: impl Iterator<Item = F>,
+    at_once: usize,
+) -> Vec<F::Output> {
+    let mut futures: Vec<F> = waiting.by_ref().take(at_once).collect();
     let mut done = Vec::with_capacity(futures.len());
     poll_fn(|cx| {
-        futures.retain_mut(|future| match Pin::new(future).poll(cx) {
-            Poll::Ready(output) => {
-                done.push(output);
-                false
+        while !futures.is_empty() {
+            futures.retain_mut(|future| match Pin::new(future).poll(cx) {
+                Poll::Ready(output) => {
+                    done.push(output);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            let free = at_once - futures.len();
+            let before = futures.len();
+            futures.extend(waiting.by_ref().take(free));
+            // Those that have just come are polled as well.
+            if futures.len() == before && before > 0 {
+                return Poll::Pending;
             }
-            Poll::Pending => true,
-        });
-        match futures.is_empty() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
         }
+        Poll::Ready(())
     })
     .await;
     done
@@ -82,6 +101,7 @@ async fn together<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
 
 /// Gives up everything. Tells what could not be given back in time.
 pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error)> {
+    shared.live.stop_tasks().await;
     let (taken, stopping) = shared.live.end_all();
     let stopped = async {
         let mut working = Vec::new();
@@ -163,11 +183,12 @@ async fn give(
         }
         Ok(_) => match drive.trouble.take() {
             Some(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
-            None => Err(Error::new(
-                Kind::Unknown,
-                "the time to give the lock back is over",
-            )),
+            None => Err(out_of_time()),
         },
         Err(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
     }
+}
+
+pub(crate) fn out_of_time() -> Error {
+    Error::new(Kind::Unknown, "the time to give the lock back is over")
 }

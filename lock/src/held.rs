@@ -2,42 +2,57 @@
 
 use std::time::Duration;
 
+use crate::cleanup::Cleanup;
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::holding::Holding;
-use crate::keep::{Health, Keeper, Lease};
+use crate::keep::Keeper;
 use crate::key::Key;
-use crate::terms::{Ending, Event};
-use crate::time::Tick;
+use crate::lease::{Health, Lease};
+use crate::terms::{Ending, Event, Fail};
+use crate::time::{Mark, Tick};
 use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
 ///
-/// Dropping it without a release does no I/O: the entry becomes an orphan, which the next call on
-/// its client gives back, and whose lease ends by itself.
+/// Dropping it without a release ends the lease and hands the entry to a task of its client, which
+/// releases it at once. Where no runtime runs the next call on the client does, or
+/// [`Locks::release_all`](crate::Locks::release_all); if the process dies first, the lease ends by
+/// itself. Prefer [`release`](Self::release): it says whether the lock was still held.
 ///
 /// Not `Clone`: two handles could both believe that they released.
 #[derive(Debug)]
-#[must_use = "a lock that is dropped is only given back by the next call, or when its lease ends"]
+#[must_use = "a lock that is dropped is released at once"]
 pub struct Held {
     holding: Holding,
     keeper: Keeper,
     trail: Trail,
+    /// The lock is released when all the others were dropped.
+    _cleanup: Cleanup,
 }
 
 /// How long a release may take.
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Held {
-    pub(crate) fn new(drive: Drive, trail: Trail, ends: Tick, period: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        drive: Drive,
+        mut trail: Trail,
+        cleanup: Cleanup,
+        (ends, since): (Tick, Mark),
+        period: Option<Duration>,
+    ) -> Self {
+        let clock = drive.clock.clone();
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
         let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
-        let (keeper, lease) = Keeper::start(drive, ends, period, trail.ended());
+        let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());
+        trail.hold(clock, keeper.lease().clone());
         let holding = Holding::new(place, key, fence, lease, tally);
         Self {
             holding,
             keeper,
             trail,
+            _cleanup: cleanup,
         }
     }
 
@@ -113,8 +128,8 @@ impl Held {
     /// # Errors
     ///
     /// [`is_lost`](Error::is_lost) when the lease had ended and somebody else took over;
-    /// [`is_unknown`](Error::is_unknown) when no answer came in time; the lease ends by itself
-    /// then.
+    /// [`is_unknown`](Error::is_unknown) when no answer came in time. The lease ends by itself then; a
+    /// fail-closed lock may need [`Locks::force_release`](crate::Locks::force_release).
     pub async fn release(self) -> Result<(), Error> {
         self.release_within(RELEASE).await
     }
@@ -127,7 +142,7 @@ impl Held {
     pub async fn release_within(mut self, time: Duration) -> Result<(), Error> {
         let until = self.holding.lease().after(time);
         let Some(mut drive) = self.keeper.stop().await else {
-            return Err(unknown(self.key(), "its beats failed"));
+            return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
             // `release_all` has it.
@@ -147,15 +162,23 @@ impl Held {
                 }
             }
             Ok(_) => Err(match drive.trouble.take() {
-                Some(failure) => unknown(self.key(), "no answer came").because(failure),
-                None => unknown(self.key(), "no time was left"),
+                Some(failure) => self.unknown("no answer came").because(failure),
+                None => self.unknown("no time was left"),
             }),
             Err(failure) => Err(drive.table.explain(self.key(), "release", failure)),
         }
     }
-}
 
-fn unknown(key: &Key, why: &str) -> Error {
-    let message = format!("cannot tell whether lock `{key}` was released: {why}; its lease ends");
-    Error::new(Kind::Unknown, message)
+    fn unknown(&self, reason: &str) -> Error {
+        let (key, fence) = (self.key(), self.fence());
+        let then = match self.trail.fail() {
+            Fail::Open => "its lease ends".to_owned(),
+            Fail::Closed => format!(
+                "it does not expire: if it is still held with fencing token {fence}, an operator has to force its \
+                 release"
+            ),
+        };
+        let message = format!("cannot tell whether lock `{key}` was released: {reason}; {then}");
+        Error::new(Kind::Unknown, message)
+    }
 }

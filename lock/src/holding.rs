@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::keep::Lease;
 use crate::key::Key;
+use crate::lease::Lease;
 use crate::table::Place;
 use crate::tally::Tally;
 

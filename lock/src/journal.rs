@@ -87,6 +87,10 @@ impl Journal {
         Ok(Self { dir, writer })
     }
 
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.dir.clone()
+    }
+
     pub(crate) fn writer(&self) -> &Process {
         &self.writer
     }
@@ -138,7 +142,7 @@ pub(crate) fn forget(note: &Path) -> io::Result<()> {
 impl Found {
     fn is_left_behind(&self) -> bool {
         match &self.note {
-            Ok(note) => !note.writer.is_alive(),
+            Ok(note) => note.writer.is_of_this_boot() && !note.writer.is_alive(),
             // Settled between the listing and the reading.
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }

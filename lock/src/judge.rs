@@ -2,6 +2,9 @@
 //!
 //! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that
 //! no honest clock can have written is not believed; then the lease is counted by watching.
+//!
+//! What is believed, and for how long, follows from the judged entry alone, so that a holder knows how
+//! all others judge it, whatever their settings are.
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,13 @@ const STAGGER: Duration = Duration::from_millis(200);
 /// How long a silent holder of another expiry mode is left in the queue, beyond its lease.
 const FOREIGN: Duration = Duration::from_secs(60 * 60);
 
+/// However small the skew is, the latest possible now of an honest clock may lie this far ahead: a
+/// `Date` names a second, and an answer takes its time.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How far ahead of its writer's now a predecessor's release lies that needs no claim.
+const AHEAD: Duration = Duration::from_secs(1);
+
 /// Whether the holder's lease is counted from the time in the row.
 pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
     terms.expiry != Expiry::Observe && is_honest(terms, row, holder, at)
@@ -50,7 +60,29 @@ pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) ->
 
 /// Whether an honest clock can have written the time that the holder's lease is counted from.
 fn is_honest(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
-    row.alive_at(holder) <= at.now.latest + 2 * terms.skew
+    // A local clock may be late, whatever it takes for the latest possible now.
+    let late = match terms.expiry {
+        Expiry::Clock => terms.skew,
+        Expiry::Verified | Expiry::Observe => Duration::ZERO,
+    };
+    row.alive_at(holder) <= at.now.latest + late + reach(holder)
+}
+
+/// How far beyond now a time is believed from which this entry's lease counts.
+fn reach(holder: &Fields) -> Duration {
+    (2 * holder.skew).max(INTERVAL)
+}
+
+/// By how much longer an entry lives than its times say, to be safe from clocks that differ: two local
+/// ones by the larger skew, and a local one from DynamoDB's by its own.
+fn allowance(terms: &Terms, judged: &Fields) -> Duration {
+    let local = |expiry| expiry == Expiry::Clock;
+    match (local(terms.expiry), local(judged.expiry)) {
+        // What is ours is a part of the earliest possible now.
+        (true, true) => judged.skew.saturating_sub(terms.skew),
+        (false, true) => judged.skew,
+        (_, false) => Duration::ZERO,
+    }
 }
 
 /// For how long the holder has held, about: a guess for the polling, on which nothing else rests.
@@ -86,7 +118,7 @@ pub(crate) fn dead_in(
         let ends = holder
             .deadline
             .map_or(lease, |end| lease.min(end + DEADLINE_MARGIN));
-        let ends = if foreign { ends + FOREIGN } else { ends };
+        let ends = if foreign { ends + FOREIGN } else { ends } + allowance(terms, holder);
         (
             Duration::from_micros(ends.0),
             Duration::from_micros(at.now.earliest.0),
@@ -108,14 +140,22 @@ pub(crate) fn dead(
     at: Moment,
 ) -> Option<(Entry, Vec<Entry>)> {
     let dead = dead_in(terms, row, watch, rank, at).is_some_and(|left| left.is_zero());
-    let behind = || row.dead_waiters(at.now).cloned().collect();
+    let behind = || dead_waiters(terms, row, at);
     dead.then(|| row.holder().cloned().map(|head| (head, behind())))
         .flatten()
 }
 
-/// How much of a lease is used: a timer may be late, and the next holder punctual.
+/// The waiters who are past their deadline for certain.
+pub(crate) fn dead_waiters(terms: &Terms, row: &Row, at: Moment) -> Vec<Entry> {
+    let now = |waiter: &Fields| at.now.earliest - allowance(terms, waiter);
+    row.dead_waiters(now).cloned().collect()
+}
+
+/// How much of a lease is used: a timer may be late, and the next holder punctual. Over a long lease two
+/// monotonic clocks run apart by 400 ppm: 200 ppm each, the holder's and that of a client that watches it.
 pub(crate) fn usable(lease: Duration) -> Duration {
-    lease - (lease / 20).min(Duration::from_millis(250))
+    let apart = lease / 2500 + Duration::from_millis(100);
+    lease - (lease / 20).min(apart.max(Duration::from_millis(250)))
 }
 
 /// Until when a sign of life proves its holder alive, if it was written with this time at this
@@ -138,10 +178,28 @@ fn too_early(written: Micros, since: Tick, at: Moment) -> Duration {
     latest_then.since(written)
 }
 
-/// Until when the anchor that a predecessor left proves us alive; none if it is not believed.
-pub(crate) fn proven_by_anchor(terms: &Terms, row: &Row, me: &Fields, at: Moment) -> Option<Tick> {
-    let ends = row.alive_at(me) + usable(terms.lease);
-    // Others may know the time better: only what they are certain to believe counts for us.
-    let strict = row.alive_at(me) <= at.now.earliest + 2 * terms.skew;
-    (strict && believes(terms, row, me, at)).then(|| at.tick + ends.since(at.now.latest))
+/// Whether the anchor that a predecessor left proves us alive to all others. Until a certain tick, at
+/// least, somebody stood before us.
+///
+/// Where others do not believe the anchor they count our lease by watching, from our turn on, and a steal
+/// that they have decided on may still be on its way when the anchor has become believable. So it counts
+/// only if nobody can have watched it for a lease: it was believable by then, even to the latest clock.
+pub(crate) fn is_proven_by_anchor(
+    terms: &Terms,
+    row: &Row,
+    me: &Fields,
+    behind: Tick,
+    at: Moment,
+) -> bool {
+    let alive = row.alive_at(me);
+    // Half of the lease is left to looks that were staler than they should be.
+    let watched = at.now.earliest - at.tick.since(behind) + terms.lease / 2;
+    let believed = alive <= at.now.earliest.min(watched) + reach(me);
+    let near = alive <= at.now.latest + AHEAD;
+    terms.expiry != Expiry::Observe && believed && near
+}
+
+/// Until when such an anchor proves us alive.
+pub(crate) fn proven_by_anchor(terms: &Terms, anchor: Micros, at: Moment) -> Tick {
+    at.tick + (anchor + usable(terms.lease)).since(at.now.latest)
 }

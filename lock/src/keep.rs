@@ -3,131 +3,64 @@
 //! While a lock is held, one task beats for it. It is stopped and awaited before the release is sent, so
 //! nothing of it outlives the call, and no beat can come after the release.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use crate::drive::{Bound, Drive, Stop};
 use crate::judge;
+use crate::lease::{Lease, LeaseControl, LeaseState};
 use crate::terms::{Ending, Event};
-use crate::time::{Clock, Tick};
-
-/// What can be known about a lease while somebody else has the [`Held`](crate::Held).
-#[derive(Clone, Debug)]
-pub struct Lease {
-    state: watch::Receiver<State>,
-    clock: Clock,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct State {
-    ends: Tick,
-    due: Option<Tick>,
-    lost: bool,
-}
-
-/// How a lease does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Health {
-    /// How long there is still a proof that the lock is ours; zero if it is lost.
-    pub left: Duration,
-    /// For how long a beat has been due that was not answered; none if all is well.
-    pub overdue: Option<Duration>,
-}
-
-/// A beat that is not answered after this is overdue.
-const ANSWER: Duration = Duration::from_millis(400);
+use crate::time::{Clock, Mark, Tick};
 
 /// The task that beats; it is ended with its handle.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Drive>,
-}
-
-impl Lease {
-    /// Whether there is no proof any more that the lock is ours.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        let State { ends, lost, .. } = *self.state.borrow();
-        lost || self.clock.tick() >= ends
-    }
-
-    /// How the lease does.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let State { ends, due, lost } = *self.state.borrow();
-        let tick = self.clock.tick();
-        let left = if lost {
-            Duration::ZERO
-        } else {
-            ends.since(tick)
-        };
-        let late = due.map(|due| tick.since(due + ANSWER));
-        Health {
-            left,
-            overdue: late.filter(|late| !late.is_zero()),
-        }
-    }
-
-    /// The runtime's time, this much later than now.
-    pub(crate) fn after(&self, time: Duration) -> Instant {
-        self.clock.after(time)
-    }
-
-    /// Waits until the lease is over, be it lost or released.
-    pub async fn over(&mut self) {
-        let mut state = self.state.clone();
-        let mut told = pin!(state.wait_for(|state| state.lost));
-        // Whoever was stopped for long sees it by the clock, before the task that beats can tell.
-        poll_fn(|cx| match self.is_over() {
-            true => Poll::Ready(()),
-            // An error means that the task has ended, and the lease with it.
-            false => told.as_mut().poll(cx).map(drop),
-        })
-        .await;
-    }
+    lease: LeaseControl,
 }
 
 impl Keeper {
     pub(crate) fn start(
         drive: Drive,
         ends: Tick,
+        since: Mark,
         period: Option<Duration>,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> (Self, Lease) {
-        let clock = drive.clock.clone();
         let due = due(&drive, ends, period);
-        let (tell, state) = watch::channel(State {
-            ends,
-            due,
-            lost: false,
-        });
+        let (control, lease) = LeaseControl::new(ends, since, due, drive.clock.clone());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(keep(drive, tell, period, stopped, ended));
-        (
-            Self {
-                stop: Some(stop),
-                task,
-            },
-            Lease { state, clock },
-        )
+        let task = tokio::spawn(keep(drive, control.clone(), period, stopped, ended));
+        let keeper = Self {
+            stop: Some(stop),
+            task,
+            lease: control,
+        };
+        (keeper, lease)
     }
 
-    /// Stops the beats, and waits until nothing of them is left. None if they failed.
+    /// What ends the lease that the beats keep alive.
+    pub(crate) fn lease(&self) -> &LeaseControl {
+        &self.lease
+    }
+
+    /// Ends the lease and stops the beats, and waits until nothing of them is left. None if they failed.
     pub(crate) async fn stop(&mut self) -> Option<Drive> {
         let _ = self.stop.take().map(|stop| stop.send(()));
+        self.lease.end();
         (&mut self.task).await.ok()
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        self.lease.end();
         self.task.abort();
     }
 }
@@ -135,26 +68,25 @@ impl Drop for Keeper {
 /// Beats until it is told to stop, or until the lease is lost; then only waits for the word.
 async fn keep(
     mut drive: Drive,
-    tell: watch::Sender<State>,
+    lease: LeaseControl,
     period: Option<Duration>,
     mut stop: oneshot::Receiver<()>,
     ended: impl Future<Output = ()>,
 ) -> Drive {
     let mut ended = pin!(ended);
-    while !tell.borrow().lost {
-        let state = *tell.borrow();
+    while !lease.state().ended {
         let stopped = tokio::select! {
             biased;
             _ = &mut stop => true,
             () = &mut ended => {
-                tell.send_modify(|state| state.lost = true);
+                lease.end();
                 false
             }
-            next = beat(&mut drive, state) => {
-                tell.send_replace(match next {
-                    Some(ends) => State { ends, due: due(&drive, ends, period), lost: false },
-                    None => State { lost: true, ..state },
-                });
+            next = beat(&mut drive, lease.state()) => {
+                match next {
+                    Some((ends, since)) => lease.prolong(ends, since, due(&drive, ends, period)),
+                    None => lease.end(),
+                }
                 false
             }
         };
@@ -162,35 +94,57 @@ async fn keep(
             return drive;
         }
     }
-    tracing::warn!(key = %drive.key, fence = drive.acquisition.stamp().0, "the lease is lost");
-    let _ = stop.await;
+    // A lease that was ended from outside is no news; one that ended here is lost.
+    if stop
+        .try_recv()
+        .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
+    {
+        tracing::warn!(key = %drive.key, fence = drive.acquisition.stamp().0, "the lease is lost");
+        let _ = stop.await;
+    }
     drive
 }
 
-/// Waits for the next beat and gives it; tells the new end of the lease, or none if it is lost.
-async fn beat(drive: &mut Drive, state: State) -> Option<Tick> {
-    let end = drive.clock.instant(state.ends);
+/// Waits for the next beat and gives it; tells the new end of the lease and since when it is proven, or none if the lease is
+/// lost.
+async fn beat(drive: &mut Drive, state: LeaseState) -> Option<(Tick, Mark)> {
+    let clock = drive.clock.clone();
+    let end = clock.instant(state.ends);
     let beaten = async {
         let Some(due) = state.due else {
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
-        drive.run(Event::Beat, Bound::until(end), None).await
+        let since = drive.clock.mark();
+        let beaten = drive.run(Event::Beat, Bound::until(end), None).await;
+        beaten.map(|stop| (stop, since))
     };
     tokio::select! {
         biased;
         beaten = beaten => match beaten {
-            Ok(Stop::Act(ends)) => Some(ends),
-            Ok(Stop::Over(Ending::Lost)) => None,
-            _ => pending_until(end).await,
+            Ok((Stop::Act(ends), since)) => Some((ends, since)),
+            Ok((Stop::Over(Ending::Lost), _)) => None,
+            _ => {
+                run_out(state, &clock).await;
+                None
+            }
         },
-        () = sleep_until(end) => None,
+        () = run_out(state, &clock) => None,
     }
 }
 
-async fn pending_until(end: Instant) -> Option<Tick> {
-    sleep_until(end).await;
-    None
+/// How often a lease is held against the clocks that run on while the machine is suspended.
+const CHECK: Duration = Duration::from_millis(500);
+
+/// Waits for the end of a lease, by whichever clock comes first.
+async fn run_out(state: LeaseState, clock: &Clock) {
+    loop {
+        let left = state.left(clock);
+        if left.is_zero() {
+            return;
+        }
+        sleep_until(clock.after(left.min(CHECK))).await;
+    }
 }
 
 /// When the next beat is due; never if the lease lasts as long as the caller.

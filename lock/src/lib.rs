@@ -59,6 +59,8 @@ mod write;
 mod terms;
 
 mod judge;
+mod observations;
+mod pace;
 pub mod protocol;
 mod wait;
 
@@ -70,6 +72,8 @@ mod table;
 
 mod journal;
 mod vars;
+
+mod lease;
 
 mod live;
 mod settings;
@@ -83,6 +87,9 @@ mod drive;
 
 mod give_back;
 mod keep;
+mod recovery;
+
+mod cleanup;
 
 mod holding;
 
@@ -97,14 +104,17 @@ mod locks;
 
 pub use acquire::Limits;
 pub use attributes::Attribute;
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use held::Held;
 pub use holding::{Holding, current};
+#[doc(hidden)]
 pub use journal::{Found, Journal, Note};
-pub use keep::{Health, Lease};
 pub use key::Key;
+pub use lease::{Health, Lease};
 pub use locks::Locks;
+#[doc(hidden)]
 pub use nonce::Nonces;
+pub use recovery::{Recovered, Recovery};
 pub use settings::Settings;
 pub use table::{Client, KeyKind};
 pub use terms::{Fail, GivenBack};

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::entry::Entry;
 use crate::key::Key;
+use crate::lease::LeaseControl;
 use crate::table::Table;
 use crate::terms::Fail;
 use crate::time::{Clock, Tick};
@@ -21,6 +24,8 @@ pub(crate) struct Live {
     ends: Arc<Notify>,
     /// How many entries were settled.
     settled: watch::Sender<u64>,
+    /// The tasks that finish what was dropped half-way.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ struct Slot {
     orphaned: bool,
     /// Whether work is done under it that stops by itself when the lease is over, and then releases.
     stops: bool,
+    /// What ends the lease that it shows, once it holds.
+    lease: Option<LeaseControl>,
 }
 
 /// One entry, and what it takes to give it back.
@@ -67,6 +74,15 @@ pub(crate) enum Stage {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct SlotId(u64);
 
+impl Slot {
+    fn end(&self) {
+        self.lease
+            .as_ref()
+            .map(LeaseControl::end)
+            .unwrap_or_default();
+    }
+}
+
 impl Live {
     pub(crate) fn add(&self, left: Left) -> SlotId {
         let mut slots = self.lock();
@@ -78,6 +94,7 @@ impl Live {
                 left,
                 orphaned: false,
                 stops: false,
+                lease: None,
             },
         );
         id
@@ -87,7 +104,10 @@ impl Live {
     pub(crate) fn remove(&self, id: SlotId) -> Option<Left> {
         let removed = self.lock().entries.remove(&id);
         self.settled.send_modify(|settled| *settled += 1);
-        removed.map(|slot| slot.left)
+        removed.map(|slot| {
+            slot.end();
+            slot.left
+        })
     }
 
     pub(crate) fn has(&self, id: SlotId) -> bool {
@@ -100,10 +120,11 @@ impl Live {
     }
 
     /// This entry is the holder's now.
-    pub(crate) fn hold(&self, id: SlotId, clock: Clock) {
+    pub(crate) fn hold(&self, id: SlotId, clock: Clock, lease: LeaseControl) {
         self.with(id, |slot| {
             slot.left.stage = Stage::Holding;
             slot.left.clock = Some(clock);
+            slot.lease = Some(lease);
         });
     }
 
@@ -122,8 +143,14 @@ impl Live {
         self.with(id, |slot| {
             slot.orphaned = true;
             slot.stops = false;
+            slot.end();
         });
         self.settled.send_modify(|settled| *settled += 1);
+    }
+
+    /// Whether an entry was left that no code looks after.
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.lock().entries.values().any(|slot| slot.orphaned)
     }
 
     /// Takes over what nobody looks after, as far as somebody wants it.
@@ -139,6 +166,7 @@ impl Live {
     /// released when the work under it has stopped.
     pub(crate) fn end_all(&self) -> (Vec<Left>, Vec<(SlotId, Key)>) {
         let mut slots = self.lock();
+        slots.entries.values().for_each(Slot::end);
         let taken: Vec<_> = slots
             .entries
             .extract_if(.., |_, slot| !slot.stops)
@@ -154,6 +182,23 @@ impl Live {
             taken.into_iter().map(|(_, slot)| slot.left).collect(),
             stopping,
         )
+    }
+
+    /// Runs a task of the client's. It ends with the runtime, or with [`stop_tasks`](Self::stop_tasks).
+    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(task, runtime);
+    }
+
+    /// Stops the client's tasks, and waits until nothing of them is left. What they had not finished is an
+    /// orphan again.
+    pub(crate) async fn stop_tasks(&self) {
+        let mut tasks = {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        tasks.shutdown().await;
     }
 
     /// Completes when [`end_all`](Self::end_all) is called after this. Everybody is told in the order in

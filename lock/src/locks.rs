@@ -14,7 +14,9 @@ use crate::give_back;
 use crate::holding::{self, Holding};
 use crate::journal::{Journal, Note};
 use crate::key::Key;
-use crate::live::{Left, Live, Stage};
+use crate::live::Live;
+use crate::pace::Paces;
+use crate::recovery::{self, Recovery};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
@@ -70,6 +72,8 @@ impl Locks {
             clock,
             journal,
             live,
+            observations: Arc::default(),
+            paces: Paces::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -134,38 +138,46 @@ impl Locks {
         connection.open(place).await
     }
 
-    /// Gives back an entry that a dead process has noted: takes it out of the queue, or makes sure
-    /// that it can no longer enter. The note is removed from the journal when that is certain.
+    /// Gives back what processes of this machine have left behind that are dead now: takes each of their
+    /// entries out of its queue, or makes sure that it can no longer enter. It reads the journal of this
+    /// client, goes on for at most this long, and reports every entry.
+    ///
+    /// The extension calls it when an environment begins and ends. A daemon that keeps a journal calls it
+    /// after its start: then the locks that its last life held are free at once, and not only at the end
+    /// of their leases.
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use std::time::Duration;
+    ///
+    /// let recovery = locks.recover_orphans(Duration::from_secs(1)).await;
+    /// for entry in recovery.entries() {
+    ///     println!("{:?} with fence {:?}: {:?}", entry.key, entry.fence, entry.outcome);
+    /// }
+    /// assert_eq!(recovery.left(), 0);
+    /// # Ok(()) });
+    /// ```
+    pub async fn recover_orphans(&self, budget: Duration) -> Recovery {
+        let bound = recovery::bound(&self.shared, budget);
+        recovery::orphans(&self.shared, bound).await
+    }
+
+    /// Gives back an entry that a dead process has noted. The note is removed from the journal when that
+    /// is certain. For tests, which forge notes.
     ///
     /// # Errors
     ///
     /// When it did not succeed within the time, or the note's columns are none; the note stays then.
+    #[doc(hidden)]
     pub async fn give_back(
         &self,
         note: &Note,
         path: PathBuf,
         time: Duration,
     ) -> Result<GivenBack, Error> {
-        // A TTL in the column of the queue would end everybody's entries.
-        let place = note.place.clone();
-        let columns = Settings {
-            place,
-            ..self.shared.settings.clone()
-        };
-        columns.check()?;
-        let until = self.shared.clock.after(time);
-        let bound = Bound::until(until);
-        let left = Left {
-            table: self.shared.table().await.at(note.place.clone()),
-            key: self.key(note.key())?,
-            entry: note.entry(),
-            note: Some(path),
-            fail: note.fail,
-            stage: Stage::Gone,
-            clock: None,
-            tried: None,
-        };
-        give_back::one(&self.shared, left, bound).await
+        let bound = recovery::bound(&self.shared, time);
+        let table = self.shared.table().await;
+        recovery::one(&self.shared, table, note, path, bound).await
     }
 
     /// Gives up everything that this client and its children hold or wait for, in parallel and for at
@@ -195,7 +207,7 @@ impl Locks {
     ///
     /// When the name is empty or too long.
     pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
-        Ok(Key::new(name)?.shown(self.shared.settings.shown))
+        self.shared.key(name)
     }
 
     /// The lock of this name under which this is called: acquiring it again would wait for itself. None
@@ -221,6 +233,7 @@ impl Locks {
     }
 
     /// The folder of notes, if these locks keep one.
+    #[doc(hidden)]
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {
         self.shared.journal.as_ref()

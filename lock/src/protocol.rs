@@ -59,6 +59,14 @@ pub struct Acquisition {
     lasts: bool,
     /// When the row was last seen.
     seen: Tick,
+    /// When the write or the look was asked for whose answer comes next.
+    asked: Tick,
+    /// Until when, at least, somebody stood before us.
+    behind: Tick,
+    /// The last sign of life that was applied, and when it left.
+    sign: Option<(Micros, Tick)>,
+    /// The predecessor's anchor, if it proves us alive.
+    handed: Option<Micros>,
     /// How often in a row the holder's place was not as it had just been seen.
     rebuffs: u32,
     /// The row as last seen.
@@ -81,8 +89,8 @@ enum Phase {
         acting: bool,
     },
     Holding,
-    /// Somebody was dropped half-way, and where its entry stands is to be seen.
-    Inheriting,
+    /// Where the entry stands is to be seen before it leaves: nobody has looked for long.
+    Inheriting(Then),
     Releasing {
         in_time: bool,
         loose: bool,
@@ -114,11 +122,21 @@ impl Acquisition {
         self
     }
 
+    /// The same, where the client has watched the holder before.
+    pub(crate) fn having_watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// What was seen of the holder.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// An entry that somebody left behind, who may have begun to act; the first event is
     /// [`Event::GiveUp`].
     #[must_use]
     pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp, begun: bool) -> Self {
-        let left = Self::of(terms, me, stamp, Phase::Holding);
+        let left = Self::of(terms, me, stamp, Phase::Inheriting(Then::Tell));
         Self {
             acted: begun,
             ..left
@@ -129,8 +147,9 @@ impl Acquisition {
         let (row, watch) = (Row::default(), Watch::default());
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
-        let (stands, acted) = (false, phase == Phase::Holding);
+        let (stands, acted) = (false, false);
         let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
+        let (asked, behind, sign, handed) = (Tick::default(), Tick::default(), None, None);
         Self {
             terms,
             phase,
@@ -145,6 +164,10 @@ impl Acquisition {
             acted,
             lasts,
             seen,
+            asked,
+            behind,
+            sign,
+            handed,
             rebuffs,
             row,
             watch,
@@ -189,6 +212,14 @@ impl Acquisition {
 
     /// Takes what happened, and when it was known; answers what is to be done.
     pub fn step(&mut self, event: Event, at: Moment) -> Action {
+        let action = self.reacts(event, at);
+        if matches!(action, Action::Write(_) | Action::Look) {
+            self.asked = at.tick;
+        }
+        action
+    }
+
+    fn reacts(&mut self, event: Event, at: Moment) -> Action {
         match event {
             Event::Begin => self.enqueue(at),
             Event::Answered(answer) => self.answered(answer, at),
@@ -222,7 +253,7 @@ impl Acquisition {
             Phase::Entering | Phase::Stealing { .. } => self.judge(row, at),
             Phase::Beating { since, .. } => {
                 self.see(row, at);
-                self.prove(since, at);
+                self.prove(since);
                 self.act_or_claim(Duration::ZERO, at)
             }
             Phase::Releasing { .. } => self.over(Ending::Released),
@@ -231,7 +262,7 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting
+            | Phase::Inheriting(_)
             | Phase::Over => self.resend(at),
         }
     }
@@ -278,15 +309,16 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting
+            | Phase::Inheriting(_)
             | Phase::Over => self.resend(at),
         }
     }
 
     fn woken(&mut self, at: Moment) -> Action {
-        match self.phase {
+        match self.phase.clone() {
             Phase::Restamping => self.enqueue(at),
-            Phase::Waiting | Phase::Inheriting => Action::Look,
+            Phase::Waiting => Action::Look,
+            Phase::Inheriting(then) => self.look_again_or_leave(then, at),
             Phase::Beating { acting, .. } => self.beat(acting, at),
             _ => self.resend(at),
         }

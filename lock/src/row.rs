@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::entry::{Entry, Fields, Stamp};
-use crate::time::{Expiry, Micros, Now};
+use crate::time::{Expiry, Micros};
 
 /// One key's row.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -24,7 +24,12 @@ pub struct Row {
     pub closed: bool,
     /// The stamp of the fail-closed holder that has begun to act.
     pub held: Option<Stamp>,
+    /// The format of the row, where it is later than the first.
+    pub format: Option<u32>,
 }
+
+/// The latest format of a row that this version reads, and the one that it writes.
+const FORMAT: u32 = 1;
 
 /// How long after its deadline an entry's owner may still be on its way out: the time that the
 /// platform gives to an environment it ends.
@@ -44,6 +49,16 @@ impl Row {
     #[must_use]
     pub fn entry(&self, stamp: Stamp) -> Option<&Entry> {
         self.queue.iter().find(|entry| entry.stamp() == Some(stamp))
+    }
+
+    /// The format of the row, or of an entry before this one, if it is later than those that this
+    /// version reads. To an entry that is not in the queue every other one counts.
+    #[must_use]
+    pub fn later_format(&self, me: &Entry) -> Option<u32> {
+        let row = self.format.filter(|&format| format > FORMAT);
+        let inside = self.queue.contains(me);
+        let before = self.queue.iter().take_while(|&entry| !inside || entry < me);
+        row.or_else(|| before.filter_map(Entry::later_format).next())
     }
 
     /// How many stand before an entry; none if it is not in the queue.
@@ -81,10 +96,15 @@ impl Row {
         Some(self.alive_at(holder) + holder.lease)
     }
 
-    /// Who waits and is dead: its deadline and the margin are over. A waiter's lease does not run.
-    /// The first of them, as many as one write takes out.
-    pub fn dead_waiters(&self, now: Now) -> impl Iterator<Item = &Entry> {
-        let over = move |entry: &&Entry| entry.fields().is_some_and(|waiter| waiter.is_over(now));
+    /// The waiters past their deadline and the margin: a waiter's lease does not run. The first of
+    /// them, as many as one write takes out; `now` is the earliest possible now as to one of them.
+    pub fn dead_waiters(&self, now: impl Fn(&Fields) -> Micros) -> impl Iterator<Item = &Entry> {
+        let ended = move |fields: &Fields| {
+            fields
+                .deadline
+                .is_some_and(|it| it + DEADLINE_MARGIN < now(fields))
+        };
+        let over = move |entry: &&Entry| entry.fields().is_some_and(&ended);
         self.queue.iter().skip(1).filter(over).take(MOST_AT_ONCE)
     }
 
@@ -96,14 +116,5 @@ impl Row {
         self.queue
             .iter()
             .find(|entry| entry.fields().is_some_and(other))
-    }
-}
-
-impl Fields {
-    /// Whether the owner has ended for certain: its deadline and the margin lie in the past.
-    #[must_use]
-    pub fn is_over(&self, now: Now) -> bool {
-        self.deadline
-            .is_some_and(|deadline| deadline + DEADLINE_MARGIN < now.earliest)
     }
 }

@@ -16,7 +16,7 @@ use crate::journal::{self, Process};
 use crate::key::Shown;
 use crate::nonce::Nonces;
 use crate::table::{KeyKind, Place};
-use crate::terms::Fail;
+use crate::terms::{Fail, LONGEST_LEASE};
 use crate::time::{Expiry, Wall};
 use crate::vars::Vars;
 
@@ -236,6 +236,14 @@ impl Settings {
 
     /// What is wrong with settings that a program has put together.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if let LeaseLength::Fixed(lease) = self.lease
+            && lease > LONGEST_LEASE
+        {
+            let message = format!(
+                "the lease is {lease:?}; right is at most {LONGEST_LEASE:?}, for which the table keeps the row"
+            );
+            return Err(Error::new(Kind::Configuration, message));
+        }
         if let Some(wrong) = attributes::wrong(&self.attributes, self.queue_cap) {
             return Err(Error::new(Kind::Configuration, wrong));
         }

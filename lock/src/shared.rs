@@ -7,10 +7,12 @@ use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
 use crate::live::Live;
+use crate::observations::Observations;
+use crate::pace::Paces;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
 use crate::table::{Connection, Place, Table};
-use crate::terms::{Patience, Terms};
+use crate::terms::{LONGEST_LEASE, Patience, Terms};
 use crate::time::{Clock, Tick};
 use crate::trail::Trail;
 
@@ -23,12 +25,19 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) journal: Option<Journal>,
     pub(crate) live: Arc<Live>,
+    pub(crate) observations: Arc<Observations>,
+    pub(crate) paces: Paces,
 }
 
 impl Shared {
     /// The table, connected to at the first use.
     pub(crate) async fn table(&self) -> Table {
         self.connection.table(Arc::clone(&self.place)).await
+    }
+
+    /// A key that shows itself as the settings say.
+    pub(crate) fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
+        Ok(Key::new(name)?.shown(self.settings.shown))
     }
 
     pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
@@ -51,6 +60,9 @@ impl Shared {
             }
             (LeaseLength::UntilDeadline, None) => return Err(no_deadline()),
         };
+        if lease > LONGEST_LEASE {
+            return Err(far_deadline(lease));
+        }
         Ok(Terms {
             lease,
             deadline,
@@ -63,11 +75,19 @@ impl Shared {
                 Patience::Wait
             },
             cap: settings.queue_cap,
-            grace: settings.grace,
+            grace: LONGEST_LEASE + settings.grace,
             nonce: settings.nonces.next(),
             owner: settings.owner.clone(),
         })
     }
+}
+
+fn far_deadline(lease: Duration) -> Error {
+    let message = format!(
+        "a lease until the deadline would last {lease:?}; right is at most {LONGEST_LEASE:?}, for which the \
+         table keeps the row"
+    );
+    Error::new(Kind::Configuration, message)
 }
 
 fn no_deadline() -> Error {

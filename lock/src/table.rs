@@ -62,7 +62,8 @@ impl Place {
 
     /// What the columns are called that nobody can rename.
     pub(crate) fn own_columns() -> impl Iterator<Item = &'static str> {
-        request::COLUMNS.into_iter().map(|(_, column)| column)
+        let used = request::COLUMNS.into_iter().map(|(_, column)| column);
+        used.chain([request::FORMAT])
     }
 }
 

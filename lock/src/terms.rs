@@ -11,6 +11,13 @@ use crate::row::Row;
 use crate::time::{Expiry, Micros, Tick};
 use crate::write::Write;
 
+/// No lease is longer: each client dates the row so that it outlives this by a day, because it cannot
+/// know how long the leases of the others are.
+pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long the row outlives its last use at least, whoever used it.
+pub(crate) const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
 /// What one acquisition asks for; fixed for its length.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Terms {
@@ -20,7 +27,7 @@ pub struct Terms {
     pub deadline: Option<Tick>,
     /// How others are judged dead.
     pub expiry: Expiry,
-    /// How far honest clocks may be apart; a time beyond it is not believed.
+    /// How far apart any two clocks may be.
     pub skew: Duration,
     /// What the end of the lease means.
     pub fail: Fail,
@@ -28,7 +35,7 @@ pub struct Terms {
     pub patience: Patience,
     /// How many entries the queue may have.
     pub cap: u16,
-    /// How long the row outlives its last use.
+    /// How long the row outlives its last use: the longest lease, and a day or more.
     pub grace: Duration,
     /// What makes this acquisition unmistakable.
     pub nonce: Nonce,
@@ -169,6 +176,8 @@ pub enum Why {
     Mismatch,
     /// The row's last stamp leaves no room for another.
     Exhausted,
+    /// The row, or an entry in it, has this format, which only a later version reads.
+    LaterFormat(u32),
 }
 
 /// What was found when an entry was given back.

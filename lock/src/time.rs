@@ -18,6 +18,7 @@ mod tests;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -77,22 +78,42 @@ pub(crate) struct Clock {
     expiry: Expiry,
     skew: Duration,
     server: Option<Server>,
+    /// An answer that contradicts what is known, until another one agrees with either.
+    doubted: Option<Server>,
+    /// Whether an answer came without a `Date`.
+    undated: bool,
+    /// Whether that was said, by any acquisition of the client.
+    said: Arc<AtomicBool>,
+}
+
+/// A moment by all clocks of this machine. While a machine is suspended, or restored from a snapshot, its monotonic
+/// clock stands still; the clock that counts suspensions and the wall clock do not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    tick: Tick,
+    wall: Micros,
+    suspended: Duration,
 }
 
 impl Clock {
     /// Before the first answer the wall clock is believed to be at most this late.
     const UNPROVEN: Duration = Duration::from_secs(1);
 
+    /// Clocks of one machine may run apart by this, and by one part in two thousand, without a suspension.
+    const APART: Duration = Duration::from_millis(250);
+
     pub(crate) fn new(expiry: Expiry, skew: Duration, wall: Wall) -> Self {
         // The origin lies in the past, so that a tick can be moved back by a lease.
         let origin = Instant::now();
-        let server = None;
         Self {
             wall,
             origin,
             expiry,
             skew,
-            server,
+            server: None,
+            doubted: None,
+            undated: false,
+            said: Arc::default(),
         }
     }
 
@@ -100,6 +121,8 @@ impl Clock {
     pub(crate) fn afresh(&self) -> Self {
         Self {
             server: None,
+            doubted: None,
+            undated: false,
             ..self.clone()
         }
     }
@@ -131,16 +154,59 @@ impl Clock {
         self.instant(self.tick()) >= bound
     }
 
-    /// Learns from the `Date` of an answer.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            tick: self.tick(),
+            wall: self.wall.now(),
+            suspended: suspended(),
+        }
+    }
+
+    /// How much longer it has been since a mark than the monotonic clock tells; zero unless the machine was suspended, or
+    /// its wall clock was set forward.
+    pub(crate) fn missed_since(&self, mark: Mark) -> Duration {
+        let ran = self.tick().since(mark.tick);
+        let wall = self.wall.now().since(mark.wall).saturating_sub(ran);
+        let missed = wall.max(suspended().saturating_sub(mark.suspended));
+        if missed > Self::APART + ran / 2000 {
+            missed
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Learns from the `Date` of an answer. One answer proves nothing against those before it: if it contradicts them, both
+    /// are allowed for until another one agrees with either.
     pub(crate) fn witness(&mut self, sent: Tick, received: Tick, date: SystemTime) {
         let fresh = Server::shown(sent, received, micros(date));
-        self.server = Some(self.server.map_or(fresh, |known| known.narrowed(fresh)));
+        let with = |known: Option<Server>| known.map(|known| known.narrowed(fresh));
+        (self.server, self.doubted) = match (with(self.server), with(self.doubted)) {
+            (None, _) => (Some(fresh), None),
+            (Some(Some(agreed)), _) | (Some(None), Some(Some(agreed))) => (Some(agreed), None),
+            (Some(None), _) => (self.server, Some(fresh)),
+        };
+    }
+
+    /// An answer came without a `Date`: nothing bounds the server's clock, and the local one is trusted within the skew
+    /// alone. Tells whether that is news to the client.
+    pub(crate) fn witness_nothing(&mut self) -> bool {
+        self.undated = true;
+        !self.said.swap(true, Ordering::Relaxed)
+    }
+
+    /// The bounds of the server's clock by its answers, contradictions included.
+    fn proven(&self, tick: Tick) -> Option<(Micros, Micros)> {
+        let (earliest, latest) = self.server?.now(tick);
+        let doubted = self.doubted.map(|doubted| doubted.now(tick));
+        Some(doubted.map_or((earliest, latest), |(early, late)| {
+            (earliest.min(early), latest.max(late))
+        }))
     }
 
     fn now(&self, tick: Tick) -> Now {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
-        let (earliest, latest) = match (self.expiry, self.server.map(|server| server.now(tick))) {
+        let (earliest, latest) = match (self.expiry, self.proven(tick)) {
             (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
             // A wall clock that the server contradicts is not trusted, whatever the mode.
             (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
@@ -156,6 +222,7 @@ impl Clock {
     fn trusted(&self, wall: Micros) -> (Micros, Micros) {
         let late = match self.expiry {
             Expiry::Clock => self.skew,
+            _ if self.undated => self.skew.max(Self::UNPROVEN),
             Expiry::Verified | Expiry::Observe => Self::UNPROVEN,
         };
         (wall - self.skew, wall + late)
@@ -171,6 +238,22 @@ pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// For how long this machine has been suspended in all. Both clocks are the system's, so a runtime whose time is
+/// paused makes no difference.
+#[cfg(target_os = "linux")]
+fn suspended() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    let with_suspensions = read(ClockId::Boottime);
+    with_suspensions.saturating_sub(read(ClockId::Monotonic))
+}
+
+/// Other systems have no such clock, or their monotonic one counts suspensions itself.
+#[cfg(not(target_os = "linux"))]
+fn suspended() -> Duration {
+    Duration::ZERO
+}
 
 fn micros(time: SystemTime) -> Micros {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

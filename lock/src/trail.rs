@@ -1,8 +1,8 @@
 //! What an acquisition leaves behind when nobody finishes it.
 //!
 //! Every entry that may be in the table is written down before it leaves: in the journal, for
-//! whoever outlives this process, and here, for the rest of this one. A future or a guard that is
-//! dropped half-way does no I/O; its entry becomes an orphan, which the next call gives back.
+//! the extension and later processes, and here, for the rest of this one. A future or a guard that is
+//! dropped half-way does no I/O itself; its entry becomes an orphan, which a task of the client releases.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::entry::Entry;
 use crate::journal::{self, Journal, Note};
 use crate::key::Key;
+use crate::lease::LeaseControl;
 use crate::live::{Left, Live, SlotId, Stage};
 use crate::table::{Place, Table};
 use crate::terms::Fail;
@@ -44,6 +45,10 @@ impl Trail {
             holds: false,
             current: None,
         }
+    }
+
+    pub(crate) fn fail(&self) -> Fail {
+        self.fail
     }
 
     /// Takes over the track of an entry that somebody else left.
@@ -103,9 +108,9 @@ impl Trail {
     }
 
     /// The lock is held, by these clocks.
-    pub(crate) fn hold(&mut self, clock: &Clock) {
+    pub(crate) fn hold(&mut self, clock: Clock, lease: LeaseControl) {
         if let Some((_, id)) = self.current {
-            self.live.hold(id, clock.clone());
+            self.live.hold(id, clock, lease);
             self.holds = true;
         }
     }

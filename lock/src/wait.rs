@@ -1,17 +1,57 @@
 //! How long to sleep before the next look. Pure, but for the jitter.
 //!
-//! The next in line looks in proportion to the time that the holder has already held: a hand-off
-//! costs little beside the work it waited for, and a long hold few reads. The others sleep through most
-//! of what lies before them, as soon as they have seen how fast the queue moves; until then they look as
-//! many times more seldom as their rank says.
+//! A waiter that has seen no turn end looks in proportion to the time that the holder has held. One
+//! that has sleeps until the present turn may end, and looks often while it is due. Behind the next in
+//! line waiters sleep through most of the turns before theirs, and wake when they are next. Whatever was
+//! seen before, a turn that takes longer is looked at ever more seldom.
+//!
+//! ```text
+//! age of the hold  0 ────────── shortest turn ── usual turn ──────────────────────────►
+//! no turn seen     | | |  |    |      |          |                |
+//! turns seen                         | | | | | | | |         |                 |
+//! ```
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use crate::pace::{Pace, Turn};
 use crate::terms::Pause;
 use crate::time::Tick;
 
 /// The next in line looks at most this often.
-const SHORTEST: Duration = Duration::from_millis(8);
+const SHORTEST: Duration = Duration::from_millis(5);
+
+/// The first look at a holder of whom nothing is known, for each place in the queue: no turn is
+/// shorter than two round trips.
+const FIRST: Duration = Duration::from_millis(10);
+
+/// The same for those behind the next in line.
+const FIRST_BEHIND: Duration = Duration::from_millis(25);
+
+/// The pause before the next look, as a part of the holder's age, while no turn was seen.
+const GROWTH: f64 = 0.7;
+
+/// The part of the shortest turn before which no turn is expected to end. It must be well below one: a
+/// hand-over that was late makes a turn look longer than it is.
+const EARLY: f64 = 0.875;
+
+/// What a hand-over may add to a turn.
+const HANDOVER: Duration = Duration::from_millis(10);
+
+/// How many looks the time is divided into in which a turn is due to end.
+const DUE_LOOKS: u32 = 6;
+
+/// The age of a holder before which it is looked at eight times at most.
+const SOON: Duration = Duration::from_millis(320);
+
+/// What each further look adds to the age.
+const LATER: Duration = Duration::from_millis(420);
+
+/// The part of the turns before its own that a waiter sleeps through: work does not always take as
+/// long, and others may give up.
+const TRUST: f64 = 0.8;
 
 /// The first pause of a client whose stamp was refused while others wait.
 const HERD: Duration = Duration::from_millis(25);
@@ -22,32 +62,46 @@ const REPEAT: Duration = Duration::from_millis(20);
 /// The longest pause before a write is repeated.
 const REPEAT_MOST: Duration = Duration::from_millis(500);
 
-/// The part of what lies before a waiter that it sleeps through: work does not always take as long, and
-/// others may give up.
-const TRUST: f64 = 0.55;
-
 /// The looks of one waiter.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// The longest pause of the next in line.
     cap: Duration,
-    /// The longest pause of anybody: whoever sleeps through its turn for a lease is taken for dead.
+    /// The longest pause of any rank: a waiter that sleeps through its turn for a lease is taken for dead.
     longest: Duration,
-    /// Where it stood at the last look, and when that was.
-    stood: Option<(usize, Tick)>,
-    /// The shortest time that one of those before it has taken. Were it the mean, waiters that sleep
-    /// too long would take each other for slow, and sleep longer still.
-    pace: Option<Duration>,
+    /// How fast the queue moves.
+    pace: Pace,
+    /// The place in the queue at the last look.
+    place: Option<Place>,
+    /// Since when its own turn has lasted.
+    acting: Option<Tick>,
+}
+
+/// Where a waiter stands, and behind which holder.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    rank: usize,
+    /// When the holder was promoted, at the earliest.
+    earliest: Tick,
+    /// When it was promoted, at the latest.
+    latest: Tick,
+    /// How often it was looked at since.
+    looks: u32,
+    /// When the queue was looked at last.
+    seen: Tick,
+    /// Whether the queue has moved since the wait began.
+    moved: bool,
 }
 
 impl Schedule {
-    pub(crate) fn new(cap: Duration, lease: Duration) -> Self {
-        let longest = lease / 4;
+    pub(crate) fn new(cap: Duration, lease: Duration, pace: Pace) -> Self {
+        let longest = lease / 3;
         Self {
             cap: cap.min(longest),
             longest,
-            stood: None,
-            pace: None,
+            pace,
+            place: None,
+            acting: None,
         }
     }
 
@@ -60,50 +114,162 @@ impl Schedule {
             }
             Pause::Turn { rank, age, dead_in } => {
                 let rank = rank.max(1);
-                let pace = self.learn(rank, now);
+                let (place, turn) = (self.see(rank, age, now), self.pace.turn());
                 let look = match u32::try_from(rank - 1).unwrap_or(u32::MAX) {
-                    0 => next(age, pace).min(self.cap),
+                    0 => next(place, turn, now).min(self.cap),
                     others => {
                         let cap = self.cap.saturating_mul(others.saturating_add(1));
-                        behind(others, age, pace).min(cap).min(self.longest)
+                        let look = behind(others, place, turn, now);
+                        jitter(look.min(cap).min(self.longest), 0.3)
                     }
                 };
-                let look = jitter(look, 0.2);
                 dead_in.map_or(look, |dead| look.min(dead.max(SHORTEST)))
             }
         }
     }
 
-    /// How fast the queue moves, if that was to be seen.
-    fn learn(&mut self, rank: usize, now: Tick) -> Option<Duration> {
-        let (stood, when) = self.stood.replace((rank, now)).unwrap_or((rank, now));
-        let through = u32::try_from(stood.saturating_sub(rank)).unwrap_or(u32::MAX);
-        if through > 0 {
-            let pace = now.since(when) / through;
-            self.pace = Some(self.pace.map_or(pace, |shortest| shortest.min(pace)));
+    /// Takes note that the own turn has begun, and with it the one before has ended.
+    pub(crate) fn begins(&mut self, now: Tick) {
+        if self.acting.replace(self.acting.unwrap_or(now)).is_some() {
+            return;
         }
-        self.pace
+        let Some(place) = self.place else { return };
+        let turns = now.since(place.likely());
+        // A waiter that was asleep when the turn ended only knows that it had not ended at the last look.
+        let asleep = now.since(place.seen) > turns / 4;
+        let least = place.seen.since(place.likely());
+        let longer = self.pace.turn().is_some_and(|turn| least > turn.usual);
+        match asleep {
+            false => self.pace.learn(turns / share(place.rank), place.rank),
+            true if longer => self.pace.learn(least, 1),
+            true => {}
+        }
+    }
+
+    /// Takes note that the own turn has ended.
+    pub(crate) fn ends(&mut self, now: Tick) {
+        if let Some(since) = self.acting.take() {
+            self.pace.own(now.since(since));
+        }
+    }
+
+    /// Takes note of where it stands, and of how fast the queue has moved if it has.
+    fn see(&mut self, rank: usize, age: Duration, now: Tick) -> Place {
+        let place = match self.place {
+            Some(place) if place.rank == rank => Place {
+                seen: now,
+                looks: place.looks.saturating_add(1),
+                ..place
+            },
+            Some(place) if place.rank > rank => self.moved(place, rank, now - age),
+            _ => Place {
+                rank,
+                earliest: now - age,
+                latest: now - age,
+                looks: 0,
+                seen: now,
+                moved: false,
+            },
+        };
+        self.place = Some(Place { seen: now, ..place });
+        place
+    }
+
+    /// Another holds since some time between the last look and this one.
+    fn moved(&self, was: Place, rank: usize, latest: Tick) -> Place {
+        let through = was.rank - rank;
+        let turns = share(through);
+        let least = self
+            .pace
+            .turn()
+            .map_or(Duration::ZERO, |turn| early(turn) * turns);
+        // In the last of that many turns: had it been promoted before that, it would be through as well.
+        let last = latest - latest.since(was.likely()) / turns;
+        let earliest = was.seen.max(was.earliest + least).max(last);
+        let place = Place {
+            rank,
+            earliest: earliest.min(latest),
+            latest,
+            looks: 0,
+            seen: was.seen,
+            moved: true,
+        };
+        let least = place.earliest + latest.since(place.earliest) / 4;
+        self.pace.learn(least.since(was.likely()) / turns, through);
+        place
+    }
+}
+
+fn share(turns: usize) -> u32 {
+    u32::try_from(turns).unwrap_or(u32::MAX).max(1)
+}
+
+impl Place {
+    /// About when the holder was promoted.
+    fn likely(self) -> Tick {
+        self.earliest + self.latest.since(self.earliest) / 2
     }
 }
 
 /// The next look of the next in line.
-fn next(age: Duration, pace: Option<Duration>) -> Duration {
-    let rest = pace.map_or(Duration::ZERO, |pace| {
-        pace.mul_f64(TRUST).saturating_sub(age)
-    });
-    rest.max(age / 10).max(SHORTEST)
+fn next(place: Place, turn: Option<Turn>, now: Tick) -> Duration {
+    let age = now.since(place.likely());
+    let look = match turn {
+        None => unknown(age),
+        Some(turn) if place.moved => expected(place, turn, age / 10, now),
+        Some(turn) => expected(place, turn, due(turn), now),
+    };
+    let look = jitter(look, 0.1);
+    // Where others are through already, no waiter is alone, and what it costs is shared.
+    match place.moved {
+        true => look,
+        false => look.max(after(place.looks, age)),
+    }
+}
+
+/// Sleeps until the turn may end; from then on looks this often.
+fn expected(place: Place, turn: Turn, often: Duration, now: Tick) -> Duration {
+    let from = place.earliest + early(turn);
+    often.max(from.since(now)).max(SHORTEST)
+}
+
+fn unknown(age: Duration) -> Duration {
+    age.mul_f64(GROWTH).max(FIRST)
+}
+
+/// The pause between two looks while a turn is due to end.
+fn due(turn: Turn) -> Duration {
+    let due = (turn.usual * 9 / 8).saturating_sub(early(turn)) / DUE_LOOKS;
+    due.clamp(turn.shortest / 12, turn.shortest / 4)
+}
+
+/// No turn is expected to end before this.
+fn early(turn: Turn) -> Duration {
+    turn.shortest.mul_f64(EARLY).saturating_sub(HANDOVER)
+}
+
+/// The shortest pause after so many looks at one holder: no more than twelve in the first two seconds.
+fn after(looks: u32, age: Duration) -> Duration {
+    let soon = SOON.max(age);
+    match looks {
+        0..=5 => Duration::ZERO,
+        6 => age.mul_f64(soon.div_duration_f64(age.max(SHORTEST)).sqrt() - 1.0),
+        7 => soon - age,
+        _ => LATER,
+    }
 }
 
 /// The next look of somebody who stands behind so many others, and the holder.
-fn behind(others: u32, age: Duration, pace: Option<Duration>) -> Duration {
-    let Some(pace) = pace else {
-        return (age / 10)
-            .max(SHORTEST)
-            .saturating_mul(others.saturating_add(1));
+fn behind(others: u32, place: Place, turn: Option<Turn>, now: Tick) -> Duration {
+    let Some(turn) = turn else {
+        let each = now.since(place.latest).mul_f64(GROWTH).max(FIRST_BEHIND);
+        return each.saturating_mul(others.saturating_add(1));
     };
-    let rest = pace.saturating_sub(age);
-    let all = rest.saturating_add(pace.saturating_mul(others));
-    all.mul_f64(TRUST).max(2 * SHORTEST)
+    // What the holder has left; when it is overdue, it may be as much as it was late.
+    let ends = place.likely() + turn.shortest;
+    let left = ends.since(now).max(now.since(place.latest + turn.usual));
+    let before = left + turn.usual.saturating_mul(others - 1);
+    (before.mul_f64(TRUST) + early(turn)).max(FIRST)
 }
 
 /// The pause before the next copy of a write that went unanswered.
@@ -118,80 +284,4 @@ fn doubled(first: Duration, times: u32) -> Duration {
 /// Shortens by a random share of at most `spread`.
 fn jitter(full: Duration, spread: f64) -> Duration {
     full.mul_f64(1.0 - spread * fastrand::f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEASE: Duration = Duration::from_secs(10);
-
-    fn millis(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    fn schedule() -> Schedule {
-        Schedule::new(millis(450), LEASE)
-    }
-
-    fn turn(rank: usize, age_ms: u64, dead_in_ms: Option<u64>) -> Pause {
-        Pause::Turn {
-            rank,
-            age: millis(age_ms),
-            dead_in: dead_in_ms.map(millis),
-        }
-    }
-
-    fn at(time: u64) -> Tick {
-        Tick(millis(time))
-    }
-
-    #[test]
-    fn the_next_in_line_looks_in_proportion_to_the_age_of_the_hold() {
-        assert!(schedule().pause(turn(1, 0, None), at(0)) <= SHORTEST);
-        let look = schedule().pause(turn(1, 1000, None), at(0));
-        assert!(look >= millis(80) && look <= millis(100));
-    }
-
-    #[test]
-    fn who_has_seen_the_queue_move_sleeps_through_most_of_what_is_before_it() {
-        let mut schedule = schedule();
-        schedule.pause(turn(20, 30, None), at(0));
-        // Five were through after 300 ms: 60 ms each, and fifteen are left.
-        let look = schedule.pause(turn(15, 60, None), at(300));
-        let full = millis(14 * 60).mul_f64(TRUST);
-        assert!(look <= full && look >= full.mul_f64(0.8), "{look:?}");
-        // The next in line waits for the end of this turn, and then looks often.
-        let look = schedule.pause(turn(1, 10, None), at(1140));
-        assert!(look <= millis(23) && look >= millis(18), "{look:?}");
-        let look = schedule.pause(turn(1, 60, None), at(1190));
-        assert!(look <= SHORTEST, "{look:?}");
-    }
-
-    #[test]
-    fn no_pause_is_longer_than_the_cap_of_its_rank_or_a_quarter_of_the_lease() {
-        let look = schedule().pause(turn(1, 1_000_000, None), at(0));
-        assert!(look <= millis(450));
-        let look = schedule().pause(turn(2, 1_000_000, None), at(0));
-        assert!(look <= millis(900));
-        assert!(schedule().pause(turn(40, 1_000_000, None), at(0)) <= LEASE / 4);
-        assert!(schedule().pause(Pause::Herd(u32::MAX), at(0)) <= millis(450));
-        let mut short = Schedule::new(millis(450), millis(500));
-        assert!(short.pause(turn(1, 1_000_000, None), at(0)) <= millis(125));
-    }
-
-    #[test]
-    fn a_pause_ends_when_the_holder_can_be_found_dead() {
-        assert_eq!(
-            schedule().pause(turn(1, 9_000, Some(30)), at(0)),
-            millis(30)
-        );
-    }
-
-    #[test]
-    fn repeats_slow_down_and_stay_bounded() {
-        assert!(repeat(0) <= REPEAT);
-        assert!(repeat(u32::MAX) <= REPEAT_MOST);
-        assert!(repeat(u32::MAX) >= REPEAT_MOST / 2);
-    }
 }

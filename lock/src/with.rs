@@ -29,7 +29,8 @@ where
     release(held, outcome).await
 }
 
-/// Works on a thread that may block; the beats go on beside it.
+/// Works on a thread that may block; the heartbeats go on beside it. Work that blocks cannot be cancelled: if the
+/// caller's future is dropped, the lock is released when the work has returned.
 pub(crate) async fn with_blocking<F, T>(held: Held, work: F) -> Result<T, Error>
 where
     F: FnOnce(Holding) -> T + Send + 'static,
@@ -37,9 +38,18 @@ where
 {
     held.stops_with_its_lease();
     let holding = held.holding();
-    let worked = tokio::task::spawn_blocking(move || work(holding)).await;
-    // Work that blocks is never cancelled, so what failed has panicked.
-    release(held, Some(worked.map_err(|failed| failed.into_panic()))).await
+    let key = held.key().clone();
+    let released = tokio::spawn(async move {
+        let worked = tokio::task::spawn_blocking(move || work(holding)).await;
+        // Work that blocks is never cancelled, so what failed has panicked.
+        release(held, Some(worked.map_err(|failed| failed.into_panic()))).await
+    });
+    released
+        .await
+        .unwrap_or_else(|failed| match failed.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Error::given_up(&key)),
+        })
 }
 
 async fn caught<T>(holding: Holding, work: impl Future<Output = T>) -> Outcome<T> {

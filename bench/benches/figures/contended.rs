@@ -70,7 +70,8 @@ fn contention(members: usize, most_units: f64) -> Result<Vec<Figure>, Error> {
         figure("its read units", Unit::Ratio, &reads)?.at_most(4.0),
         figure("hand-over, in round trips", Unit::Ratio, &|cost| {
             cost.handover(50)
-        })?,
+        })?
+        .at_most(2.3),
         figure("the slowest of 100 hand-overs", Unit::Ratio, &|cost| {
             cost.handover(99)
         })?,

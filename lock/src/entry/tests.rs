@@ -9,6 +9,7 @@ fn fields() -> Fields {
         lease: Duration::from_secs(10),
         deadline: None,
         expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
         nonce: Nonce::new(0x5_1234_5678),
         owner: Owner::new("orders"),
     }
@@ -27,7 +28,7 @@ fn an_entry_is_a_line_that_a_person_can_read() {
     });
     assert_eq!(
         entry.as_str(),
-        "1763640123456789 1000 10000 31 v 0m938nkr orders"
+        "1763640123456789 v1 1s 10s 2500 31 0m938nkr orders"
     );
 }
 
@@ -102,25 +103,88 @@ fn what_is_no_entry_is_kept_as_it_is_and_says_nothing() {
         " ",
         "something",
         "1763640123456789",
-        "1763640123456789 1000 10000 - v",
-        "1763640123456789 1000 10000 - v 0m938nkr orders and more",
-        "1763640123456789  1000 10000 - v 0m938nkr",
-        "176364012345678 1000 10000 - v 0m938nkr",
-        "+763640123456789 1000 10000 - v 0m938nkr",
-        "1763640123456789 1e3 10000 - v 0m938nkr",
-        "1763640123456789 1000 -1 - v 0m938nkr",
-        "1763640123456789 1000 10000 -1 v 0m938nkr",
-        "1763640123456789 1000 10000 - x 0m938nkr",
-        "1763640123456789 1000 10000 - v 0m938nk",
-        "1763640123456789 1000 10000 - v 0m938nkI",
-        "1763640123456789 -9223372036854775808 10000 - v 0m938nkr",
-        "1763640123456789 -1763640123457 10000 - v 0m938nkr",
-        "1763640123456789 9223372036854775807 10000 - v 0m938nkr",
+        "1763640123456789 v1 1s 10s 2500 -",
+        "1763640123456789  v1 1s 10s 2500 - 0m938nkr",
+        "176364012345678 v1 1s 10s 2500 - 0m938nkr",
+        "+763640123456789 v1 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 v1 1s 1e3 2500 - 0m938nkr",
+        "1763640123456789 v1 1s -1 2500 - 0m938nkr",
+        "1763640123456789 v1 1s 10s -1 - 0m938nkr",
+        "1763640123456789 v1 1s 10s 2500 -1 0m938nkr",
+        "1763640123456789 v1 1s 10s 2500 - 0m938nk",
+        "1763640123456789 v1 1s 10s 2500 - 0m938nkI",
+        "1763640123456789 v1 -9223372036854775808 10s 2500 - 0m938nkr",
+        "1763640123456789 v1 9223372036854775s 10s 2500 - 0m938nkr",
+        "1763640123456789 v1 -1763640123457 10s 2500 - 0m938nkr",
+        "1763640123456789 v1 9223372036854775807 10s 2500 - 0m938nkr",
+        "1763640123456789 x1 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 v 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 v0 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 v+1 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 1 1s 10s 2500 - 0m938nkr",
     ] {
         let entry = Entry::read(text);
         assert_eq!(entry.as_str(), text);
         assert_eq!(entry.fields(), None, "{text:?}");
+        assert_eq!(entry.later_format(), None, "{text:?}");
     }
+}
+
+/// As this version has written them; every later one must read them so.
+#[test]
+fn recorded_entries_are_read_as_they_were_meant() {
+    let second = Duration::from_secs(1);
+    for line in [
+        "1763640123456789 v1 1s 10s 2500 31 0m938nkr orders",
+        "1763640123456789 v1 1000 10000 2500 31 0m938nkr orders",
+    ] {
+        let deadline = Some(fields().own + 31 * second);
+        assert_eq!(
+            read(line),
+            Some(Fields {
+                deadline,
+                ..fields()
+            }),
+            "{line}"
+        );
+    }
+    let minimal = Fields {
+        own: Micros(fields().stamp.0 - 1_500_000),
+        lease: second / 2,
+        skew: Duration::ZERO,
+        expiry: Expiry::Observe,
+        owner: Owner::default(),
+        ..fields()
+    };
+    assert_eq!(
+        read("1763640123456789 o1 -1500 500 0 - 0m938nkr"),
+        Some(minimal)
+    );
+}
+
+#[test]
+fn fields_that_a_later_version_adds_are_ignored() {
+    let line = fields().to_string();
+    assert_eq!(read(&format!("{line} and more")), Some(fields()));
+    let nobodys = Fields {
+        owner: Owner::default(),
+        ..fields()
+    };
+    assert_eq!(read(&format!("{nobodys} - more")), Some(nobodys));
+}
+
+#[test]
+fn an_entry_of_a_later_format_is_told_from_one_that_cannot_be_read() {
+    for line in [
+        "1763640123456789 v2 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 x2 anything",
+        "1763640123456789 o4294967295",
+    ] {
+        let entry = Entry::read(line);
+        assert_eq!(entry.fields(), None, "{line}");
+        assert!(entry.later_format() > Some(1), "{line}");
+    }
+    assert_eq!(Entry::from(fields()).later_format(), None);
 }
 
 #[test]
@@ -162,7 +226,7 @@ fn a_label_is_bounded_and_no_escape_is_cut() {
 fn the_owner_of_an_entry_that_somebody_else_wrote_is_safe_to_print() {
     let line = format!(
         "{} evil\nFATAL\u{1b}[2J",
-        "1763640123456789 0 10000 - v 5j2k9x0a"
+        "1763640123456789 v1 0 10s 2500 - 5j2k9x0a"
     );
     let entry = Entry::read(line.as_str());
     let owner = &entry.fields().unwrap().owner;

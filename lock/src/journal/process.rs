@@ -1,6 +1,7 @@
 //! Which process wrote a note, and whether it still lives.
 //!
-//! A pid alone does not tell: pids repeat. A process is known by its pid and the time it started.
+//! A pid alone does not tell: pids repeat, and another machine has the same ones. A process is known by
+//! its pid, the time it started, and the boot of the machine that it runs on.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Process {
     pid: u32,
     started: Option<String>,
+    /// Absent in the notes of a system that tells nothing of its boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
 }
 
 impl Process {
@@ -17,6 +21,7 @@ impl Process {
         Self {
             pid,
             started: started(pid),
+            boot: boot(),
         }
     }
 
@@ -31,12 +36,21 @@ impl Process {
 
     /// Whoever has a pid, whenever it started.
     pub(crate) fn of(pid: u32) -> Self {
-        let started = None;
-        Self { pid, started }
+        Self {
+            pid,
+            started: None,
+            boot: boot(),
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether its pid means anything here. In a folder that machines share, or that outlives a reboot, some
+    /// notes are of another boot: nobody here can tell whether their writers live.
+    pub(crate) fn is_of_this_boot(&self) -> bool {
+        self.boot.is_none() || self.boot == boot()
     }
 
     /// Dead is: no such pid, another start time, or a zombie.
@@ -47,6 +61,18 @@ impl Process {
             now => self.started.is_none() || self.started == now,
         }
     }
+}
+
+/// What no two boots of no two machines have in common: random(4).
+#[cfg(target_os = "linux")]
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot() -> Option<String> {
+    None
 }
 
 /// When a living process started, in whatever unit the system counts.
@@ -96,8 +122,20 @@ mod tests {
         let nobody = Process {
             pid: u32::MAX - 1,
             started: None,
+            boot: None,
         };
         assert!(!nobody.is_alive());
+    }
+
+    #[test]
+    fn a_process_of_another_boot_is_none_of_ours() {
+        let here = Process::current();
+        assert!(here.is_of_this_boot());
+        let elsewhere = Process {
+            boot: Some("another".to_owned()),
+            ..here
+        };
+        assert!(!elsewhere.is_of_this_boot());
     }
 
     #[test]
@@ -106,6 +144,7 @@ mod tests {
         let process = Process {
             pid: child.id(),
             started: None,
+            boot: None,
         };
         while process.is_alive() {
             std::thread::yield_now();

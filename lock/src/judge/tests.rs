@@ -55,6 +55,7 @@ fn holder_by(expiry: Expiry, deadline: Option<Micros>) -> Row {
         lease: LEASE,
         deadline,
         expiry,
+        skew: Duration::from_millis(2500),
         nonce: Nonce::new(2),
         owner: Owner::default(),
     });
@@ -216,6 +217,14 @@ fn a_little_of_a_lease_is_kept_back() {
 }
 
 #[test]
+fn clocks_that_run_apart_by_400_ppm_do_not_outlast_a_long_lease() {
+    for seconds in [375, 900, 3600, 7 * 24 * 3600] {
+        let lease = Duration::from_secs(seconds);
+        assert!(usable(lease) + lease / 2500 < lease, "{lease:?}");
+    }
+}
+
+#[test]
 fn what_was_written_too_early_comes_off_the_own_lease() {
     let sent = tick(0);
     // The latest possible now of then, and one that was two seconds too early.
@@ -234,7 +243,10 @@ fn the_anchor_that_a_predecessor_left_proves_its_successor_alive() {
         ..holder(None)
     };
     let me = row.holder().and_then(Entry::fields).unwrap();
-    let proven = |row, at| proven_by_anchor(&terms(), row, me, moment(at));
+    let proven = |row: &Row, at| {
+        let proven = is_proven_by_anchor(&terms(), row, me, tick(at), moment(at));
+        proven.then(|| proven_by_anchor(&terms(), row.alive_at(me), moment(at)))
+    };
     // By the latest possible now, which is half a second ahead.
     assert_eq!(proven(&row, 6_000), Some(tick(14_250)));
     assert_eq!(proven(&row, 60_000), Some(tick(60_000)), "it is over");
@@ -243,4 +255,90 @@ fn the_anchor_that_a_predecessor_left_proves_its_successor_alive() {
         ..row.clone()
     };
     assert_eq!(proven(&fast, 6_000), None);
+}
+
+#[test]
+fn an_anchor_counts_only_if_all_others_believe_it_for_certain() {
+    // Five seconds ahead of the earliest now is what everybody believes, and a second ahead of the
+    // latest is what needs no claim.
+    let row = |anchor| Row {
+        anchor: Some(ms(anchor)),
+        ..holder(None)
+    };
+    let narrow = Terms {
+        skew: Duration::ZERO,
+        ..terms()
+    };
+    let proven = |ahead: i64, skew| {
+        let row = row(60_000 + ahead);
+        let me = row.holder().and_then(Entry::fields).unwrap();
+        let me = Fields { skew, ..me.clone() };
+        is_proven_by_anchor(&narrow, &row, &me, tick(60_000), moment(60_000))
+    };
+    let wide = Duration::from_millis(2500);
+    assert!(proven(1_500, wide) && !proven(1_501, wide));
+    assert!(proven(1_500, Duration::ZERO), "two seconds at least");
+    let vague = |behind| {
+        let at = Moment {
+            now: Now {
+                earliest: ms(54_000),
+                likely: ms(60_000),
+                latest: ms(60_000),
+            },
+            ..moment(60_000)
+        };
+        let row = row(behind);
+        let me = row.holder().and_then(Entry::fields).unwrap().clone();
+        is_proven_by_anchor(&terms(), &row, &me, tick(60_000), at)
+    };
+    assert!(vague(59_000), "by the earliest possible now");
+    assert!(!vague(59_001), "not by the latest");
+}
+
+#[test]
+fn an_anchor_that_somebody_may_have_watched_for_a_lease_does_not_count() {
+    let row = Row {
+        anchor: Some(ms(60_000)),
+        ..holder(None)
+    };
+    let me = row.holder().and_then(Entry::fields).unwrap();
+    let proven = |behind| is_proven_by_anchor(&terms(), &row, me, tick(behind), moment(60_000));
+    // It was believable half a lease after that to everybody whose clock is right.
+    assert!(proven(50_500) && !proven(50_499));
+}
+
+#[test]
+fn a_holder_is_judged_by_the_skew_that_its_entry_names() {
+    let row = Row {
+        anchor: Some(ms(5_500)),
+        ..holder(None)
+    };
+    let fields = row.holder().and_then(Entry::fields).unwrap();
+    let careless = Terms {
+        skew: Duration::ZERO,
+        ..terms()
+    };
+    assert!(believes(&careless, &row, fields, moment(0)));
+    let exact = Fields {
+        skew: Duration::from_secs(2),
+        ..fields.clone()
+    };
+    assert!(!believes(&terms(), &row, &exact, moment(0)));
+}
+
+#[test]
+fn local_clocks_may_differ_by_the_larger_skew_and_from_dynamodb_by_the_holders() {
+    let by = |expiry, skew| Terms {
+        expiry,
+        skew: Duration::from_millis(skew),
+        ..terms()
+    };
+    let row = holder_by(Expiry::Clock, None);
+    assert_eq!(death(&by(Expiry::Verified, 0), &row, 1), Some(13_001));
+    // Its own skew is a part of what a local clock takes for the earliest possible now.
+    assert_eq!(death(&by(Expiry::Clock, 0), &row, 1), Some(13_001));
+    assert_eq!(death(&by(Expiry::Clock, 2000), &row, 1), Some(11_001));
+    assert_eq!(death(&by(Expiry::Clock, 9000), &row, 1), Some(10_501));
+    let verified = holder(None);
+    assert_eq!(death(&by(Expiry::Clock, 9000), &verified, 1), Some(10_501));
 }

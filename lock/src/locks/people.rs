@@ -48,7 +48,7 @@ impl Locks {
         let (key, table) = (self.key(key)?, self.shared.table().await);
         let sight = table.inspect(&key).await;
         let sight = sight.map_err(|failure| table.explain(&key, "inspect", failure))?;
-        Ok(View::of(key.as_str(), sight.unwrap_or_default()))
+        Ok(View::of(key.as_str(), sight))
     }
 
     /// All locks of the namespace, page by page: it reads the whole table.

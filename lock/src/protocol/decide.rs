@@ -18,8 +18,8 @@ impl Acquisition {
     /// Decides by a look, which may be stale.
     pub(super) fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
-        if self.phase == Phase::Inheriting {
-            return self.inherit(row, at);
+        if let Phase::Inheriting(then) = self.phase.clone() {
+            return self.inherit(row, then, at);
         }
         if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
             self.blind = 0;
@@ -41,6 +41,9 @@ impl Acquisition {
             // No copy can enter any more.
             self.loose = 0;
         }
+        if let Some(format) = self.row.later_format(&self.me) {
+            return self.refuse(Why::LaterFormat(format), at);
+        }
         if self.is_of_another_kind() || self.is_mixed() && !self.is_held_by_the_dead(at) {
             return self.refuse(Why::Mismatch, at);
         }
@@ -61,21 +64,23 @@ impl Acquisition {
     fn first(&mut self, at: Moment) -> Action {
         (self.loose, self.blind) = (0, 0);
         if let Phase::Stealing { since } = self.phase {
-            self.prove(since, at);
+            self.prove(since);
         }
         let Some(me) = self.me.fields() else {
             return self.leave(Then::Tell, at);
         };
-        let handed = judge::proven_by_anchor(&self.terms, &self.row, me, at);
-        let own = judge::proven_by(&self.terms, me.own, self.stamped, at);
-        self.ends = self.ends.max(own).max(handed.unwrap_or_default());
-        match (&self.phase, handed) {
-            (Phase::Waiting, None) => self.beat(false, at),
+        let handed = judge::is_proven_by_anchor(&self.terms, &self.row, me, self.behind, at);
+        self.handed = handed.then(|| self.row.alive_at(me));
+        match &self.phase {
+            Phase::Waiting if !handed => self.beat(false, at),
+            _ if self.is_old(at) => self.beat(false, at),
             _ => self.act_or_claim(self.terms.lease / 2, at),
         }
     }
 
+    /// Acts while a proof holds; before that the rest of the lease must be worth it, or it is claimed.
     pub(super) fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
+        self.ends = self.proven(at);
         if self.terms.fail == Fail::Closed {
             // No clock can end this one: nobody steals from a holder that has begun.
             self.ends = FOR_EVER;
@@ -86,7 +91,8 @@ impl Acquisition {
         let own = self.me.fields().map_or(Micros(0), |me| me.own);
         let deadline = judge::deadline(&self.terms, own, self.stamped, at)
             .filter(|&deadline| deadline <= self.ends);
-        if deadline.is_none() && self.ends <= at.tick + need {
+        // Once begun, the work is told when its lease is over, and no beat takes that back.
+        if !self.acted && deadline.is_none() && self.ends <= at.tick + need {
             return self.beat(false, at);
         }
         if !self.acted && deadline.is_some_and(|deadline| deadline <= at.tick) {

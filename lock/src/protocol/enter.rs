@@ -26,7 +26,8 @@ impl Acquisition {
             return self.over(Ending::Refused(self.refusal(Why::Exhausted)));
         }
         self.me = self.sign(stamp, at);
-        (self.stamp, self.stamped, self.ends) = (stamp, at.tick, Tick::default());
+        (self.stamp, self.stamped, self.behind) = (stamp, at.tick, at.tick);
+        (self.sign, self.handed, self.ends) = (None, None, Tick::default());
         (self.loose, self.blind) = (0, 0);
         // Fail-closed, who finds the lock free begins with the same write; that takes a trial.
         let trial = self.terms.fail == Fail::Closed && self.row.queue.is_empty();
@@ -45,6 +46,7 @@ impl Acquisition {
             lease: terms.lease,
             deadline: deadline.map(|deadline| own + deadline.since(at.tick)),
             expiry: terms.expiry,
+            skew: terms.skew,
             nonce: terms.nonce,
             owner: terms.owner.clone(),
         });

@@ -4,7 +4,7 @@ use super::{Acquisition, Phase, Then};
 use crate::entry::Entry;
 use crate::judge;
 use crate::row::Row;
-use crate::terms::{Action, Ending, Fail, Pause, Refusal, Why};
+use crate::terms::{Action, Ending, Fail, KEPT, Pause, Refusal, Why};
 use crate::time::{Micros, Moment, Tick};
 use crate::write::{Life, Write};
 
@@ -61,10 +61,8 @@ impl Acquisition {
             .anchor
             .map_or(Micros(0), |seen| Micros(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
-        // A row must not come near its ttl while somebody holds it for days.
-        let old = at.now.latest.since(Micros(self.stamp.0)) > self.terms.grace / 2;
         let open = self.terms.fail == Fail::Open;
-        let ttl = (old && open).then(|| self.ttl(at));
+        let ttl = self.is_old(at).then(|| self.ttl(at));
         let begins = (!open).then_some(self.stamp);
         self.phase = Phase::Beating {
             since: at.tick,
@@ -78,12 +76,23 @@ impl Acquisition {
         })
     }
 
-    /// Counts the lease anew from the sign of life that was just applied, sent at a tick.
-    pub(super) fn prove(&mut self, since: Tick, at: Moment) {
+    /// The lease counts anew from the sign of life that was just applied, sent at a tick.
+    pub(super) fn prove(&mut self, since: Tick) {
         if let Some(Write::Beat { now, .. } | Write::Steal { now, .. }) = self.in_flight {
-            let proven = judge::proven_by(&self.terms, now, since, at);
-            self.ends = self.ends.max(proven);
+            self.sign = Some((now, since));
         }
+    }
+
+    /// Until when we may act, by every proof and by what is known now: an answer may show that a proof
+    /// was worth less than it seemed.
+    pub(super) fn proven(&self, at: Moment) -> Tick {
+        let own = self.me.fields().map(|me| (me.own, self.stamped));
+        let signs = own.into_iter().chain(self.sign);
+        let signs = signs.map(|(time, since)| judge::proven_by(&self.terms, time, since, at));
+        let handed = self
+            .handed
+            .map(|anchor| judge::proven_by_anchor(&self.terms, anchor, at));
+        signs.chain(handed).max().unwrap_or_default()
     }
 
     pub(super) fn release(&mut self, at: Moment) -> Action {
@@ -94,7 +103,7 @@ impl Acquisition {
             in_time: at.tick < self.ends,
             loose: false,
         };
-        let dead = self.row.dead_waiters(at.now).cloned().collect();
+        let dead = judge::dead_waiters(&self.terms, &self.row, at);
         let (me, now) = (self.me.clone(), at.now.latest);
         self.send(Write::Release {
             me,
@@ -134,6 +143,9 @@ impl Acquisition {
         self.watch.see(&row, at.tick);
         self.seen = at.tick;
         self.row = row;
+        if self.row.rank(&self.me).is_some_and(|rank| rank > 0) {
+            self.behind = self.asked;
+        }
     }
 
     pub(super) fn is_held_by_the_dead(&self, at: Moment) -> bool {
@@ -179,6 +191,16 @@ impl Acquisition {
             Fail::Open => Life::Until(self.ttl(at)),
             Fail::Closed => Life::Closed,
         }
+    }
+
+    /// Whether the row is to be dated anew, so that it outlives a lease that begins now by an eighth of
+    /// what each client grants it: waiters wait and holders beat for days, and dates are set by stamps.
+    pub(super) fn is_old(&self, at: Moment) -> bool {
+        let kept = self.terms.grace.min(KEPT);
+        let dated = Micros(self.stamp.0);
+        let ends = at.now.latest + self.terms.lease + kept / 8;
+        let old = at.now.latest.since(dated) > kept / 2 || ends > dated + kept;
+        old && self.terms.fail == Fail::Open
     }
 
     fn ttl(&self, at: Moment) -> u64 {

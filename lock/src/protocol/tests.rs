@@ -53,7 +53,9 @@ impl Hand {
 
     /// Gives back what somebody left who may have begun.
     fn for_another(entry: &Entry) -> Self {
-        Self::for_who_left(entry, true)
+        let hand = Self::for_who_left(entry, true);
+        assert_eq!(hand.asked, Action::Look);
+        hand
     }
 
     /// Gives back what somebody left who was dropped before it began.
@@ -172,6 +174,7 @@ fn other(millis: i64) -> Entry {
         lease: LEASE,
         deadline: None,
         expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
         nonce: Nonce::new(2),
         owner: Owner::new("other"),
     })

@@ -17,6 +17,7 @@ fn entry(second: i64, deadline: Option<i64>) -> Entry {
         lease: Duration::from_secs(10),
         deadline: deadline.map(at),
         expiry: Expiry::Verified,
+        skew: Duration::from_millis(2500),
         nonce: Nonce::new(0),
         owner: Owner::default(),
     })
@@ -26,15 +27,6 @@ fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
     Row {
         queue: queue.into_iter().collect(),
         ..Row::default()
-    }
-}
-
-fn now() -> Now {
-    let (earliest, likely, latest) = (at(0), at(1), at(2));
-    Now {
-        earliest,
-        likely,
-        latest,
     }
 }
 
@@ -83,7 +75,7 @@ fn a_waiter_is_dead_past_its_deadline_and_the_margin_for_certain() {
     let waiters = [entry(-30, Some(-3)), entry(-20, Some(-2)), entry(-10, None)];
     let holder = entry(-40, Some(-30));
     let row = row([holder].into_iter().chain(waiters.clone()));
-    let dead: Vec<_> = row.dead_waiters(now()).cloned().collect();
+    let dead: Vec<_> = row.dead_waiters(|_| at(0)).cloned().collect();
     assert_eq!(
         dead,
         waiters[..1],

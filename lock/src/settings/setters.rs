@@ -54,7 +54,8 @@ impl Settings {
         self
     }
 
-    /// How long a row outlives its last use; at least a day. Default: a day.
+    /// How long a row outlives the longest lease that may be held in it, which is 7 days; at least a day.
+    /// Default: a day.
     pub fn ttl(mut self, time: Duration) -> Self {
         let shortest = Duration::from_millis(super::SHORTEST_GRACE);
         self.grace = time.clamp(shortest, FAR);
@@ -89,14 +90,14 @@ impl Settings {
         self
     }
 
-    /// How long a holder counts as alive without a sign of life. Default: 10 s.
+    /// How long a holder counts as alive without a sign of life; at most 7 days. Default: 10 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         let shortest = Duration::from_millis(super::SHORTEST_LEASE);
         self.lease = LeaseLength::Fixed(lease.clamp(shortest, FAR));
         self
     }
 
-    /// One lease that lasts until the deadline and 2 s, and no beats.
+    /// One lease that lasts until the deadline and 2 s, at most 7 days, and no beats.
     /// Every acquisition has to name its deadline then.
     pub fn lease_until_deadline(mut self) -> Self {
         self.lease = LeaseLength::UntilDeadline;
@@ -134,7 +135,7 @@ impl Settings {
     }
 
     /// The longest pause between two looks of the next in line; those behind it may sleep as many times as
-    /// long as their rank says, and nobody longer than a quarter of the lease. Default: 450 ms.
+    /// long as their rank says, and nobody longer than a third of the lease. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self

@@ -1,14 +1,14 @@
 //! What people ask for: a close look, a list, the forced release. No function needs the rights for it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::beside;
 use super::decode::{row, text};
 use super::request::{self, FORCED};
-use super::{Failure, Item, KeyKind, Table, failure};
+use super::{Failure, Item, KeyKind, Table, Witness, failure};
 use crate::attributes::Attributes;
 use crate::entry::{Entry, Stamp};
 use crate::key::Key;
@@ -21,6 +21,8 @@ use crate::time::Micros;
 pub(crate) struct Sight {
     pub(crate) row: Row,
     pub(crate) attributes: BTreeMap<Stamp, Attributes>,
+    /// When it was read, by the server's clock.
+    pub(crate) date: Option<SystemTime>,
 }
 
 /// Where a listing goes on.
@@ -33,10 +35,15 @@ pub(crate) enum Page {
 
 impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
-    pub(crate) async fn inspect(&self, key: &Key) -> Result<Option<Sight>, Failure> {
+    pub(crate) async fn inspect(&self, key: &Key) -> Result<Sight, Failure> {
+        let witness = Witness::default();
         let request = request::get(self.client()?, &self.place, key).consistent_read(true);
+        let request = request.customize().interceptor(witness.clone());
         let output = within(request.send()).await?.map_err(failure::of)?;
-        Ok(output.item.map(sight))
+        Ok(Sight {
+            date: witness.date(),
+            ..output.item.map(sight).unwrap_or_default()
+        })
     }
 
     /// The next page of rows of the namespace, with their keys.
@@ -90,7 +97,11 @@ fn sight(item: Item) -> Sight {
     let attributes = attributed
         .filter_map(|entry| Some((entry.stamp()?, beside::of(entry, &item))))
         .collect();
-    Sight { row, attributes }
+    Sight {
+        row,
+        attributes,
+        date: None,
+    }
 }
 
 /// How long a person waits for one answer.

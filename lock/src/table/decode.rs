@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 use super::beside;
-use super::request::{ANCHOR, CLOSED, HELD, LAST, QUEUE};
+use super::request::{ANCHOR, CLOSED, FORMAT, HELD, LAST, QUEUE};
 use crate::entry::{Entry, Stamp};
 use crate::row::Row;
 use crate::time::Micros;
@@ -22,6 +22,7 @@ pub(super) fn row(mut item: Item) -> Row {
         anchor: number(item.get(ANCHOR)).map(Micros),
         closed: item.contains_key(CLOSED),
         held: number(item.get(HELD)).map(Stamp),
+        format: number(item.get(FORMAT)).map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
     }
 }
 
@@ -32,7 +33,7 @@ pub(super) fn damage(item: &Item) -> Option<String> {
         .get(QUEUE)
         .filter(|value| !value.is_ss())
         .map(|_| format!("`{QUEUE}` is no set of strings"));
-    let mut numbers = [LAST, ANCHOR, HELD].into_iter();
+    let mut numbers = [LAST, ANCHOR, HELD, FORMAT].into_iter();
     queue.or_else(|| {
         let wrong =
             numbers.find(|&name| item.contains_key(name) && number(item.get(name)).is_none());

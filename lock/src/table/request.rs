@@ -24,6 +24,8 @@ pub(super) const LAST: &str = "f";
 pub(super) const ANCHOR: &str = "p";
 pub(super) const CLOSED: &str = "closed";
 pub(super) const HELD: &str = "held";
+/// What later formats of the row are told by; the first has none.
+pub(super) const FORMAT: &str = "v";
 pub(super) const FORCED: &str = "forced";
 
 pub(super) const COLUMNS: [(&str, &str); 5] = [

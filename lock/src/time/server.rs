@@ -35,16 +35,12 @@ impl Server {
         }
     }
 
-    /// What both prove. If they contradict each other a clock stepped, or we were frozen, and only
-    /// the newer one counts.
-    pub(super) fn narrowed(self, newer: Self) -> Self {
+    /// What both prove; nothing if they contradict each other: one of them is wrong, or this machine was frozen
+    /// between them.
+    pub(super) fn narrowed(self, newer: Self) -> Option<Self> {
         let known = self.widened(newer.since);
         let (low, high) = (known.low.max(newer.low), known.high.min(newer.high));
-        if low <= high {
-            Self { low, high, ..newer }
-        } else {
-            newer
-        }
+        (low <= high).then_some(Self { low, high, ..newer })
     }
 
     /// The bounds of the server's clock at a tick.

@@ -38,7 +38,7 @@ fn a_slow_answer_proves_less() {
 #[test]
 fn two_answers_prove_more_than_one() {
     // One near the end of a second, and one at the beginning of the next.
-    let both = shown(0, 10, 0).narrowed(shown(100, 110, 1));
+    let both = shown(0, 10, 0).narrowed(shown(100, 110, 1)).unwrap();
     let (earliest, latest) = both.now(tick(110));
     assert!(latest.since(earliest) <= Duration::from_millis(220));
     assert!(earliest <= ms(1000) && latest >= ms(1000));
@@ -56,12 +56,61 @@ fn what_is_known_widens_with_age() {
 }
 
 #[test]
-fn of_two_answers_that_contradict_each_other_the_newer_counts() {
-    for second in [-3600, 3600] {
-        let newer = shown(100, 110, second);
-        let both = shown(0, 10, 0).narrowed(newer);
-        assert_eq!(both.now(tick(110)), newer.now(tick(110)));
+fn one_answer_proves_nothing_against_those_before_it() {
+    for (ahead, behind) in [(HOUR, Duration::ZERO), (Duration::ZERO, HOUR)] {
+        let mut clock = told(Expiry::Verified, Duration::ZERO, Duration::ZERO);
+        let lie = ms(0) + ahead - behind;
+        clock.witness(clock.tick(), clock.tick(), lie.to_system_time());
+        let doubtful = clock.moment().now;
+        for possible in [ms(0), lie] {
+            assert!(doubtful.earliest <= possible && possible <= doubtful.latest);
+        }
+        // The next one agrees with the first: the lie is forgotten.
+        clock.witness(clock.tick(), clock.tick(), ms(0).to_system_time());
+        let now = clock.moment().now;
+        assert!(now.latest.since(now.earliest) < Duration::from_secs(2));
+        assert!(now.earliest <= ms(0) && ms(0) <= now.latest);
     }
+}
+
+#[test]
+fn two_answers_that_agree_prove_more_than_one_that_came_before() {
+    let mut clock = told(Expiry::Verified, Duration::ZERO, Duration::ZERO);
+    for _ in 0..2 {
+        clock.witness(clock.tick(), clock.tick(), ms(0).to_system_time() + HOUR);
+    }
+    let now = clock.moment().now;
+    assert!(now.earliest <= ms(0) + HOUR && ms(0) + HOUR <= now.latest);
+    assert!(now.latest.since(now.earliest) < Duration::from_secs(2));
+}
+
+#[test]
+fn without_a_date_the_local_clock_is_trusted_within_its_skew_and_no_further() {
+    let mut clock = clock(Expiry::Verified);
+    assert!(clock.witness_nothing(), "it is news once");
+    assert!(!clock.witness_nothing());
+    let now = clock.moment().now;
+    assert_eq!((now.earliest, now.latest), (ms(0) - SKEW, ms(0) + SKEW));
+}
+
+#[test]
+fn a_wall_clock_that_has_run_on_alone_shows_how_long_the_machine_stood_still() {
+    let ahead = Arc::new(std::sync::Mutex::new(Duration::ZERO));
+    let shown = Arc::clone(&ahead);
+    let wall = Wall::new(move || ms(0).to_system_time() + *shown.lock().unwrap());
+    let clock = Clock::new(Expiry::Verified, SKEW, wall);
+    let mark = clock.mark();
+    assert_eq!(clock.missed_since(mark), Duration::ZERO);
+    *ahead.lock().unwrap() = Duration::from_millis(200);
+    assert_eq!(
+        clock.missed_since(mark),
+        Duration::ZERO,
+        "clocks run apart a little"
+    );
+    *ahead.lock().unwrap() = Duration::from_secs(12);
+    let missed = clock.missed_since(mark);
+    assert!(missed > Duration::from_secs(11), "{missed:?}");
+    assert_eq!(clock.missed_since(clock.mark()), Duration::ZERO);
 }
 
 fn clock(expiry: Expiry) -> Clock {

@@ -115,10 +115,12 @@ impl<S, T, K> Locked<S, T, K> {
         &self.shared.locks
     }
 
+    #[cfg(feature = "http")]
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
+    #[cfg(feature = "http")]
     pub(super) fn keys(&self) -> &K {
         &self.keys
     }

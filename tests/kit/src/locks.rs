@@ -18,9 +18,11 @@ mod script;
 mod table;
 
 mod contention;
+mod death;
 mod recovery;
 
 pub use contention::{Contention, Cost, ROUND_TRIP};
+pub use death::die;
 pub use example::{example, example_over};
 pub use recovery::{LEASE, by_the_next_in_line, by_the_sweep};
 pub use step::Step;

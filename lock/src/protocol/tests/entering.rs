@@ -260,3 +260,29 @@ fn a_trial_steals_for_the_one_who_waits_and_is_refused() {
     hand.applied(anchored(row([other(-100)]), 0))
         .is_refused(Why::Busy);
 }
+
+#[test]
+fn a_row_of_a_later_format_is_neither_free_nor_immortal() {
+    let later = Entry::read("1763640000000000 v2 5 seconds");
+    let with_a_later_entry = row([later.clone()]);
+    let of_a_later_format = Row {
+        format: Some(2),
+        ..Row::default()
+    };
+    for terms in [terms(), trial()] {
+        for row in [&with_a_later_entry, &of_a_later_format] {
+            let mut hand = Hand::new(terms.clone());
+            hand.refused(row.clone()).is_refused(Why::LaterFormat(2));
+        }
+        let mut hand = Hand::new(terms.clone());
+        let entered = Row {
+            format: Some(3),
+            ..hand.with_me([])
+        };
+        hand.applied(entered).asks_for("abandon");
+    }
+    let mut hand = Hand::new(terms());
+    let behind = Entry::read("1763649000000000 v2 5 seconds");
+    let first = hand.with_me([behind]);
+    hand.applied(first).acts_for(9_750);
+}

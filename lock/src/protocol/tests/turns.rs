@@ -202,3 +202,75 @@ fn a_holder_that_grew_old_dates_the_row_anew() {
     let ttl = at(0).0 / 1_000_000 + 13 * 60 * 60 + day;
     assert!(matches!(hand.write(), Write::Beat { ttl: Some(date), .. } if *date == ttl));
 }
+
+#[test]
+fn a_lease_that_a_steal_proves_counts_from_the_copy_that_was_answered() {
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let watched = Entry::from(Fields {
+        expiry: Expiry::Observe,
+        ..other(-1_000).fields().unwrap().clone()
+    });
+    let mut hand = Hand::new(observer);
+    hand.applied(hand.with_me([watched.clone()]));
+    hand.later(10_001);
+    hand.sees(hand.with_me([watched])).asks_for("steal");
+    hand.later(2_000);
+    hand.lost().asks_for("steal");
+    hand.applied(anchored(hand.with_me([]), 12_001))
+        .acts_for(9_750);
+}
+
+#[test]
+fn a_waiter_that_is_promoted_days_after_its_stamp_dates_the_row_anew() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let mut hand = waiting();
+    hand.later(22 * HOUR);
+    let handed = anchored(hand.with_me([]), i64::try_from(22 * HOUR).unwrap());
+    hand.sees(handed);
+    assert!(matches!(hand.write(), Write::Beat { ttl: Some(_), .. }));
+}
+
+/// A holder left a time so far ahead that others do not believe it yet, and we have slept since.
+#[test]
+fn an_anchor_that_others_may_have_watched_for_a_lease_is_claimed_however_believable_it_is_now() {
+    for wakes in [12_000, 15_500, 60_000] {
+        let mut hand = waiting();
+        hand.later(500);
+        hand.sees(hand.with_me([other(-1_000)]));
+        hand.later(wakes - 500);
+        hand.sees(anchored(hand.with_me([]), 16_000))
+            .asks_for("beat");
+    }
+}
+
+#[test]
+fn an_anchor_that_lies_a_second_ahead_costs_no_claim() {
+    let mut hand = waiting();
+    hand.later(500);
+    hand.sees(hand.with_me([other(-1_000)]));
+    hand.later(500);
+    hand.sees(anchored(hand.with_me([]), 2_000))
+        .acts_for(10_750);
+}
+
+#[test]
+fn what_an_answer_shows_to_have_been_written_too_early_always_ends_the_lease_earlier() {
+    let mut hand = holding();
+    hand.later(3_000);
+    hand.happens(Event::Beat);
+    // Meanwhile the server's clock has gone on by twelve seconds more than ours.
+    let row = anchored(hand.with_me([]), 3_000);
+    let frozen = Moment {
+        tick: tick(3_000),
+        ..moment(15_000)
+    };
+    let applied = Event::Answered(Answer::Applied(row));
+    let told = hand.acquisition.step(applied, frozen);
+    assert!(
+        matches!(told, Action::Act(ends) if ends <= tick(3_000)),
+        "{told:?}"
+    );
+}

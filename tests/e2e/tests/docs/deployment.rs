@@ -13,7 +13,7 @@ use dynamodb_locks::{Fail, GivenBack, Journal, KeyKind, Limits, Locks, Settings,
 use lambda_locks::LockLayer;
 use serde_json::{Value, json};
 use testkit::dynamo::{Dynamo, Fate, Gate, Schema};
-use testkit::locks::{KEY, LockTable, Step};
+use testkit::locks::{KEY, LockTable, Step, die};
 
 /// The same stack, for SAM and for the Serverless Framework.
 const STACKS: [(&str, &str); 2] = [
@@ -74,14 +74,14 @@ async fn uncontended_and_contended(table: &LockTable) {
 
 async fn after_a_death(table: &LockTable) {
     let (dead, next) = (|| table.client("dead"), table.client("next"));
-    drop(dead().acquire(KEY).await.unwrap());
+    die(dead().acquire(KEY).await.unwrap());
     tick().await;
     // Whoever stands in the queue steals; whoever only tries takes the place of the dead.
     let limits = Limits::wait(LEASE * 2);
     let held = next.acquire_within(KEY, limits).await.unwrap();
     held.release().await.unwrap();
     tick().await;
-    drop(dead().acquire(KEY).await.unwrap());
+    die(dead().acquire(KEY).await.unwrap());
     tokio::time::sleep(LEASE * 2).await;
     let held = next.try_acquire(KEY).await.unwrap();
     held.release().await.unwrap();
@@ -102,12 +102,14 @@ async fn swept(table: &LockTable) {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("journal");
     let dying = |name| table.a_client(name).with(|s| s.journal(&dir)).ready();
-    drop(dying("holder").acquire(KEY).await.unwrap());
+    die(dying("holder").acquire(KEY).await.unwrap());
     let gate = Gate::closed();
     table.fate("late", Step::Enqueue, 1, Fate::delivered().before(&gate));
     let late = dying("late");
-    let asked = tokio::time::timeout(LEASE / 200, late.acquire("late")).await;
+    let mut asking = Box::pin(late.acquire("late"));
+    let asked = tokio::time::timeout(LEASE / 200, &mut asking).await;
     assert!(asked.is_err());
+    die(asking);
     orphan(&dir);
     let mut given = Vec::new();
     for found in Journal::open(&dir).unwrap().read().unwrap() {

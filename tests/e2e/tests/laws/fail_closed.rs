@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dynamodb_locks::{Fail, Locks, Settings, Wall};
 use testkit::Clock;
-use testkit::dynamo::{Count, Dynamo, Schema};
+use testkit::dynamo::{Count, Dynamo, Fate, Schema};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -53,6 +53,21 @@ async fn an_uncontended_fail_closed_lock_is_two_writes_and_no_read() {
     let row = table.row();
     assert_eq!(row["closed"]["BOOL"], true);
     assert!(row.get("ttl").is_none() && row.get("held").is_none() && row.get("q").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_no_answer_confirms_says_that_an_operator_may_be_needed() {
+    let table = Table::new();
+    let held = table.closed("a").acquire("42").await.unwrap();
+    let fence = held.fence();
+    table.0.plan(|_: &_| Fate::dropped());
+    let error = held.release().await.unwrap_err();
+    assert!(error.is_unknown());
+    let expected = format!(
+        "cannot tell whether lock `42` was released: no answer came; it does not expire: if it is still held \
+         with fencing token {fence}, an operator has to force its release"
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

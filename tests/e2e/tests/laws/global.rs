@@ -12,26 +12,35 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A DynamoDB that knows one table, and only describes it.
 async fn described(table: Value) -> (Locks, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("the loopback works");
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("the loopback works")
+    );
     let asked = Arc::new(Mutex::new(Vec::new()));
     let body = json!({ "Table": table }).to_string();
     tokio::spawn(serve(listener, body, Arc::clone(&asked)));
     let http = aws_smithy_http_client::Builder::new().build_http();
     let config = Dynamo::new().client("a").config().to_builder();
     let client = Client::from_conf(config.http_client(http).endpoint_url(url).build());
-    let locks = Locks::with_client(&client, Settings::new().table("locks")).unwrap();
+    let locks =
+        Locks::with_client(&client, Settings::new().table("locks")).expect("the loopback works");
     (locks, asked)
 }
 
 async fn serve(listener: TcpListener, body: String, asked: Arc<Mutex<Vec<String>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let operation = read(&mut stream).await;
-        asked.lock().unwrap().push(operation);
+        asked.lock().expect("the loopback works").push(operation);
         let head =
             "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close\r\n";
         let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+            .write_all(answer.as_bytes())
+            .await
+            .expect("the loopback works");
     }
 }
 
@@ -39,11 +48,24 @@ async fn serve(listener: TcpListener, body: String, asked: Arc<Mutex<Vec<String>
 async fn read(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"}") {
-        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+        assert_ne!(
+            stream
+                .read_buf(&mut request)
+                .await
+                .expect("the loopback works"),
+            0
+        );
     }
-    let request = String::from_utf8(request).unwrap().to_lowercase();
+    let request = String::from_utf8(request)
+        .expect("the loopback works")
+        .to_lowercase();
     let target = request.split("x-amz-target: dynamodb_20120810.").nth(1);
-    target.unwrap().lines().next().unwrap().to_owned()
+    target
+        .expect("the loopback works")
+        .lines()
+        .next()
+        .expect("the loopback works")
+        .to_owned()
 }
 
 fn table(consistency: Option<&str>) -> Value {

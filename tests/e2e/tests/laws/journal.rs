@@ -5,6 +5,7 @@ mod forged;
 mod give_back;
 mod notes;
 mod open;
+mod recovery;
 
 use std::time::Duration;
 

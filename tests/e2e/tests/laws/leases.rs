@@ -2,6 +2,8 @@
 
 mod beats;
 mod drops;
+mod ends;
+mod rows;
 mod waits;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ mod leases;
 mod lost_answers;
 mod peers;
 mod people;
+mod polling;
 mod release_all;
 mod requests;
 mod thaw;

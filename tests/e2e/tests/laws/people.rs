@@ -51,6 +51,17 @@ async fn a_list_goes_through_the_namespace_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forced_release_dates_the_next_turn_by_the_servers_clock_and_not_by_the_own_one() {
+    let table = LockTable::new();
+    let hour = Duration::from_secs(60 * 60);
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    let fast = table.a_client("b").fast(hour).ready();
+    assert!(fast.force_release(KEY, held.fence(), "ada").await.unwrap());
+    let ahead = table.row().anchor.unwrap().since(table.now());
+    assert!(ahead <= Duration::from_secs(2), "{ahead:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_person_can_force_a_release_and_the_row_says_who_did() {
     let table = LockTable::new();
     let closed = |settings: Settings| settings.fail(Fail::Closed);

@@ -57,6 +57,33 @@ async fn work_that_blocks_is_beaten_for_from_another_thread() {
     assert!(!worked.await.unwrap());
 }
 
+/// Nobody else holds the lock while work that cannot be cancelled goes on.
+#[tokio::test]
+async fn work_that_blocks_keeps_its_lock_until_it_has_returned_though_its_future_is_dropped() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let working = a.with_blocking(KEY, move |held| {
+        let _ = begun.send(held.lease());
+        told.recv().unwrap();
+    });
+    let lease = {
+        let mut working = std::pin::pin!(working);
+        tokio::select! {
+            _ = &mut working => unreachable!("the work goes on"),
+            lease = begins => lease.unwrap(),
+        }
+    };
+    let refused = a.try_acquire(KEY).await.unwrap_err();
+    assert!(refused.is_busy(), "{refused}");
+    assert!(!lease.is_over());
+    tell.send(()).unwrap();
+    let next = a.acquire(KEY).await.unwrap();
+    assert!(lease.is_over());
+    next.release().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn work_that_asks_for_its_own_lock_is_refused_at_once_by_name() {
     let table = LockTable::new();

@@ -128,7 +128,7 @@ fn what_a_program_sets_is_checked_as_well() {
     assert_eq!(
         refused(Settings::new().partition_key("q")),
         "invalid column name `q`: expected a name that no other column has: none of `q`, `f`, `p`, \
-         `closed`, `held`"
+         `closed`, `held`, `v`"
     );
     assert_eq!(
         refused(Settings::new().table("a b")),
@@ -300,9 +300,9 @@ fn a_value_cannot_forge_a_log_line() {
 
 #[test]
 fn no_two_columns_share_a_name() {
-    let right = "a name that no other column has: none of `q`, `f`, `p`, `closed`, `held`";
+    let right = "a name that no other column has: none of `q`, `f`, `p`, `closed`, `held`, `v`";
     for name in ["LOCKS_PARTITION_KEY", "LOCKS_SORT_KEY", "LOCKS_TTL_KEY"] {
-        for own in ["q", "f", "p", "closed", "held"] {
+        for own in ["q", "f", "p", "closed", "held", "v"] {
             let error = wrong(name, own).to_string();
             assert!(
                 error.starts_with(&format!("invalid {name} `{own}`: expected {right}")),

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dynamodb_locks::{Journal, Locks};
+use dynamodb_locks::Locks;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::contention::ROUND_TRIP;
+use super::death::die;
 use super::table::{KEY, LockTable};
 use crate::Error;
 use crate::dynamo::{Fate, Request};
@@ -40,15 +41,9 @@ pub async fn by_the_sweep(seed: u64) -> Result<Duration, Error> {
     let next = died(&table, noted).await?;
     orphan(&folder).map_err(failed)?;
     let death = table.clock().now();
-    let sweep = table.client("sweep");
-    for found in Journal::open(&folder)
-        .map_err(failed)?
-        .read()
-        .map_err(failed)?
-    {
-        let note = found.note.map_err(failed)?;
-        let given = sweep.give_back(&note, found.path, SWEEP).await;
-        given.map_err(failed)?;
+    let sweep = table.a_client("sweep").with(|s| s.journal(&folder)).ready();
+    for entry in sweep.recover_orphans(SWEEP).await.entries() {
+        entry.outcome.as_ref().map_err(failed)?;
     }
     served(next).await?;
     Ok(table.since(death))
@@ -71,8 +66,7 @@ async fn died(table: &LockTable, locks: Locks) -> Result<Next, Error> {
     let next = table.client("b");
     let next = tokio::spawn(async move { next.acquire(KEY).await?.release().await });
     sleep(HELD).await;
-    // No I/O is done for it, and its client is asked for nothing more: as if the process were gone.
-    drop((held, locks));
+    die((held, locks));
     Ok(next)
 }
 

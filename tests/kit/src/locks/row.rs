@@ -20,6 +20,9 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     if let Some(Stamp(held)) = row.held {
         item.insert("held".into(), json!({ "N": held.to_string() }));
     }
+    if let Some(format) = row.format {
+        item.insert("v".into(), json!({ "N": format.to_string() }));
+    }
     if row.closed {
         item.insert("closed".into(), json!({ "BOOL": true }));
     }
@@ -35,6 +38,7 @@ pub fn from_item(item: &Value) -> Row {
         anchor: number(item, "p").map(Micros),
         closed: item["closed"]["BOOL"].as_bool().unwrap_or_default(),
         held: number(item, "held").map(Stamp),
+        format: number(item, "v").and_then(|format| format.try_into().ok()),
     }
 }
 

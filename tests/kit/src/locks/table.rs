@@ -168,6 +168,7 @@ impl LockTable {
             lease: Duration::from_secs(10),
             deadline: None,
             expiry: Expiry::Verified,
+            skew: Duration::from_millis(2500),
             nonce: Nonce::new(own.0),
             owner: Owner::new(owner),
         }

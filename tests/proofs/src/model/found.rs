@@ -74,6 +74,7 @@ fn stranger(config: &Config, then: Micros, nth: u64) -> Entry {
         lease: config.lease,
         deadline,
         expiry: config.expiry,
+        skew: config.skew,
         nonce: Nonce::new(u64::MAX - nth),
         owner: Owner::default(),
     })

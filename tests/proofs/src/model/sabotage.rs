@@ -158,6 +158,7 @@ impl Mutant {
                     anchor: Some(now),
                     closed: begins.is_some(),
                     held: begins,
+                    format: None,
                 };
                 it.step(Event::Answered(Answer::Applied(row)), at)
             }

@@ -18,6 +18,7 @@ static NO_ROW: Row = Row {
     anchor: None,
     closed: false,
     held: None,
+    format: None,
 };
 
 /// The row, the clients, what is on its way between them, and the time.

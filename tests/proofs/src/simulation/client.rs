@@ -14,6 +14,7 @@ use super::clocks::Truth;
 use super::job::Worker;
 use super::line::Line;
 use super::nonces::NonceLog;
+use super::process::Farewell;
 use super::scenario::Scenario;
 use super::trace::{Trace, Wait};
 use testkit::dynamo::client_by;
@@ -62,7 +63,7 @@ pub(super) async fn run(
     config: Config,
     line: Line,
     truth: Truth,
-) {
+) -> Farewell {
     let settings = settings(&actor, &config, &truth);
     let locks = Locks::with_client(&client_by(line, &actor.name), settings);
     let locks = locks.expect("the journal's folder can be used");
@@ -117,11 +118,12 @@ pub(super) async fn run(
     jobs.join_all().await;
     if actor.rng.one_in(8) {
         // What was dropped is left to the others.
-        return;
+        return Farewell::Exited;
     }
     if shut_down(&actor, &locks, &config.trace, &truth).await {
         config.trace.settle(nonces.all(), truth.now());
     }
+    Farewell::ReleasedAll
 }
 
 /// Releases everything; whether that succeeded.

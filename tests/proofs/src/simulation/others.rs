@@ -24,31 +24,19 @@ pub(super) async fn sweep(dead: Actor, config: Config, line: Line, truth: Truth)
     let settings = client::settings(&dead, &config, &truth).owner(&name);
     let locks = Locks::with_client(&client_by(line, &name), settings);
     let locks = locks.expect("the journal's folder can be used");
-    let found = locks.journal().and_then(|journal| journal.read().ok());
-    let mut found = found.unwrap_or_default();
-    // A folder lists its files in any order, and this is to run twice in the same way.
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    let mut giving = tokio::task::JoinSet::new();
-    for found in found {
-        let (locks, truth, trace) = (locks.clone(), truth.clone(), config.trace.clone());
-        let note = found
-            .note
-            .expect("a note that was written whole can be read");
-        giving.spawn(async move {
-            let nonce = nonce_of(&found.path);
-            let given = locks.give_back(&note, found.path, SWEEP).await;
-            let now = truth.now();
-            trace.log(now, format!("the sweep of {nonce}: {given:?}"));
-            trace.done(match given {
-                Ok(_) => "given back by the sweep",
-                Err(_) => "not given back by the sweep",
-            });
-            if given.is_ok_and(|how| how != dynamodb_locks::GivenBack::Kept) {
-                trace.settle([nonce], now);
-            }
+    let recovery = locks.recover_orphans(SWEEP).await;
+    let (now, trace) = (truth.now(), &config.trace);
+    for entry in recovery.entries() {
+        let (nonce, outcome) = (nonce_of(&entry.note), &entry.outcome);
+        trace.log(now, format!("the sweep of {nonce}: {outcome:?}"));
+        trace.done(match outcome {
+            Ok(_) => "given back by the sweep",
+            Err(_) => "not given back by the sweep",
         });
+        if matches!(outcome, Ok(how) if *how != dynamodb_locks::GivenBack::Kept) {
+            trace.settle([nonce], now);
+        }
     }
-    giving.join_all().await;
 }
 
 /// Releases by force what the dead hold of a fail-closed lock.

@@ -16,17 +16,32 @@ pub(super) struct Process {
     runtime: Runtime,
     truth: Truth,
     line: Line,
-    life: JoinHandle<()>,
+    life: JoinHandle<Farewell>,
     /// How far it has come, in true time.
     pub(super) now: Duration,
     pub(super) stopped: bool,
+}
+
+/// How a life ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Farewell {
+    /// After `release_all`, or with nothing ever held: no task of a client is left.
+    ReleasedAll,
+    /// With the process: what its clients' tasks had begun ends with it.
+    Exited,
+}
+
+impl From<()> for Farewell {
+    fn from((): ()) -> Self {
+        Self::ReleasedAll
+    }
 }
 
 impl Process {
     /// Begins a life; nothing of it has run yet.
     pub(super) fn begin<L>(name: &str, pace: Pace, life: impl FnOnce(Line, Truth) -> L) -> Self
     where
-        L: Future<Output = ()> + Send + 'static,
+        L: Future<Output: Into<Farewell>> + Send + 'static,
     {
         let runtime = Builder::new_current_thread()
             .enable_time()
@@ -38,8 +53,9 @@ impl Process {
         let truth = Truth::of(pace);
         let (life, end) = (life(line.clone(), truth.clone()), line.clone());
         let life = runtime.spawn(async move {
-            life.await;
+            let farewell = life.await.into();
             end.ring();
+            farewell
         });
         drop(inside);
         Self {
@@ -97,8 +113,10 @@ impl Process {
         let name = &self.name;
         Some(match ended {
             Err(panic) => Err(format!("{name} panicked: {panic}")),
-            Ok(()) if left > 0 => Err(format!("law 9: {left} tasks outlive {name}")),
-            Ok(()) => Ok(()),
+            Ok(Farewell::ReleasedAll) if left > 0 => {
+                Err(format!("law 9: {left} tasks outlive {name}"))
+            }
+            Ok(_) => Ok(()),
         })
     }
 }

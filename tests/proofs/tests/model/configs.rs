@@ -54,6 +54,12 @@ pub(crate) fn fast() -> Vec<Seat> {
     vec![Seat::new().believes(3000, 4000, 5000), Seat::new()]
 }
 
+/// One whose clock was ahead of every honest one, and another that takes the lock twice.
+pub(crate) fn fast_and_again() -> Vec<Seat> {
+    let fast = Seat::new().believes(3000, 4000, 5000);
+    vec![fast, Seat::new().rounds(2)]
+}
+
 /// Two whose clocks are wrong within their bounds, and one of them differently at every step.
 fn skewed() -> Vec<Seat> {
     let skewed = Seat::new().knows(-900, -500, 0).or_knows(0, 100, 900);
@@ -105,6 +111,15 @@ fn small_clocks() -> Vec<Config> {
         Config::new("2: a late clock, lost answer", 2, late())
             .losses(1)
             .covers([Stolen, Claimed]),
+        Config::new("2: a fast clock, the other again", 3, fast_and_again())
+            .covers([Stolen, Claimed]),
+        Config::new("2: a fast clock, twice", 3, {
+            vec![
+                Seat::new().believes(3000, 4000, 5000).rounds(2),
+                Seat::new(),
+            ]
+        })
+        .covers([Stolen, Claimed]),
         Config::new("2: skewed clocks, crash", 2, skewed())
             .crashes(1)
             .covers([Stolen]),

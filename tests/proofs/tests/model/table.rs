@@ -104,7 +104,7 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
     queue.retain(|_| likely || rng.bool());
     if rng.u8(0..4) == 0 {
         queue.push(Entry::read(
-            "1763640123456789 1000 10000 - v 5j2k9x0a stranger",
+            "1763640123456789 v1 1s 10s 2500 - 5j2k9x0a stranger",
         ));
     }
     if rng.u8(0..4) == 0 {
@@ -124,6 +124,7 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
         anchor: seen,
         closed: rng.bool(),
         held: held.flatten(),
+        format: None,
     }
 }
 

@@ -2,17 +2,16 @@
 
 use dynamodb_locks::{Fail, Journal, Limits, Settings};
 use serde_json::json;
-use testkit::locks::{KEY, LockTable};
+use testkit::locks::{KEY, LockTable, die};
 
 use super::{LEASE, attributed, client, order, queued, tick, waiter};
 
 /// A holder that has died long ago, with attributes of its own.
 async fn died(table: &LockTable) {
-    client(table, "dead")
+    die(client(table, "dead")
         .acquire(KEY)
         .await
-        .map(drop)
-        .expect("it is free");
+        .expect("it is free"));
     tokio::time::sleep(LEASE * 2).await;
     assert_eq!(attributed(table).len(), 1);
 }
@@ -42,8 +41,10 @@ async fn who_takes_the_place_of_the_dead_removes_theirs_and_brings_its_own() {
 async fn dead_waiter(table: &LockTable) {
     let locks = client(table, "dead waiter");
     let limits = Limits::wait(LEASE).deadline(LEASE / 2);
-    let waited = tokio::time::timeout(LEASE / 10, locks.acquire_within(KEY, limits)).await;
+    let mut waiting = Box::pin(locks.acquire_within(KEY, limits));
+    let waited = tokio::time::timeout(LEASE / 10, &mut waiting).await;
     assert!(waited.is_err());
+    die(waiting);
     tokio::time::sleep(LEASE).await;
 }
 
@@ -63,7 +64,7 @@ async fn a_release_removes_those_of_the_dead_who_leave_with_it() {
 async fn a_thief_removes_those_of_the_dead_behind_the_dead() {
     let table = LockTable::new();
     let dead = client(&table, "dead").acquire(KEY).await.unwrap();
-    drop(dead);
+    die(dead);
     tick().await;
     dead_waiter(&table).await;
     assert_eq!(attributed(&table), queued(&table));

@@ -50,6 +50,32 @@ async fn an_observer_waits_a_whole_lease_however_old_the_holder_looks() {
     held.release().await.unwrap();
 }
 
+/// However short the waits: what one acquisition has watched, the next one of the client goes on from.
+#[tokio::test(start_paused = true)]
+async fn a_dead_holder_goes_though_no_client_waits_for_a_whole_lease() {
+    for patience in [LEASE / 5, Duration::ZERO] {
+        let table = LockTable::new();
+        let dead = dynamodb_locks::protocol::Fields {
+            expiry: Expiry::Observe,
+            ..table.entry("dead", HOUR)
+        };
+        table.put(&table.row_of([dead]));
+        let (a, begun) = (observer(&table, "a"), table.clock().now());
+        let held = loop {
+            match a.acquire_within(KEY, Limits::wait(patience)).await {
+                Ok(held) => break held,
+                Err(_) => tokio::time::sleep(LEASE / 20).await,
+            }
+            assert!(
+                table.since(begun) < LEASE * 2,
+                "the dead holder still holds"
+            );
+        };
+        assert!(table.since(begun) >= LEASE);
+        held.release().await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn clocks_that_are_hours_off_do_not_matter_to_observers() {
     let table = LockTable::new();
@@ -118,4 +144,33 @@ async fn a_higher_stamp_does_not_hide_that_they_do_not_go_together() {
     let refusal = observer(&table, "a").try_acquire(KEY).await.unwrap_err();
     assert!(refusal.is_configuration(), "{refusal}");
     assert_eq!(table.story("a"), ["try refused"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_a_later_format_is_refused_with_the_word_to_deploy_a_later_version() {
+    use dynamodb_locks::protocol::{Entry, Row};
+    let later = Row {
+        format: Some(2),
+        ..Row::default()
+    };
+    let entry = Row {
+        queue: [Entry::read(
+            "1763640123456789 v2 what a later version writes",
+        )]
+        .into(),
+        ..Row::default()
+    };
+    for row in [later, entry] {
+        let table = LockTable::new();
+        table.put(&row);
+        for limits in [Limits::wait(LEASE), Limits::wait(Duration::ZERO)] {
+            let locks = table.client("a");
+            let refusal = locks.acquire_within(KEY, limits).await.unwrap_err();
+            assert!(refusal.is_configuration(), "{refusal}");
+            let message = "lock `42` is used by clients of a later version, with row format 2; this \
+                           version reads format 1: deploy the later version of dynamodb-locks here, too";
+            assert_eq!(refusal.to_string(), message);
+            assert_eq!(table.row().queue, row.queue, "it leaves nothing behind");
+        }
+    }
 }

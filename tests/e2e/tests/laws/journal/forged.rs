@@ -41,7 +41,7 @@ async fn sweep(folder: &Folder, locks: &Locks) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_note_cannot_pass_a_column_off_as_another() {
-    for column in ["q", "f", "p", "closed", "held", "id", "group"] {
+    for column in ["q", "f", "p", "closed", "held", "v", "id", "group"] {
         let (table, folder) = (LockTable::new(), Folder::new());
         let held = held_elsewhere(&table).await;
         let mut forged = note(&table, &folder).await;

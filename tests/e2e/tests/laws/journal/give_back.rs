@@ -1,7 +1,7 @@
 use dynamodb_locks::protocol::Row;
 use dynamodb_locks::{GivenBack, Limits, Locks};
 use testkit::dynamo::{Fate, Gate};
-use testkit::locks::{KEY, LockTable, Step};
+use testkit::locks::{KEY, LockTable, Step, die};
 
 use super::folder::Folder;
 use super::{LEASE, millis, queued};
@@ -30,7 +30,7 @@ async fn a_lock_that_a_dead_process_held_is_given_back_at_once() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     let fence = held.fence();
-    drop(held);
+    die(held);
     folder.orphan();
     let (_, note) = &folder.left_behind()[0];
     assert_eq!((note.key(), note.fence()), (KEY, Some(fence)));
@@ -42,7 +42,7 @@ async fn a_lock_that_a_dead_process_held_is_given_back_at_once() {
     assert_eq!(folder.files().len(), 0);
     assert_eq!(
         table.story("sweep"),
-        ["abandon raising"],
+        ["look", "abandon raising"],
         "whoever is not sure never releases"
     );
 }
@@ -50,7 +50,7 @@ async fn a_lock_that_a_dead_process_held_is_given_back_at_once() {
 #[tokio::test(start_paused = true)]
 async fn the_next_in_line_gets_it_then() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     tokio::time::sleep(millis(10)).await;
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
@@ -73,8 +73,10 @@ async fn a_waiter_that_died_is_taken_out_and_the_holder_stays() {
     let held = table.client("holder").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(10)).await;
     let a = folder.client(&table, "a");
-    let waiting = tokio::time::timeout(LEASE / 10, a.acquire(KEY)).await;
-    assert!(waiting.is_err() && queued(&table) == 2);
+    let mut waiting = Box::pin(a.acquire(KEY));
+    let waited = tokio::time::timeout(LEASE / 10, &mut waiting).await;
+    assert!(waited.is_err() && queued(&table) == 2);
+    die(waiting);
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
@@ -85,16 +87,36 @@ async fn a_waiter_that_died_is_taken_out_and_the_holder_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waiters_that_die_and_are_swept_give_a_dead_holder_no_other_lease() {
+    let table = LockTable::new();
+    let dead = table.client("dead").acquire(KEY).await.unwrap();
+    drop(dead);
+    let begun = table.clock().now();
+    for round in 0.. {
+        let folder = Folder::new();
+        let killed = folder.client(&table, "killed");
+        let waiting = tokio::time::timeout(LEASE / 5, killed.acquire(KEY)).await;
+        if let Ok(held) = waiting {
+            held.unwrap().release().await.unwrap();
+            break;
+        }
+        folder.orphan();
+        sweep(&folder, &table.client("sweep")).await;
+        assert!(round < 10, "the dead holder lives on");
+    }
+    assert!(table.since(begun) <= LEASE * 3 / 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entry_that_is_still_on_its_way_is_voided() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let gate = Gate::closed();
     table.fate("a", Step::Enqueue, 1, Fate::delivered().before(&gate));
     let a = folder.client(&table, "a");
-    assert!(
-        tokio::time::timeout(millis(50), a.acquire(KEY))
-            .await
-            .is_err()
-    );
+    let mut entering = Box::pin(a.acquire(KEY));
+    let entered = tokio::time::timeout(millis(50), &mut entering).await;
+    assert!(entered.is_err());
+    die(entering);
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
@@ -110,7 +132,7 @@ async fn an_entry_that_is_still_on_its_way_is_voided() {
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_has_left_already_is_gone_and_its_successor_is_left_alone() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     let next = table.client("b").acquire(KEY).await.unwrap();
     let before = table.row();
@@ -126,7 +148,7 @@ async fn an_entry_that_has_left_already_is_gone_and_its_successor_is_left_alone(
 #[tokio::test(start_paused = true)]
 async fn two_sweeps_of_one_note_do_no_harm() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     let [one, other] = [table.client("one"), table.client("other")];
     let (path, note) = folder.left_behind().remove(0);
@@ -143,7 +165,7 @@ async fn two_sweeps_of_one_note_do_no_harm() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_given_back_keeps_its_note() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     for nth in 1..=40 {
         table.fate("sweep", Step::AbandonRaising, nth, Fate::dropped());
@@ -164,7 +186,7 @@ async fn what_cannot_be_given_back_keeps_its_note() {
 #[tokio::test(start_paused = true)]
 async fn a_note_knows_its_table_whatever_the_sweeps_own_settings_are() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     let elsewhere = table
         .a_client("sweep")
@@ -184,11 +206,10 @@ async fn a_late_enqueue_of_a_dead_waiter_behind_others_is_voided_too() {
     let gate = Gate::closed();
     table.fate("a", Step::Enqueue, 1, Fate::delivered().before(&gate));
     let a = folder.client(&table, "a");
-    assert!(
-        tokio::time::timeout(millis(50), a.acquire(KEY))
-            .await
-            .is_err()
-    );
+    let mut entering = Box::pin(a.acquire(KEY));
+    let entered = tokio::time::timeout(millis(50), &mut entering).await;
+    assert!(entered.is_err());
+    die(entering);
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
@@ -203,7 +224,7 @@ async fn a_late_enqueue_of_a_dead_waiter_behind_others_is_voided_too() {
 #[tokio::test(start_paused = true)]
 async fn a_torn_note_is_reported_and_keeps_none_of_the_others() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     folder.write("1763640123456789-00000000", "{\"key\":\"42\",\"ent");
     folder.write("1763640123456789-11111111", "");
@@ -222,7 +243,7 @@ async fn a_forged_note_can_only_give_back_the_entry_that_it_names() {
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     let mut forged = folder.notes()[0].clone();
     forged["writer"] = serde_json::json!({ "pid": u32::MAX - 1, "started": null });
-    let entry = forged["entry"].as_str().unwrap().replace(" - v ", " 99 v ");
+    let entry = forged["entry"].as_str().unwrap().replace(" - ", " 99 ");
     forged["entry"] = entry.into();
     folder.write("forged", &forged.to_string());
     let mut unreadable = forged.clone();
@@ -240,7 +261,7 @@ async fn a_forged_note_can_only_give_back_the_entry_that_it_names() {
 #[tokio::test(start_paused = true)]
 async fn a_client_gives_back_within_its_time() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     let never = Gate::closed();
     table
@@ -257,7 +278,7 @@ async fn a_client_gives_back_within_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_is_gone_is_no_trouble() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    drop(folder.client(&table, "a").acquire(KEY).await.unwrap());
+    die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     table.delete();
     assert_eq!(

@@ -225,9 +225,9 @@ async fn times_that_are_as_long_as_can_be_do_no_harm() {
     let table = LockTable::new();
     let most = Duration::MAX;
     let endless = |s: Settings| {
-        // A period may be as long as half a lease, and no lease is longer than 30 years.
-        let period = Duration::from_secs(15 * 365 * 24 * 60 * 60);
-        let s = s.lease(most).heartbeat_period(period).max_wait(most);
+        // No lease is longer than 7 days, and a period may be as long as half of one.
+        let lease = Duration::from_secs(7 * 24 * 60 * 60);
+        let s = s.lease(lease).heartbeat_period(lease / 2).max_wait(most);
         s.retry_delay(most).clock_skew(most).ttl(most)
     };
     let locks = table.a_client("a").with(endless).ready();

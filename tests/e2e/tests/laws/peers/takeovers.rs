@@ -3,7 +3,7 @@ use std::pin::pin;
 use dynamodb_locks::protocol::{Fields, Row};
 use dynamodb_locks::{Expiry, Limits};
 use testkit::dynamo::{Fate, Gate};
-use testkit::locks::{KEY, LockTable, Step};
+use testkit::locks::{KEY, LockTable, Step, die};
 use tokio::time::{sleep, timeout};
 
 use super::{LEASE, SECOND, millis, owners, silent, timed};
@@ -84,7 +84,7 @@ async fn whoever_was_robbed_while_it_slept_goes_to_the_end_of_the_line() {
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_life_left_behind_grants_nothing() {
     let table = LockTable::new();
-    drop(silent(&table, "a").acquire(KEY).await.unwrap());
+    die(silent(&table, "a").acquire(KEY).await.unwrap());
     sleep(millis(100)).await;
     let reborn = table.client("a");
     assert!(reborn.try_acquire(KEY).await.unwrap_err().is_busy());

@@ -20,7 +20,9 @@ async fn a_waiter_follows_soon_after_the_release_and_not_after_the_lease() {
     sleep(millis(190)).await;
     held.release().await.unwrap();
     let (held, waited) = timed(&table, waiting).await;
-    assert!(waited <= millis(25), "{waited:?}");
+    // Twelve reads in the first two seconds: a waiter that knows no pace polls again when the holder has held by
+    // about half as long again.
+    assert!(waited <= millis(120), "{waited:?}");
     held.unwrap().unwrap().release().await.unwrap();
 }
 

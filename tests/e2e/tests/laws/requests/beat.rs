@@ -108,9 +108,9 @@ async fn a_late_copy_never_moves_the_anchor_back() {
 
 #[tokio::test(start_paused = true)]
 async fn one_of_an_old_holder_dates_the_row_anew() {
-    const HOUR: Duration = Duration::from_secs(60 * 60);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let table = LockTable::new();
-    let long = |s: dynamodb_locks::Settings| s.lease(HOUR * 6).heartbeat_period(HOUR * 2);
+    let long = |s: dynamodb_locks::Settings| s.lease(DAY * 2).heartbeat_period(DAY * 2 / 3);
     let held = table
         .a_client("a")
         .with(long)
@@ -119,12 +119,16 @@ async fn one_of_an_old_holder_dates_the_row_anew() {
         .await
         .unwrap();
     let first = table.ttl();
-    table.delivered("a", Step::Beat, 5).await;
-    assert_eq!(table.ttl(), first, "ten hours are not half of a day");
-    table.delivered("a", Step::Beat, 7).await;
-    assert!(table.ttl().unwrap() >= first.unwrap() + HOUR * 13);
+    for beat in 1..=5 {
+        table.delivered("a", Step::Beat, beat).await;
+    }
+    assert_eq!(table.ttl(), first, "three days are not half of eight");
+    for beat in 6..=7 {
+        table.delivered("a", Step::Beat, beat).await;
+    }
+    assert!(table.ttl().unwrap() >= first.unwrap() + DAY * 4);
     assert_eq!(table.dynamo().sweep_ttl(), 0);
-    tokio::time::sleep(HOUR * 20).await;
+    tokio::time::sleep(DAY * 7).await;
     assert_eq!(
         table.dynamo().sweep_ttl(),
         0,

@@ -1,0 +1,49 @@
+//! Releasing what was dropped.
+//!
+//! `Drop` does no I/O: it hands the entry to a task of the client, which releases it at once. Where no
+//! runtime runs, the next call on the client does it, or `release_all`, or the recovery of orphans.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::drive::Bound;
+use crate::give_back;
+use crate::shared::Shared;
+
+/// How long one attempt may take; what is not released then is left to the next call.
+const BUDGET: Duration = Duration::from_secs(3);
+
+/// Starts the cleanup when it is dropped, if an orphan was left. It is dropped after the
+/// [`Trail`](crate::trail::Trail) that it belongs to.
+pub(crate) struct Cleanup(Arc<Shared>);
+
+impl Cleanup {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
+    }
+}
+
+impl fmt::Debug for Cleanup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cleanup").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        let Some(runtime) = Handle::try_current()
+            .ok()
+            .filter(|_| self.0.live.has_orphans())
+        else {
+            return;
+        };
+        let shared = Arc::clone(&self.0);
+        self.0.live.spawn(&runtime, async move {
+            let budget = Bound::until(shared.clock.after(BUDGET));
+            give_back::dropped(&shared, budget).await;
+        });
+    }
+}

@@ -1,0 +1,27 @@
+//! The words about a holder and its time.
+
+use crate::entry::Entry;
+use crate::time::Micros;
+
+/// Whose entry it is, to follow 'held'.
+pub(super) fn owner_of(holder: &Entry) -> String {
+    match holder
+        .fields()
+        .map(|fields| (fields.owner.as_str(), fields.stamp.0))
+    {
+        Some(("", stamp)) => format!(" with fence {stamp}"),
+        Some((owner, stamp)) => format!(" by {owner} with fence {stamp}"),
+        None => " by an entry that cannot be read".to_owned(),
+    }
+}
+
+/// The time of day, in UTC.
+pub(super) fn clock(at: Micros) -> String {
+    let (second, milli) = (at.0 / 1_000_000 % 86_400, at.0 / 1000 % 1000);
+    format!(
+        "{:02}:{:02}:{:02}.{milli:03}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}

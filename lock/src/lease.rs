@@ -1,0 +1,139 @@
+//! What a client shows of a lease, and its end.
+//!
+//! A lease ends before the first write that gives the entry away leaves: nothing that watches it may still
+//! believe in the lock when another client can hold it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::time::{Clock, Mark, Tick};
+
+/// What can be known about a lease while other code has the [`Held`](crate::Held).
+#[derive(Clone, Debug)]
+pub struct Lease {
+    state: watch::Receiver<LeaseState>,
+    clock: Clock,
+}
+
+/// The lease as it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseState {
+    /// Until when there is a proof that the lock is ours.
+    pub(crate) ends: Tick,
+    /// When the proof began, by all clocks: `ends` comes sooner if the monotonic one has stood still since.
+    pub(crate) since: Mark,
+    /// When the next heartbeat is due.
+    pub(crate) due: Option<Tick>,
+    /// Whether it ended before its time: lost, released or dropped.
+    pub(crate) ended: bool,
+}
+
+/// Prolongs a lease, or ends it. Each place that may give the entry away has one.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseControl(watch::Sender<LeaseState>);
+
+/// How a lease does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Health {
+    /// How long there is still a proof that the lock is ours; zero if it is lost.
+    pub left: Duration,
+    /// For how long a beat has been due that was not answered; none if all is well.
+    pub overdue: Option<Duration>,
+}
+
+/// A beat that is not answered after this is overdue.
+const ANSWER: Duration = Duration::from_millis(400);
+
+impl LeaseState {
+    /// For how long the proof still holds, by the clock that has run the furthest.
+    pub(crate) fn left(&self, clock: &Clock) -> Duration {
+        let passed = clock.tick() + clock.missed_since(self.since);
+        self.ends.since(passed)
+    }
+}
+
+impl LeaseControl {
+    pub(crate) fn new(ends: Tick, since: Mark, due: Option<Tick>, clock: Clock) -> (Self, Lease) {
+        let (sender, state) = watch::channel(LeaseState {
+            ends,
+            since,
+            due,
+            ended: false,
+        });
+        (Self(sender), Lease { state, clock })
+    }
+
+    pub(crate) fn state(&self) -> LeaseState {
+        *self.0.borrow()
+    }
+
+    /// A renewal was answered.
+    pub(crate) fn prolong(&self, ends: Tick, since: Mark, due: Option<Tick>) {
+        self.0.send_modify(|state| {
+            let ended = state.ended;
+            *state = LeaseState {
+                ends,
+                since,
+                due,
+                ended,
+            };
+        });
+    }
+
+    /// Ends the lease, for good.
+    pub(crate) fn end(&self) {
+        self.0
+            .send_if_modified(|state| !std::mem::replace(&mut state.ended, true));
+    }
+}
+
+impl Lease {
+    /// Whether there is no proof any more that the lock is ours.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    fn left(&self) -> Duration {
+        let state = *self.state.borrow();
+        // Without a task that could renew or end it, nothing vouches for the lease.
+        if state.ended || self.state.has_changed().is_err() {
+            return Duration::ZERO;
+        }
+        state.left(&self.clock)
+    }
+
+    /// How the lease does.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let due = self.state.borrow().due;
+        let late = due.map(|due| self.clock.tick().since(due + ANSWER));
+        Health {
+            left: self.left(),
+            overdue: late.filter(|late| !late.is_zero()),
+        }
+    }
+
+    /// The runtime's time, this much later than now.
+    pub(crate) fn after(&self, time: Duration) -> Instant {
+        self.clock.after(time)
+    }
+
+    /// Waits until the lease is over, be it lost or released.
+    pub async fn over(&mut self) {
+        let mut state = self.state.clone();
+        let mut ended = pin!(state.wait_for(|state| state.ended));
+        // A process that was stopped for long sees it by the clock, before the heartbeat task can tell.
+        poll_fn(|cx| match self.is_over() {
+            true => Poll::Ready(()),
+            // An error means that the task has ended, and the lease with it.
+            false => ended.as_mut().poll(cx).map(drop),
+        })
+        .await;
+    }
+}
