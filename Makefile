@@ -1,6 +1,7 @@
 # The Lambda layer with the extension, for `sam build`, for serverless.yml and by hand:
 #
-#     make layer                # target/lambda-layer/lambda-locks-extension-arm64.zip
+#     make layer                # target/lambda-layer/lambda-locks-extension-arm64.zip, and the same for
+#                               # OS-only runtimes, -os-only-arm64.zip
 #     make layer ARCH=x86_64    # the same for the other architecture
 #
 # And the demo function, for serverless.yml; SAM builds it by itself:
@@ -13,7 +14,10 @@
 ARCH ?= arm64
 NAME := lambda-locks-extension
 DIR := target/lambda-layer
+BUILT := $(DIR)/$(ARCH)
 ZIP := $(DIR)/$(NAME)-$(ARCH).zip
+OS_ONLY := $(DIR)/$(NAME)-os-only-$(ARCH).zip
+SCRIPTS := extension/lambda-layer
 FUNCTION := target/lambda-function
 
 flag_arm64 := --arm64
@@ -25,9 +29,13 @@ BUILD = cargo lambda build --release --extension -p $(NAME) --bin $(NAME) $(flag
 .PHONY: layer function build-ExtensionLayer ready
 
 layer: ready
-	$(BUILD) --output-format zip --lambda-dir $(DIR)/$(ARCH)
-	mv $(DIR)/$(ARCH)/extensions/$(NAME).zip $(ZIP)
-	@echo "built $(ZIP)"
+	rm -rf $(BUILT)
+	$(BUILD) --lambda-dir $(BUILT)
+	install -m 755 $(SCRIPTS)/opt/lambda-locks $(BUILT)/
+	python3 $(SCRIPTS)/pack.py $(BUILT) $(ZIP)
+	install -m 755 $(SCRIPTS)/os-only/bootstrap $(BUILT)/
+	python3 $(SCRIPTS)/pack.py $(BUILT) $(OS_ONLY)
+	@echo "built $(ZIP) and $(OS_ONLY)"
 
 function: ready
 	cargo lambda build --release -p orders --bin orders $(flag_$(ARCH)) \
@@ -39,6 +47,7 @@ function: ready
 # then finds in ARTIFACTS_DIR.
 build-ExtensionLayer: ready
 	$(BUILD) --lambda-dir "$(ARTIFACTS_DIR)"
+	install -m 755 $(SCRIPTS)/opt/lambda-locks "$(ARTIFACTS_DIR)/"
 
 ready:
 	@test -n "$(flag_$(ARCH))" || \

@@ -1,7 +1,8 @@
 """Checks what `sam build` and `make layer function` have built, before Lambda would.
 
 Lambda starts every file in a Lambda layer's extensions/, so the extension must be alone there,
-executable, and of the function's architecture: anything else fails every invocation.
+executable, and of the function's architecture: anything else fails every invocation. The scripts beside
+it must be executable as well.
 """
 
 import pathlib
@@ -11,6 +12,8 @@ import sys
 import zipfile
 
 EXTENSION = "extensions/lambda-locks-extension"
+WRAPPER = "lambda-locks"
+MOST_BYTES = 6_000_000  # of a zip: Lambda unpacks it at each cold start
 MACHINES = {62: "x86_64", 183: "arm64"}  # e_machine in the ELF header
 
 
@@ -37,27 +40,37 @@ def in_zip(path):
         return [(info.filename, info.external_attr >> 16, packed.read(info)) for info in files]
 
 
-def check(where, files, name, wanted):
-    """Insists on one file of this name, executable and of the architecture wanted."""
-    names = [file[0] for file in files]
-    if names != [name]:
-        sys.exit(f"{where} must hold {name} and nothing else, not {names}")
-    [(_, mode, program)] = files
-    if not mode & stat.S_IXOTH:
-        sys.exit(f"{where}: {name} is not executable")
-    if architecture(program) != wanted:
-        sys.exit(f"{where}: {name} is for {architecture(program)}, not {wanted}")
-    print(f"{where}: {name}, {len(program):,} bytes, {wanted}")
+def check(where, files, program, wanted, scripts=()):
+    """Insists on a program of the architecture wanted and these scripts, executable, and nothing else."""
+    found = {name: (mode, content) for name, mode, content in files}
+    names = sorted([program, *scripts])
+    if sorted(found) != names:
+        sys.exit(f"{where} must hold {names} and nothing else, not {sorted(found)}")
+    for name, (mode, content) in found.items():
+        if not mode & stat.S_IXOTH:
+            sys.exit(f"{where}: {name} is not executable")
+        if name in scripts and not content.startswith(b"#!/bin/sh\n"):
+            sys.exit(f"{where}: {name} is not a script")
+    binary = found[program][1]
+    if architecture(binary) != wanted:
+        sys.exit(f"{where}: {program} is for {architecture(binary)}, not {wanted}")
+    print(f"{where}: {program}, {len(binary):,} bytes, {wanted}")
 
 
 def main(wanted):
     built = pathlib.Path(".aws-sam/build")
-    packed = pathlib.Path(f"target/lambda-layer/lambda-locks-extension-{wanted}.zip")
+    layer = pathlib.Path("target/lambda-layer")
+    packed = layer / f"lambda-locks-extension-{wanted}.zip"
+    os_only = layer / f"lambda-locks-extension-os-only-{wanted}.zip"
     function = pathlib.Path(f"target/lambda-function/orders-{wanted}.zip")
     check("OrdersFunction", in_folder(built / "OrdersFunction"), "bootstrap", wanted)
-    check("ExtensionLayer", in_folder(built / "ExtensionLayer"), EXTENSION, wanted)
-    check(packed.name, in_zip(packed), EXTENSION, wanted)
+    check("ExtensionLayer", in_folder(built / "ExtensionLayer"), EXTENSION, wanted, [WRAPPER])
+    check(packed.name, in_zip(packed), EXTENSION, wanted, [WRAPPER])
+    check(os_only.name, in_zip(os_only), EXTENSION, wanted, [WRAPPER, "bootstrap"])
     check(function.name, in_zip(function), "bootstrap", wanted)
+    for zipped in (packed, os_only):
+        if zipped.stat().st_size > MOST_BYTES:
+            sys.exit(f"{zipped.name} has {zipped.stat().st_size:,} bytes, more than {MOST_BYTES:,}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ MISTAKES = {
     "rights on everything": ("Resource: !GetAtt LockTable.Arn", 'Resource: "*"'),
     "another key in the event": ("/orderId", "/id"),
     "a variable less": ("      LOCKS_TABLE: !Ref LockTable\n", ""),
+    "no wrapper": ("      AWS_LAMBDA_EXEC_WRAPPER: /opt/lambda-locks\n", ""),
     "another runtime": ("runtime: provided.al2023", "runtime: provided.al2"),
     "another handler": ("handler: bootstrap", "handler: orders"),
     "no Lambda layer": ("[!Ref ExtensionLambdaLayer]", "[]"),
@@ -72,6 +73,17 @@ def rights(statements):
     }
 
 
+def python(description, runtime, handler, variables, layers):
+    """The facts of the function in Python; where its code lies is a part of its handler."""
+    return {
+        "Python function's runtime": runtime,
+        "Python function's handler": handler,
+        "Python function's description": description,
+        "Python function's variables": variables,
+        "Python function's Lambda layers": layers,
+    }
+
+
 def of_template(tree):
     """The facts of template.yaml."""
     tree = {name: plain(part) for name, part in tree.items()}
@@ -79,7 +91,17 @@ def of_template(tree):
     function = resources["OrdersFunction"]["Properties"]
     layer = resources["ExtensionLayer"]["Properties"]
     [policy] = function["Policies"]
+    other = resources["PythonOrdersFunction"]["Properties"]
+    if other["Policies"] != function["Policies"]:
+        sys.exit("the functions of template.yaml have different rights")
     return {
+        **python(
+            other["Description"],
+            other["Runtime"],
+            f"{other['CodeUri']}/{other['Handler']}",
+            other["Environment"]["Variables"],
+            len(other["Layers"]),
+        ),
         **table(resources["LockTable"]),
         **rights(policy["Statement"]),
         "architecture": tree["Parameters"]["Architecture"]["Default"],
@@ -108,7 +130,15 @@ def of_serverless(tree):
     provider, layer = tree["provider"], tree["layers"]["extension"]
     function = tree["functions"]["orders"]
     made_here = function["layers"] == ["${ExtensionLambdaLayer}"]
+    other = tree["functions"]["pythonOrders"]
     return {
+        **python(
+            other["description"],
+            other["runtime"],
+            other["handler"],
+            other["environment"],
+            1 if other["layers"] == ["${ExtensionLambdaLayer}"] else 0,
+        ),
         **table(tree["resources"]["Resources"]["LockTable"]),
         **rights(provider["iam"]["role"]["statements"]),
         "architecture": tree["params"]["default"]["architecture"],

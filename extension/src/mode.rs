@@ -55,6 +55,8 @@ impl Mode {
     fn on(vars: &Vars) -> Result<Self, Error> {
         let port = vars.number("LOCKS_PROXY_PORT", 1..=u64::from(u16::MAX))?;
         let port = port.and_then(|port| u16::try_from(port).ok());
+        // Only the wrapper acts on it.
+        vars.text("LOCKS_EXEC_WRAPPER")?;
         let release = [("before", Release::Before), ("after", Release::After)];
         let context = [("0", Context::Nothing), ("1", Context::Fence)];
         Ok(Self {

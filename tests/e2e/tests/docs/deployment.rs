@@ -31,13 +31,17 @@ fn lines(stack: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.starts_with('#'))
 }
 
-/// The operations that a stack's one statement allows.
+/// The operations that a stack's statements allow: each function has one, and all allow the same.
 fn allowed(stack: &'static str) -> BTreeSet<String> {
     let statements = lines(stack).filter(|line| line.contains("Effect: "));
-    assert_eq!(statements.collect::<Vec<_>>(), ["- Effect: Allow"]);
+    let statements: Vec<_> = statements.collect();
     let actions = lines(stack).filter_map(|line| line.strip_prefix("Action: ["));
-    let [actions] = actions.collect::<Vec<_>>()[..] else {
-        panic!("one statement has one list of actions");
+    let mut actions: Vec<_> = actions.collect();
+    assert!(statements.iter().all(|line| *line == "- Effect: Allow"));
+    assert_eq!(actions.len(), statements.len());
+    actions.dedup();
+    let [actions] = actions[..] else {
+        panic!("all statements have one list of actions: {actions:?}");
     };
     let actions = actions.trim_end_matches(']').split(", ");
     let operation = |action: &str| action.strip_prefix("dynamodb:").map(str::to_owned);

@@ -17,7 +17,8 @@ const SETTINGS: &str = include_str!("../../../../docs/settings.md");
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
+    include_str!("../../../../extension/src/mode.rs"),
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
     include_str!("../../../../middleware/src/config.rs"),

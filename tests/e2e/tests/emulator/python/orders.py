@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import time
 from datetime import datetime, timezone
 
@@ -50,4 +49,4 @@ def log(message, order, fence):
 
 
 if os.environ.get("ORDERS_FAIL_AT_IMPORT"):
-    sys.exit("the module cannot be imported")
+    raise RuntimeError("the module cannot be imported")
