@@ -18,8 +18,8 @@ impl Acquisition {
     /// Decides by a look, which may be stale.
     pub(super) fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
-        if let Phase::Inheriting(then) = self.phase.clone() {
-            return self.inherit(row, then, at);
+        if self.phase == Phase::Inheriting {
+            return self.inherit(row, at);
         }
         if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
             self.blind = 0;
