@@ -93,7 +93,7 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
 }
 
 async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
-    let (started, since) = (shared.clock.tick(), shared.clock.mark());
+    let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
     let terms = shared.terms(limits.wait, deadline)?;
     // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
@@ -123,7 +123,7 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             let period = shared.settings.beats();
-            Ok(Held::new(drive, trail, cleanup, (ends, since), period))
+            Ok(Held::new(drive, trail, cleanup, ends, period))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
 use crate::tally::Tally;
 use crate::terms::{Action, Answer, Ending, Event};
-use crate::time::{Clock, Tick};
+use crate::time::{Clock, Mark, Tick};
 use crate::trail::Trail;
 use crate::wait::{self, Schedule};
 use crate::write::Write;
@@ -41,6 +41,8 @@ pub(crate) struct Drive {
     loud: bool,
     /// What earlier acquisitions of this client have seen of holders, and later ones go on from.
     observations: Arc<Observations>,
+    /// When the last request left, by all clocks: what its answer proves counts from there.
+    pub(crate) sent: Mark,
     /// Requests in a row that got no useful answer.
     unanswered: u32,
     /// What the last of them failed of.
@@ -92,6 +94,7 @@ impl Drive {
             looks_left: None,
             loud: shared.settings.debug_logs,
             observations: Arc::clone(&shared.observations),
+            sent: shared.clock.mark(),
             unanswered: 0,
             trouble: None,
         }
@@ -185,7 +188,7 @@ impl Drive {
 
     /// Waits until the next request may leave; tells when it left, and until when it may be
     /// answered.
-    async fn ready(&self, bound: Bound) -> (Tick, Instant) {
+    async fn ready(&mut self, bound: Bound) -> (Tick, Instant) {
         if self.unanswered > 0 {
             let pause = wait::repeat(self.unanswered - 1);
             sleep_until(bound.send.min(self.clock.after(pause))).await;
@@ -197,6 +200,7 @@ impl Drive {
             .send
             .min(self.clock.after(patience))
             .max(self.clock.after(LEAST_ATTEMPT));
+        self.sent = self.clock.mark();
         (self.clock.tick(), until)
     }
 

@@ -10,7 +10,7 @@ use crate::keep::Keeper;
 use crate::key::Key;
 use crate::lease::{Health, Lease};
 use crate::terms::{Ending, Event, Fail};
-use crate::time::{Mark, Tick};
+use crate::time::Tick;
 use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
@@ -39,10 +39,10 @@ impl Held {
         drive: Drive,
         mut trail: Trail,
         cleanup: Cleanup,
-        (ends, since): (Tick, Mark),
+        ends: Tick,
         period: Option<Duration>,
     ) -> Self {
-        let clock = drive.clock.clone();
+        let (clock, since) = (drive.clock.clone(), drive.sent);
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
         let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
         let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());

@@ -115,9 +115,8 @@ async fn beat(drive: &mut Drive, state: LeaseState) -> Option<(Tick, Mark)> {
             return pending().await;
         };
         sleep_until(drive.clock.instant(due)).await;
-        let since = drive.clock.mark();
         let beaten = drive.run(Event::Beat, Bound::until(end), None).await;
-        beaten.map(|stop| (stop, since))
+        beaten.map(|stop| (stop, drive.sent))
     };
     tokio::select! {
         biased;

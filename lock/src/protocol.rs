@@ -89,8 +89,8 @@ enum Phase {
         acting: bool,
     },
     Holding,
-    /// Where the entry stands is to be seen before it leaves: nobody has looked for long.
-    Inheriting(Then),
+    /// An owner was dropped half-way, and where its entry stands is to be seen.
+    Inheriting,
     Releasing {
         in_time: bool,
         loose: bool,
@@ -136,7 +136,7 @@ impl Acquisition {
     /// [`Event::GiveUp`].
     #[must_use]
     pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp, begun: bool) -> Self {
-        let left = Self::of(terms, me, stamp, Phase::Inheriting(Then::Tell));
+        let left = Self::of(terms, me, stamp, Phase::Holding);
         Self {
             acted: begun,
             ..left
@@ -147,7 +147,7 @@ impl Acquisition {
         let (row, watch) = (Row::default(), Watch::default());
         let (stamped, ends) = (Tick::default(), Tick::default());
         let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
-        let (stands, acted) = (false, false);
+        let (stands, acted) = (false, phase == Phase::Holding);
         let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
         let (asked, behind, sign, handed) = (Tick::default(), Tick::default(), None, None);
         Self {
@@ -262,7 +262,7 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting(_)
+            | Phase::Inheriting
             | Phase::Over => self.resend(at),
         }
     }
@@ -309,7 +309,7 @@ impl Acquisition {
             Phase::Restamping
             | Phase::Waiting
             | Phase::Holding
-            | Phase::Inheriting(_)
+            | Phase::Inheriting
             | Phase::Over => self.resend(at),
         }
     }
@@ -317,8 +317,7 @@ impl Acquisition {
     fn woken(&mut self, at: Moment) -> Action {
         match self.phase.clone() {
             Phase::Restamping => self.enqueue(at),
-            Phase::Waiting => Action::Look,
-            Phase::Inheriting(then) => self.look_again_or_leave(then, at),
+            Phase::Waiting | Phase::Inheriting => Action::Look,
             Phase::Beating { acting, .. } => self.beat(acting, at),
             _ => self.resend(at),
         }

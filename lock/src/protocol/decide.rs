@@ -18,15 +18,20 @@ impl Acquisition {
     /// Decides by a look, which may be stale.
     pub(super) fn looked(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
-        if let Phase::Inheriting(then) = self.phase.clone() {
-            return self.inherit(row, then, at);
+        if self.phase == Phase::Inheriting {
+            return self.inherit(row, at);
         }
-        if row.queue.contains(&self.me) || row.has_passed(self.stamp) {
+        if row.queue.contains(&self.me) {
             self.blind = 0;
             return self.judge(row, at);
         }
         self.blind += 1;
-        match self.blind < BLIND_LOOKS {
+        // A look from before the row was deleted shows a stamp that seems to have passed ours.
+        let most = match row.has_passed(self.stamp) {
+            true => 2,
+            false => BLIND_LOOKS,
+        };
+        match self.blind < most {
             true => self.wait(at),
             false => self.leave(Then::Restamp, at),
         }

@@ -1,15 +1,10 @@
 //! Getting out: of the queue, of what may still be on its way, and of the lock.
 
-use std::time::Duration;
-
 use super::{Acquisition, Phase, Then};
 use crate::row::Row;
 use crate::terms::{Action, Ending, GivenBack, Why};
 use crate::time::Moment;
 use crate::write::{Departure, Write};
-
-/// Half of the shortest lease: the lease of the next in line may be shorter than our own.
-const JUST_NOW: Duration = Duration::from_millis(250);
 
 impl Acquisition {
     /// Gets out of whatever it is in.
@@ -19,11 +14,18 @@ impl Acquisition {
             Phase::Restamping => self.out(self.row.clone(), then, GivenBack::Gone, at),
             Phase::Entering => self.void(then, at),
             Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
-            Phase::Waiting | Phase::Stealing { .. } | Phase::Beating { acting: false, .. } => {
-                self.look_and_leave(then, at)
+            Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
+            Phase::Beating { acting: false, .. } => self.leave(then, at),
+            // Nobody knows where a dropped waiter stands. Raising the anchor unseen, waiters that are
+            // dropped again and again would keep a dead holder alive; leaving quietly, one whose turn
+            // had come long ago would have its successor found dead at once.
+            Phase::Holding | Phase::Inheriting if !self.acted => {
+                self.phase = Phase::Inheriting;
+                Action::Look
             }
-            Phase::Inheriting(_) => Action::Look,
-            Phase::Beating { .. } | Phase::Holding => self.leave(Then::Tell, at),
+            Phase::Beating { .. } | Phase::Holding | Phase::Inheriting => {
+                self.leave(Then::Tell, at)
+            }
             Phase::Leaving(Then::Restamp) => {
                 self.phase = Phase::Leaving(then);
                 self.resend(at)
@@ -37,54 +39,31 @@ impl Acquisition {
         }
     }
 
-    /// Leaves if it is known where the entry stands, and looks first if it is not. By raising the anchor
-    /// unseen, waiters that give up or are swept one after another would keep a dead holder alive; by
-    /// leaving quietly, one whose turn had come long ago would have its successor found dead at once.
-    fn look_and_leave(&mut self, then: Then, at: Moment) -> Action {
-        if self.has_just_looked(at) {
-            return self.leave(then, at);
-        }
-        self.phase = Phase::Inheriting(then);
-        Action::Look
-    }
-
-    /// The look was not answered. Only of a dropped waiter it is certain that it never began, and nothing
-    /// in a hurry waits for it; all others leave as far as they know.
-    pub(super) fn look_again_or_leave(&mut self, then: Then, at: Moment) -> Action {
-        match then {
-            Then::Tell if !self.acted => Action::Look,
-            then => self.leave(then, at),
-        }
-    }
-
-    /// Gets an entry out of wherever a look shows it.
-    pub(super) fn inherit(&mut self, row: Row, then: Then, at: Moment) -> Action {
+    /// Gets an entry out of wherever a look shows it, that somebody was dropped with.
+    pub(super) fn inherit(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
         if self.is_queued() {
-            return self.leave(then, at);
+            return self.leave(Then::Tell, at);
         }
         match self.row.has_passed(self.stamp) {
-            true => self.out(self.row.clone(), then, GivenBack::Gone, at),
+            true => self.over(Ending::GivenBack(GivenBack::Gone)),
             // The look may be stale: then the refusal shows the entry.
-            false => self.void(then, at),
+            false => self.void(Then::Tell, at),
         }
     }
 
     pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
-        // An entry that saw another before it just now leaves quietly. If its turn has come since, the
-        // anchor is younger than that look.
+        // Whoever may have been first for long leaves an old anchor behind, and raises it. Whoever saw
+        // somebody before it a moment ago does not: that would give a dead holder another lease.
+        let recent = at.tick.since(self.seen) < self.terms.lease / 2;
         let rank = self.row.rank(&self.me).unwrap_or(0);
-        let anchor = match rank {
-            2.. => Departure::Quiet,
-            1 if self.has_just_looked(at) => Departure::Quiet,
-            _ => Departure::Raise(at.now.latest),
+        let quiet = rank >= 2 || rank == 1 && recent;
+        let anchor = if quiet {
+            Departure::Quiet
+        } else {
+            Departure::Raise(at.now.latest)
         };
         self.abandon(anchor, then)
-    }
-
-    /// Whether the row was seen so short a time ago that no lease has lost a part of it that matters.
-    fn has_just_looked(&self, at: Moment) -> bool {
-        at.tick.since(self.seen) < JUST_NOW
     }
 
     /// The entry is in the queue although it was to be out: the anchor was not before our now, a late

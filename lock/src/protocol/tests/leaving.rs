@@ -80,75 +80,18 @@ fn whoever_is_third_leaves_quietly() {
 }
 
 #[test]
-fn a_waiter_that_saw_the_holder_just_now_gives_it_no_other_lease() {
+fn whoever_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
     let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(249);
+    hand.later(4_999);
     hand.happens(Event::GiveUp);
     assert_eq!(departure(&hand), Departure::Quiet);
 }
 
 #[test]
-fn a_waiter_that_has_not_looked_for_long_looks_before_it_leaves() {
-    for others in [vec![other(-1_000)], vec![other(-2_000), other(-1_000)]] {
-        let mut hand = waiting_behind(others.clone());
-        hand.later(250);
-        hand.happens(Event::GiveUp);
-        assert_eq!(hand.asked, Action::Look);
-        assert!(hand.acquisition.leaves_a_trace());
-        hand.happens(Event::GiveUp);
-        assert_eq!(hand.asked, Action::Look, "it goes on leaving");
-        hand.happens(Event::Looked(Some(hand.with_me(others))));
-        assert_eq!(departure(&hand), Departure::Quiet);
-        hand.applied(row([])).is_refused(Why::TimedOut);
-    }
-}
-
-#[test]
-fn a_waiter_whose_turn_has_come_unseen_leaves_its_successor_a_whole_lease() {
-    let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(4_000);
-    hand.happens(Event::GiveUp);
-    let handed = anchored(hand.with_me([other(1_000)]), 500);
-    hand.happens(Event::Looked(Some(handed)));
-    assert_eq!(departure(&hand), Departure::Raise(at(4_000)));
-}
-
-#[test]
-fn who_gets_no_answer_to_a_look_leaves_as_far_as_it_knows() {
-    let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(5_000);
-    hand.happens(Event::GiveUp).happens(Event::Woken);
-    assert_eq!(departure(&hand), Departure::Raise(at(5_000)));
-
-    let mut hand = waiting_behind([other(-2_000), other(-1_000)]);
-    hand.later(5_000);
-    hand.happens(Event::GiveUp).happens(Event::Woken);
-    assert_eq!(departure(&hand), Departure::Quiet);
-
-    let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Woken);
-    assert_eq!(departure(&hand), Departure::Raise(at(0)));
-
-    let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.happens(Event::Woken);
-    assert_eq!(hand.asked, Action::Look);
-}
-
-#[test]
-fn a_waiter_that_finds_itself_gone_while_it_leaves_is_out() {
-    let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(4_000);
-    hand.happens(Event::GiveUp);
-    hand.happens(Event::Looked(Some(row([other(500)]))));
-    hand.is_refused(Why::TimedOut);
-}
-
-#[test]
-fn a_waiter_that_may_be_first_raises_the_anchor_or_leaves_it_where_it_is_later() {
+fn whoever_may_be_first_raises_the_anchor_or_leaves_it_where_it_is_later() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(5_000);
     hand.happens(Event::GiveUp);
-    hand.happens(Event::Looked(Some(hand.with_me([]))));
     assert_eq!(departure(&hand), Departure::Raise(at(5_000)));
     let ahead = anchored(hand.with_me([other(-1_000)]), 7_000);
     hand.refused(ahead);
@@ -223,23 +166,8 @@ fn a_thief_that_gives_up_leaves_or_voids() {
 #[test]
 fn what_somebody_left_in_the_queue_is_abandoned_never_released() {
     let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Looked(Some(hand.with_me([]))));
     assert_eq!(departure(&hand), Departure::Raise(at(0)));
     hand.applied(row([])).ends(&told(GivenBack::Abandoned));
-}
-
-#[test]
-fn the_sweep_of_a_waiter_gives_a_dead_holder_no_other_lease() {
-    let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Looked(Some(hand.with_me([other(-20_000)]))));
-    assert_eq!(departure(&hand), Departure::Quiet);
-    assert!(matches!(
-        hand.write(),
-        Write::Abandon {
-            unless: Some(_),
-            ..
-        }
-    ));
 }
 
 #[test]
@@ -276,7 +204,7 @@ fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_voided() {
 fn what_somebody_left_on_its_way_is_voided() {
     let mut hand = Hand::for_another(&other(-1_000));
     let before = row([other(-5_000)]);
-    hand.happens(Event::Looked(Some(before))).asks_for("void");
+    hand.refused(before).asks_for("void");
     assert!(
         matches!(hand.write(), Write::Void { stamp, .. } if Some(*stamp) == other(-1_000).stamp())
     );
@@ -286,14 +214,14 @@ fn what_somebody_left_on_its_way_is_voided() {
 #[test]
 fn what_has_left_already_is_gone() {
     let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Looked(Some(row([other(-500)]))))
+    hand.refused(row([other(-500)]))
         .ends(&told(GivenBack::Gone));
 }
 
 #[test]
 fn what_arrives_while_it_is_voided_is_abandoned() {
     let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Looked(None)).asks_for("void");
+    hand.refused(row([])).asks_for("void");
     hand.refused(row([other(-1_000)]));
     assert_eq!(departure(&hand), Departure::Raise(at(0)));
     hand.applied(row([])).ends(&told(GivenBack::Abandoned));
@@ -302,7 +230,6 @@ fn what_arrives_while_it_is_voided_is_abandoned() {
 #[test]
 fn a_lost_answer_on_the_way_out_is_settled_by_the_same_write() {
     let mut hand = Hand::for_another(&other(-1_000));
-    hand.happens(Event::Looked(Some(hand.with_me([]))));
     let first = hand.write().clone();
     hand.lost();
     assert_eq!(*hand.write(), first);

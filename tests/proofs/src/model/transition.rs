@@ -90,7 +90,7 @@ impl System {
             }
             Stage::Left(_) if config.seats[client].sweeps => {
                 self.triggers(config, client, Trigger::Begin, all);
-                if self.older.is_some() {
+                if self.older.is_some() && !it.begun && !it.died {
                     self.triggers(config, client, Trigger::StaleBegin, all);
                 }
             }

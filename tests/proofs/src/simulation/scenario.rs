@@ -115,7 +115,8 @@ impl Scenario {
         }
         if rng.one_in(12) {
             let falls = rng.within(10_000) + Duration::from_secs(5);
-            let ends = falls + HOUR * 25 + rng.within(8 * 3_600_000);
+            // A row is dated eight days after its last use.
+            let ends = falls + HOUR * 24 * 8 + HOUR + rng.within(8 * 3_600_000);
             self.night = Some(Night { falls, ends });
             if rng.one_in(2) {
                 self.actors[0].keep_watch();
