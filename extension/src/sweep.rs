@@ -36,6 +36,7 @@ fn log(entry: &Recovered) {
     let (note, key) = (note.display(), key.as_ref().map(tracing::field::display));
     let how = match outcome {
         Ok(GivenBack::Abandoned) => "abandoned",
+        Ok(GivenBack::Completed) => "completed",
         Ok(GivenBack::Voided) => "voided",
         Ok(GivenBack::Gone) => "gone",
         Ok(GivenBack::Kept) => {

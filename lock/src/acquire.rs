@@ -9,10 +9,12 @@ use crate::error::{Error, Kind};
 use crate::give_back;
 use crate::held::Held;
 use crate::holding;
+use crate::idempotency::Operation;
 use crate::key::Key;
+use crate::once;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
-use crate::terms::{Ending, Event};
+use crate::terms::{Ending, Event, Terms};
 use crate::time::{FAR, Tick};
 use crate::trail::Trail;
 
@@ -23,6 +25,7 @@ pub struct Limits {
     pub(crate) wait: Duration,
     pub(crate) looks: Option<u32>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) operation: Option<Operation>,
 }
 
 impl Limits {
@@ -32,6 +35,7 @@ impl Limits {
             wait,
             looks: None,
             deadline: None,
+            operation: None,
         }
     }
 
@@ -57,6 +61,14 @@ impl Limits {
         self.wait
     }
 
+    /// Does an operation under the lock that is to be done once: if it is done already, the acquisition fails with an
+    /// error that [`is_completed`](Error::is_completed). While another run of it holds the lock this one waits.
+    /// [`LockGuard::complete`](Held::complete) says that it is done. Default: none.
+    pub fn operation(self, operation: Operation) -> Self {
+        let operation = Some(operation);
+        Self { operation, ..self }
+    }
+
     /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
     /// Default: it goes on for ever.
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -80,6 +92,9 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
     if let Some(held) = holding::held_here(&shared.place, &key) {
         return Err(Error::held_here(&key, held.fence()));
     }
+    if let Some(operation) = &limits.operation {
+        once::known(shared, &key, operation)?;
+    }
     let ended = shared.live.ended();
     tokio::select! {
         biased;
@@ -95,7 +110,10 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> R
 async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
     let started = shared.clock.tick();
     let deadline = limits.deadline.map(|deadline| started + deadline);
-    let terms = shared.terms(limits.wait, deadline)?;
+    let terms = Terms {
+        operation: limits.operation.map(|operation| operation.terms()),
+        ..shared.terms(limits.wait, deadline)?
+    };
     // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
     let word = limits.deadline.map(|left| (left / 10).min(LAST_WORD));
     let before = |words: u32| Some(deadline? - word? * words);
@@ -123,11 +141,16 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
     match drive.run(Event::Begin, bound, Some(&mut trail)).await {
         Ok(Stop::Act(ends)) => {
             let period = shared.settings.beats();
-            Ok(Held::new(drive, trail, cleanup, ends, period))
+            Ok(Held::new(drive, trail, cleanup, ends, period).for_operation(limits.operation))
         }
         Ok(Stop::Over(ending)) => {
             trail.settle();
-            Err(ended(&drive, &ending))
+            Err(match (&ending, limits.operation) {
+                (Ending::Refused(refusal), Some(operation)) => {
+                    once::refused(shared, &drive, refusal, operation, bound).await
+                }
+                _ => ended(&drive, &ending),
+            })
         }
         // This copy was turned away; only an earlier one can have left something behind.
         Err(failure) if !drive.acquisition.leaves_a_trace() => {

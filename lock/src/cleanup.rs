@@ -26,6 +26,13 @@ impl Cleanup {
     }
 }
 
+impl Cleanup {
+    /// The client.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl fmt::Debug for Cleanup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cleanup").finish_non_exhaustive()

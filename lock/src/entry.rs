@@ -4,8 +4,8 @@
 //! queue order.
 //!
 //! ```text
-//! 1763640123456789 v1 1s 10s 2500 31 5j2k9x0a orders
-//! ^stamp           ^  ^  ^   ^    ^  ^nonce   ^owner
+//! 1763640123456789 v1 1s 10s 2500 31 5j2k9x0a orders @k3F9xQ2mZ1A-bC_d
+//! ^stamp           ^  ^  ^   ^    ^  ^nonce   ^owner ^operation, if there is one
 //!   mode and format┘  |  |   |    └ deadline (s after the own time)
 //!  own - stamp (ms, s)┘  |   └ clock skew (ms, s)
 //!           lease (ms, s)┘
@@ -23,6 +23,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::nonce::Nonce;
+use crate::operation_id::OperationId;
 use crate::time::{Expiry, Micros};
 
 /// What orders entries; the holder's is its fence. Strictly increasing for each key.
@@ -60,6 +61,8 @@ pub struct Fields {
     pub nonce: Nonce,
     /// Whose it is.
     pub owner: Owner,
+    /// What its owner is to do once.
+    pub operation: Option<OperationId>,
 }
 
 impl Stamp {

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 pub use self::kind::ErrorKind;
 pub(crate) use self::kind::ErrorKind as Kind;
 use self::words::{clock, owner_of};
+use crate::idempotency::{Completed, Response};
 use crate::key::{InvalidKey, Key};
 use crate::terms::{Refusal, Why};
 use crate::time::{Micros, Now};
@@ -37,6 +38,9 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_bad_table`](Error::is_bad_table) | there is no such table, or it has other keys | the table that the message names |
 /// | [`is_bad_key`](Error::is_bad_key) | the key cannot name a lock | another key |
 /// | [`is_configuration`](Error::is_configuration) | a setting is wrong, or clients of one key disagree | what the message says |
+/// | [`is_completed`](Error::is_completed) | the operation is done already | nothing: see [`completion`](Error::completion) |
+/// | [`is_key_reused`](Error::is_key_reused) | the same idempotency key came with another request | a key of its own for each request |
+/// | [`is_response_gone`](Error::is_response_gone) | the operation is done, and its response cannot be replayed | nothing |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -44,6 +48,8 @@ struct Inner {
     message: String,
     until: Option<SystemTime>,
     retry_after: Option<Duration>,
+    completed: Option<Completed>,
+    remembered: bool,
     source: Option<Source>,
 }
 
@@ -65,6 +71,8 @@ impl Error {
             message,
             until: None,
             retry_after: None,
+            completed: None,
+            remembered: false,
             source: None,
         }))
     }
@@ -98,6 +106,9 @@ impl Error {
             Why::Mismatch => return Self::mismatch(key),
             Why::Exhausted => return Self::exhausted(key),
             Why::LaterFormat(format) => return Self::later_format(key, format),
+            Why::Completed => return Self::done(key, refusal),
+            Why::KeyReused => return Self::key_reused(key),
+            Why::Unreadable => return Self::unreadable(key),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();
         let mut error = Self::new(kind, format!("lock `{key}` {what}{holder}"));
@@ -155,6 +166,61 @@ impl Error {
     fn exhausted(key: &Key) -> Self {
         let message = format!(
             "lock `{key}` has a last stamp that leaves no room for another; the row was damaged, delete it"
+        );
+        Self::new(ErrorKind::BadTable, message)
+    }
+
+    /// The operation is done; what of its response is in another row is not known yet.
+    fn done(key: &Key, refusal: &Refusal) -> Self {
+        let completion = refusal.completion.clone();
+        let known = completion.map(|completion| {
+            let response = Completed::told(&completion).unwrap_or(Response::Gone);
+            Completed::new(completion, response)
+        });
+        known.map_or_else(
+            || Self::lost(key),
+            |completed| Self::completed(key, completed),
+        )
+    }
+
+    pub(crate) fn completed(key: &Key, completed: Completed) -> Self {
+        let fence = completed.fence();
+        let message =
+            format!("the operation is done already, under lock `{key}` with fence {fence}");
+        let mut error = Self::new(ErrorKind::Completed, message);
+        error.0.completed = Some(completed);
+        error
+    }
+
+    /// No request was needed to find that out.
+    pub(crate) fn from_memory(mut self) -> Self {
+        self.0.remembered = true;
+        self
+    }
+
+    pub(crate) fn into_completion(mut self) -> Result<Completed, Self> {
+        self.0.completed.take().ok_or(self)
+    }
+
+    pub(crate) fn key_reused(key: &Key) -> Self {
+        let message = format!(
+            "the operation is done already, under lock `{key}`, and its idempotency key came with another \
+             request; a new request needs a key of its own"
+        );
+        Self::new(ErrorKind::KeyReused, message)
+    }
+
+    pub(crate) fn response_gone(key: &Key) -> Self {
+        let message = format!(
+            "the operation is done already, under lock `{key}`, and its response was too large to keep or is gone"
+        );
+        Self::new(ErrorKind::ResponseGone, message)
+    }
+
+    fn unreadable(key: &Key) -> Self {
+        let message = format!(
+            "what the row of lock `{key}` says of the operation cannot be read; it was damaged, or written by a \
+             later version: deploy that here, or remove the attribute"
         );
         Self::new(ErrorKind::BadTable, message)
     }
@@ -242,6 +308,37 @@ impl Error {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         self.0.kind == ErrorKind::Configuration
+    }
+
+    /// The operation is done, and is not done again; [`completion`](Self::completion) tells more.
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        self.0.kind == ErrorKind::Completed
+    }
+
+    /// The operation is done, and its idempotency key came with another request.
+    #[must_use]
+    pub fn is_key_reused(&self) -> bool {
+        self.0.kind == ErrorKind::KeyReused
+    }
+
+    /// The operation is done, and its response was not kept or is gone.
+    #[must_use]
+    pub fn is_response_gone(&self) -> bool {
+        self.0.kind == ErrorKind::ResponseGone
+    }
+
+    /// What is known of the run that has done the operation, for an error that
+    /// [`is_completed`](Self::is_completed).
+    #[must_use]
+    pub fn completion(&self) -> Option<&Completed> {
+        self.0.completed.as_ref()
+    }
+
+    /// Whether this client knew it by itself, without a request.
+    #[must_use]
+    pub fn is_from_memory(&self) -> bool {
+        self.0.remembered
     }
 
     /// When the holder's lease ends at the latest, unless it prolongs it.

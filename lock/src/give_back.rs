@@ -152,6 +152,7 @@ async fn give(
         fail,
         stage,
         clock,
+        completion,
         ..
     } = left;
     let Some(stamp) = entry.stamp() else {
@@ -168,7 +169,14 @@ async fn give(
         Stage::Holding => (Event::Release, true),
         Stage::Gone => (Event::GiveUp, true),
     };
-    let acquisition = Acquisition::left_behind(terms, entry, stamp, begun);
+    let mut acquisition = Acquisition::left_behind(terms, entry, stamp, begun);
+    let released = match completion {
+        Some(completion) => {
+            acquisition.complete(completion);
+            GivenBack::Completed
+        }
+        None => GivenBack::Abandoned,
+    };
     let mut drive = Drive::new(shared, table, key, acquisition);
     // A release dates the successor's turn, and its first copy has no answer to learn the time from.
     drive.clock = clock.unwrap_or(drive.clock);
@@ -177,7 +185,7 @@ async fn give(
             trail.settle();
             Ok(match ending {
                 Ending::GivenBack(how) => how,
-                Ending::Released => GivenBack::Abandoned,
+                Ending::Released => released,
                 _ => GivenBack::Gone,
             })
         }

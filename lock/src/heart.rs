@@ -10,7 +10,10 @@
 mod nonce;
 mod time;
 
+mod operation_id;
+
 mod entry;
+mod operation;
 mod row;
 mod write;
 

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::cleanup::Cleanup;
 use crate::drive::{Bound, Drive, Stop};
 use crate::error::{Error, Kind};
 use crate::holding::Holding;
+use crate::idempotency::{Completed, Operation};
 use crate::keep::Keeper;
 use crate::key::Key;
 use crate::lease::{Health, Lease};
+use crate::once;
+use crate::protocol::Acquisition;
 use crate::terms::{Ending, Event, Fail};
 use crate::time::Tick;
 use crate::trail::Trail;
@@ -27,8 +32,10 @@ pub struct Held {
     holding: Holding,
     keeper: Keeper,
     trail: Trail,
+    /// What is done under the lock, if it is to be done once.
+    operation: Option<Operation>,
     /// The lock is released when all the others were dropped.
-    _cleanup: Cleanup,
+    cleanup: Cleanup,
 }
 
 /// How long a release may take.
@@ -45,15 +52,22 @@ impl Held {
         let (clock, since) = (drive.clock.clone(), drive.sent);
         let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
         let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
+        let attempted = drive.acquisition.was_attempted();
         let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());
         trail.hold(clock, keeper.lease().clone());
-        let holding = Holding::new(place, key, fence, lease, tally);
+        let holding = Holding::new(place, key, fence, lease, tally, attempted);
         Self {
             holding,
             keeper,
             trail,
-            _cleanup: cleanup,
+            operation: None,
+            cleanup,
         }
+    }
+
+    /// An operation is done under the lock.
+    pub(crate) fn for_operation(self, operation: Option<Operation>) -> Self {
+        Self { operation, ..self }
     }
 
     /// The lock's name.
@@ -139,8 +153,78 @@ impl Held {
     /// # Errors
     ///
     /// As [`release`](Self::release).
-    pub async fn release_within(mut self, time: Duration) -> Result<(), Error> {
+    pub async fn release_within(self, time: Duration) -> Result<(), Error> {
         let until = self.holding.lease().after(time);
+        self.hand_on(until, |_| {}).await
+    }
+
+    /// Releases the lock, and says with the same write that its operation is done: see
+    /// [`AcquireOptions::operation`](crate::Limits::operation). Nobody does it again within its window. Without an
+    /// operation it only releases.
+    ///
+    /// The response is kept for those who ask again, if the operation [`replays`](Operation::replays).
+    ///
+    /// # Errors
+    ///
+    /// As [`release`](Self::release). When the lease was lost, the operation is not done, and another run of it may
+    /// have begun.
+    pub async fn complete(self, response: Option<String>) -> Result<(), Error> {
+        self.complete_within(response, RELEASE).await
+    }
+
+    /// Completes the operation, and goes on for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// As [`complete`](Self::complete).
+    pub async fn complete_within(
+        self,
+        response: Option<String>,
+        time: Duration,
+    ) -> Result<(), Error> {
+        let lease = self.holding.lease();
+        let until = lease.after(time);
+        let Some(operation) = self.operation else {
+            return self.hand_on(until, |_| {}).await;
+        };
+        let (key, shared) = (self.key().clone(), self.cleanup.shared());
+        let done = operation.completion(self.fence(), lease.moment().now.latest);
+        let table = shared.table().await;
+        // The heartbeats go on meanwhile, and the release needs the other half.
+        let keeping = Bound::until(lease.after(time / 2));
+        let kept = once::completion(
+            &self.trail,
+            &table,
+            &key,
+            operation,
+            done,
+            response,
+            keeping,
+        );
+        let (completion, response) = kept.await;
+        let completed = Completed::new(completion.clone(), response);
+        self.hand_on(until, |acquisition| acquisition.complete(completion))
+            .await?;
+        once::remember(&shared, &key, operation, completed);
+        Ok(())
+    }
+
+    /// Releases the lock, and forgets an operation with the same write.
+    pub(crate) async fn forget(self, operation: Operation) -> Result<(), Error> {
+        let (key, shared) = (self.key().clone(), self.cleanup.shared());
+        let until = self.holding.lease().after(RELEASE);
+        self.hand_on(until, |acquisition| acquisition.forget(operation.id()))
+            .await?;
+        shared.completed.remove(&key, operation.id());
+        Ok(())
+    }
+
+    /// Stops the heartbeats, and releases.
+    async fn hand_on(
+        mut self,
+        until: Instant,
+        prepare: impl FnOnce(&mut Acquisition),
+    ) -> Result<(), Error> {
         let Some(mut drive) = self.keeper.stop().await else {
             return Err(self.unknown("its heartbeats failed"));
         };
@@ -148,6 +232,7 @@ impl Held {
             // `release_all` has it.
             return Ok(());
         }
+        prepare(&mut drive.acquisition);
         self.trail.release();
         let bound = Bound::until(until);
         match drive

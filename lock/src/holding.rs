@@ -25,6 +25,7 @@ pub struct Holding {
     fence: u64,
     lease: Lease,
     tally: Arc<Tally>,
+    attempted: bool,
 }
 
 /// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
@@ -57,6 +58,7 @@ impl Holding {
         fence: u64,
         lease: Lease,
         tally: Arc<Tally>,
+        attempted: bool,
     ) -> Self {
         Self {
             place,
@@ -64,6 +66,7 @@ impl Holding {
             fence,
             lease,
             tally,
+            attempted,
         }
     }
 
@@ -71,6 +74,13 @@ impl Holding {
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// Whether another run of the operation may have begun before and did not complete it, so that some of its
+    /// effects may be there already. Always false for a lock without an operation.
+    #[must_use]
+    pub fn was_attempted(&self) -> bool {
+        self.attempted
     }
 
     /// The fencing token: larger than that of everybody who held this lock before. Store it with what is

@@ -22,6 +22,7 @@ pub(crate) use self::process::Process;
 use crate::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::nonce::Nonces;
+use crate::operation::{Completion, OperationState};
 use crate::table::Place;
 use crate::terms::Fail;
 
@@ -49,6 +50,9 @@ pub struct Note {
     pub(crate) entry: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) attributed: bool,
+    /// The operation is done, if it is: the line that the row is to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) completion: Option<String>,
     #[serde(default)]
     pub(crate) fail: Fail,
     pub(crate) region: Option<String>,
@@ -167,6 +171,16 @@ impl Note {
         match self.attributed {
             true => entry.attributed(),
             false => entry,
+        }
+    }
+
+    /// What the run has noted when its work was done. One that another run has written says nothing.
+    pub(crate) fn completion(&self) -> Option<Completion> {
+        match OperationState::read(self.completion.as_deref()?) {
+            OperationState::Completed(done) if Some(done.fence) == self.entry().stamp() => {
+                Some(done)
+            }
+            _ => None,
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::time::{Clock, Mark, Tick};
+use crate::time::{Clock, Mark, Moment, Tick};
 
 /// What can be known about a lease while other code has the [`Held`](crate::Held).
 #[derive(Clone, Debug)]
@@ -120,6 +120,11 @@ impl Lease {
     }
 
     /// The runtime's time, this much later than now.
+    /// Now, by what the holder knows of the server's clock.
+    pub(crate) fn moment(&self) -> Moment {
+        self.clock.moment()
+    }
+
     pub(crate) fn after(&self, time: Duration) -> Instant {
         self.clock.after(time)
     }

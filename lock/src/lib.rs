@@ -51,13 +51,19 @@ mod key;
 mod nonce;
 mod time;
 
+mod operation_id;
+
 mod entry;
+mod operation;
 mod row;
 mod write;
+
+mod idempotency;
 
 // What is decided.
 mod terms;
 
+mod completed;
 mod judge;
 mod observations;
 mod pace;
@@ -85,6 +91,8 @@ mod shared;
 // What is done.
 mod drive;
 
+mod once;
+
 mod give_back;
 mod keep;
 mod recovery;
@@ -107,11 +115,12 @@ pub use attributes::Attribute;
 pub use error::{Error, ErrorKind};
 pub use held::Held;
 pub use holding::{Holding, current};
+pub use idempotency::{Completed, Operation, Response};
 #[doc(hidden)]
 pub use journal::{Found, Journal, Note};
 pub use key::Key;
 pub use lease::{Health, Lease};
-pub use locks::Locks;
+pub use locks::{Locks, Once};
 #[doc(hidden)]
 pub use nonce::Nonces;
 pub use recovery::{Recovered, Recovery};

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::lease::LeaseControl;
+use crate::operation::Completion;
 use crate::table::Table;
 use crate::terms::Fail;
 use crate::time::{Clock, Tick};
@@ -57,6 +58,8 @@ pub(crate) struct Left {
     pub(crate) clock: Option<Clock>,
     /// When it was last tried to give it back, in vain.
     pub(crate) tried: Option<Tick>,
+    /// Its operation is done, if it is.
+    pub(crate) completion: Option<Completion>,
 }
 
 /// How far the owner of an entry has come.
@@ -131,6 +134,11 @@ impl Live {
     /// The work under this lock stops when the lease is over, and then releases it.
     pub(crate) fn stops(&self, id: SlotId) {
         self.with(id, |slot| slot.stops = true);
+    }
+
+    /// The operation under this lock is done.
+    pub(crate) fn complete(&self, id: SlotId, completion: &Completion) {
+        self.with(id, |slot| slot.left.completion = Some(completion.clone()));
     }
 
     /// The holder was dropped, and may have left something half done.

@@ -1,5 +1,6 @@
 //! The client.
 
+mod once;
 mod people;
 mod taking;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::acquire::Limits;
+use crate::completed::CompletedCache;
 use crate::drive::Bound;
 use crate::error::Error;
 use crate::give_back;
@@ -23,6 +25,8 @@ use crate::table::{Client, Connection};
 use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
+
+pub use self::once::Once;
 
 /// A client of the locks in one table and one namespace. Clones share everything.
 #[derive(Clone, Debug)]
@@ -74,6 +78,7 @@ impl Locks {
             live,
             observations: Arc::default(),
             paces: Paces::default(),
+            completed: CompletedCache::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

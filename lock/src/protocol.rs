@@ -17,12 +17,18 @@ mod decide;
 mod enter;
 mod leave;
 mod moves;
+mod operation;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::entry::{Entry, Fields, Owner, Stamp};
 pub use crate::nonce::Nonce;
+pub use crate::operation::{
+    Attempt, Completion, Kept, OperationState, OperationTerms, OperationUpdate, UnlessDone,
+    done_until,
+};
+pub use crate::operation_id::{Fingerprint, OperationId};
 pub use crate::row::Row;
 pub use crate::terms::{
     Action, Answer, Ending, Event, Fail, GivenBack, Patience, Pause, Refusal, Terms, Why,
@@ -74,6 +80,10 @@ pub struct Acquisition {
     watch: Watch,
     /// Until when we may act.
     ends: Tick,
+    /// The operation is done; the next write that hands the lock on says so.
+    completion: Option<Completion>,
+    /// An operation that the same write is to forget.
+    forgets: Option<OperationId>,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -150,6 +160,7 @@ impl Acquisition {
         let (stands, acted) = (false, phase == Phase::Holding);
         let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
         let (asked, behind, sign, handed) = (Tick::default(), Tick::default(), None, None);
+        let (completion, forgets) = (None, None);
         Self {
             terms,
             phase,
@@ -172,6 +183,8 @@ impl Acquisition {
             row,
             watch,
             ends,
+            completion,
+            forgets,
         }
     }
 
@@ -257,7 +270,7 @@ impl Acquisition {
                 self.act_or_claim(Duration::ZERO, at)
             }
             Phase::Releasing { .. } => self.over(Ending::Released),
-            Phase::Leaving(then) => self.out(row, then, GivenBack::Abandoned, at),
+            Phase::Leaving(then) => self.out(row, then, self.left(), at),
             Phase::Voiding(then) => self.out(row, then, GivenBack::Voided, at),
             Phase::Restamping
             | Phase::Waiting
@@ -299,12 +312,16 @@ impl Acquisition {
                 in_time: true,
                 loose: true,
             } => self.over(Ending::Released),
+            Phase::Releasing { .. } if self.has_completed(&row) => self.over(Ending::Released),
             Phase::Releasing { .. } => self.over(Ending::Lost),
             Phase::Leaving(then) | Phase::Voiding(then) if queued => {
                 self.see(row, at);
                 self.leave_again(then, at)
             }
             Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
+            Phase::Leaving(then) if self.has_completed(&row) => {
+                self.out(row, then, GivenBack::Completed, at)
+            }
             Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
             Phase::Restamping
             | Phase::Waiting

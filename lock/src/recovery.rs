@@ -54,7 +54,10 @@ impl Recovery {
     #[must_use]
     pub fn given_back(&self) -> usize {
         let given_back = |entry: &&Recovered| {
-            matches!(entry.outcome, Ok(GivenBack::Abandoned | GivenBack::Voided))
+            matches!(
+                entry.outcome,
+                Ok(GivenBack::Abandoned | GivenBack::Voided | GivenBack::Completed)
+            )
         };
         self.entries().filter(given_back).count()
     }
@@ -174,6 +177,7 @@ pub(crate) async fn one(
         stage: Stage::Gone,
         clock: None,
         tried: None,
+        completion: note.completion(),
     };
     give_back::one(shared, left, bound).await
 }

@@ -5,10 +5,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::entry::{Entry, Fields, Stamp};
+use crate::operation::OperationState;
+use crate::operation_id::OperationId;
 use crate::time::{Expiry, Micros};
 
 /// One key's row.
@@ -26,6 +28,8 @@ pub struct Row {
     pub held: Option<Stamp>,
     /// The format of the row, where it is later than the first.
     pub format: Option<u32>,
+    /// What is known of operations that are done under this lock.
+    pub operations: BTreeMap<OperationId, OperationState>,
 }
 
 /// The latest format of a row that this version reads, and the one that it writes.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::completed::CompletedCache;
 use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) live: Arc<Live>,
     pub(crate) observations: Arc<Observations>,
     pub(crate) paces: Paces,
+    pub(crate) completed: CompletedCache,
 }
 
 impl Shared {
@@ -78,6 +80,7 @@ impl Shared {
             grace: LONGEST_LEASE + settings.grace,
             nonce: settings.nonces.next(),
             owner: settings.owner.clone(),
+            operation: None,
         })
     }
 }

@@ -12,7 +12,9 @@ mod decode;
 mod endpoint;
 mod ensure;
 mod failure;
+mod operations;
 mod request;
+mod responses;
 mod step;
 mod witness;
 
@@ -38,6 +40,7 @@ pub use aws_sdk_dynamodb::Client;
 pub(crate) use self::admin::{Page, Sight};
 pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
+pub(crate) use self::responses::SUFFIX as RESPONSES;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -63,7 +66,7 @@ impl Place {
     /// What the columns are called that nobody can rename.
     pub(crate) fn own_columns() -> impl Iterator<Item = &'static str> {
         let used = request::COLUMNS.into_iter().map(|(_, column)| column);
-        used.chain([request::FORMAT])
+        used.chain([request::FORMAT, responses::RESPONSE])
     }
 }
 

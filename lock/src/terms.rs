@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, Owner};
 use crate::nonce::Nonce;
+use crate::operation::{Completion, OperationTerms};
 use crate::row::Row;
 use crate::time::{Expiry, Micros, Tick};
 use crate::write::Write;
@@ -41,6 +42,8 @@ pub struct Terms {
     pub nonce: Nonce,
     /// Whose it is.
     pub owner: Owner,
+    /// What is to be done under the lock, if it is to be done once.
+    pub operation: Option<OperationTerms>,
 }
 
 /// What the end of a lease means. A key's kind is fixed by its first use.
@@ -161,6 +164,8 @@ pub struct Refusal {
     pub holder: Option<Entry>,
     /// When its lease ends at the latest, as last seen.
     pub until: Option<Micros>,
+    /// The run that has done the operation, if one has.
+    pub completion: Option<Completion>,
 }
 
 /// The reason of a refusal.
@@ -178,6 +183,12 @@ pub enum Why {
     Exhausted,
     /// The row, or an entry in it, has this format, which only a later version reads.
     LaterFormat(u32),
+    /// The operation is done.
+    Completed,
+    /// The operation is done, and its idempotency key came with another request.
+    KeyReused,
+    /// What the row says of the operation cannot be read.
+    Unreadable,
 }
 
 /// What was found when an entry was given back.
@@ -191,4 +202,6 @@ pub enum GivenBack {
     Gone,
     /// It stays: the holder had begun, and its lock is fail-closed.
     Kept,
+    /// It stood in the queue, was taken out, and its operation, which its owner had done, was completed.
+    Completed,
 }

@@ -95,6 +95,13 @@ pub(crate) struct Mark {
     suspended: Duration,
 }
 
+impl Mark {
+    /// The moment by the monotonic clock.
+    pub(crate) fn tick(&self) -> Tick {
+        self.tick
+    }
+}
+
 impl Clock {
     /// Before the first answer the wall clock is believed to be at most this late.
     const UNPROVEN: Duration = Duration::from_secs(1);
@@ -160,6 +167,11 @@ impl Clock {
             wall: self.wall.now(),
             suspended: suspended(),
         }
+    }
+
+    /// Whether the wall clock was set back since a mark.
+    pub(crate) fn has_gone_back(&self, mark: Mark) -> bool {
+        self.wall.now() < mark.wall
     }
 
     /// How much longer it has been since a mark than the monotonic clock tells; zero unless the machine was suspended, or

@@ -12,6 +12,7 @@ use crate::journal::{self, Journal, Note};
 use crate::key::Key;
 use crate::lease::LeaseControl;
 use crate::live::{Left, Live, SlotId, Stage};
+use crate::operation::Completion;
 use crate::table::{Place, Table};
 use crate::terms::Fail;
 use crate::time::Clock;
@@ -67,7 +68,7 @@ impl Trail {
             return;
         }
         let journal = self.journal.as_ref();
-        let note = journal.and_then(|journal| self.write(journal, entry));
+        let note = journal.and_then(|journal| self.write(journal, entry, None));
         let (table, key) = (self.table.clone(), self.key.clone());
         let id = self.live.add(Left {
             table,
@@ -78,6 +79,7 @@ impl Trail {
             stage: Stage::Asking,
             clock: None,
             tried: None,
+            completion: None,
         });
         self.settle();
         self.current = Some((entry.clone(), id));
@@ -123,11 +125,28 @@ impl Trail {
         }
     }
 
-    fn write(&self, journal: &Journal, entry: &Entry) -> Option<PathBuf> {
+    /// The operation is done: whoever releases the lock now, if we do not, completes it.
+    pub(crate) fn complete(&self, completion: &Completion) {
+        let Some((entry, id)) = &self.current else {
+            return;
+        };
+        self.live.complete(*id, completion);
+        if let Some(journal) = &self.journal {
+            self.write(journal, entry, Some(completion));
+        }
+    }
+
+    fn write(
+        &self,
+        journal: &Journal,
+        entry: &Entry,
+        completion: Option<&Completion>,
+    ) -> Option<PathBuf> {
         let note = Note {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
             attributed: entry.is_attributed(),
+            completion: completion.map(ToString::to_string),
             fail: self.fail,
             region: self.table.region(),
             place: Place::clone(self.table.place()),

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use crate::attributes::Attribute;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::idempotency::{Completed, Operation, Response};
+use crate::operation::OperationState;
 use crate::table::{Page, Sight, Table};
 
 /// One lock, as it was when somebody looked.
@@ -71,6 +73,19 @@ impl View {
     #[must_use]
     pub fn last_fence(&self) -> Option<u64> {
         self.sight.row.last.map(|stamp| stamp.0)
+    }
+
+    /// What is known of an operation that is done under this lock, even if its window is over by now. A response that
+    /// is kept in a row of its own is not read.
+    #[must_use]
+    pub fn completion(&self, operation: &Operation) -> Option<Completed> {
+        match self.sight.row.operations.get(&operation.id())? {
+            OperationState::Completed(done) => {
+                let response = Completed::told(done).unwrap_or(Response::None);
+                Some(Completed::new(done.clone(), response))
+            }
+            _ => None,
+        }
     }
 
     fn standing(&self, entry: &Entry) -> Standing {

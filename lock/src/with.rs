@@ -29,6 +29,39 @@ where
     release(held, outcome).await
 }
 
+/// As [`with`], for an operation that is to be done once: it is done if the work returns `Ok`, with the response that is
+/// made of that.
+pub(crate) async fn once<F, W, T, E>(
+    held: Held,
+    work: F,
+    response: impl FnOnce(&T) -> Option<String>,
+) -> Result<Result<T, E>, Error>
+where
+    F: FnOnce(Holding) -> W,
+    W: Future<Output = Result<T, E>>,
+{
+    held.stops_with_its_lease();
+    let holding = held.holding();
+    let mut lease = held.lease();
+    let outcome = tokio::select! {
+        biased;
+        () = lease.over() => None,
+        outcome = caught(holding.clone(), async move { work(holding).await }) => Some(outcome),
+    };
+    match outcome {
+        Some(Ok(Ok(value))) => {
+            let key = held.key().clone();
+            let response = response(&value);
+            // What the work has done stands, whatever becomes of its completion.
+            if let Err(error) = held.complete(response).await {
+                tracing::error!(%key, %error, "the work was done, and may be done again: it was not completed");
+            }
+            Ok(Ok(value))
+        }
+        outcome => release(held, outcome).await,
+    }
+}
+
 /// Works on a thread that may block; the heartbeats go on beside it. Work that blocks cannot be cancelled: if the
 /// caller's future is dropped, the lock is released when the work has returned.
 pub(crate) async fn with_blocking<F, T>(held: Held, work: F) -> Result<T, Error>

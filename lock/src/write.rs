@@ -4,6 +4,7 @@
 //! late copy does nothing.
 
 use crate::entry::{Entry, Stamp};
+use crate::operation::{OperationUpdate, UnlessDone};
 use crate::time::Micros;
 
 /// One conditional write to one row.
@@ -19,6 +20,8 @@ pub enum Write {
         cap: u16,
         /// How the row lives on.
         life: Life,
+        /// Not if the operation is done.
+        unless_done: Option<UnlessDone>,
     },
     /// Take the lock, if nobody has it.
     Try {
@@ -28,6 +31,8 @@ pub enum Write {
         stamp: Stamp,
         /// How the row lives on.
         life: Life,
+        /// Not if the operation is done.
+        unless_done: Option<UnlessDone>,
     },
     /// Hand the lock on. Only the holder releases.
     Release {
@@ -39,6 +44,8 @@ pub enum Write {
         now: Micros,
         /// Whether it had begun, fail-closed.
         closed: bool,
+        /// What it says of operations.
+        operation: OperationUpdate,
     },
     /// Leave the queue.
     Abandon {
@@ -48,6 +55,8 @@ pub enum Write {
         anchor: Departure,
         /// Not if the holder with this stamp has begun, fail-closed.
         unless: Option<Stamp>,
+        /// What it says of operations.
+        operation: OperationUpdate,
     },
     /// Give a sign of life, above every earlier one.
     Beat {
@@ -72,6 +81,8 @@ pub enum Write {
         now: Micros,
         /// Not if the holder with this stamp has begun, fail-closed.
         unless: Option<Stamp>,
+        /// What it says of the dead holder's operation.
+        operation: OperationUpdate,
     },
     /// Stand in the place of the dead, when nobody else waits.
     Take {
@@ -89,6 +100,10 @@ pub enum Write {
         unless: Option<Stamp>,
         /// How the row lives on.
         life: Life,
+        /// Not if the operation is done.
+        unless_done: Option<UnlessDone>,
+        /// What it says of the dead holder's operation.
+        operation: OperationUpdate,
     },
     /// Make sure that an entry which may still be on its way can no longer enter.
     Void {

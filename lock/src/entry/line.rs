@@ -16,6 +16,9 @@ pub(super) const FORMAT: u32 = 1;
 /// Stands for a field that is empty where another follows.
 const NONE: &str = "-";
 
+/// Stands before the id of an operation.
+const OPERATION: char = '@';
+
 impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Rounded up, both: a time in the table may be too late, never too early.
@@ -35,9 +38,11 @@ impl fmt::Display for Fields {
             None => write!(f, "{NONE} ")?,
         }
         write!(f, "{}", self.nonce)?;
-        match self.owner.as_str() {
-            "" => Ok(()),
-            owner => write!(f, " {owner}"),
+        match (self.owner.as_str(), self.operation) {
+            ("", None) => Ok(()),
+            (owner, None) => write!(f, " {owner}"),
+            ("", Some(operation)) => write!(f, " {NONE} {OPERATION}{operation}"),
+            (owner, Some(operation)) => write!(f, " {owner} {OPERATION}{operation}"),
         }
     }
 }
@@ -60,8 +65,9 @@ impl FromStr for Fields {
             seconds => Some(own + Duration::from_secs(seconds.parse().map_err(drop)?)),
         };
         let nonce = word()?.parse()?;
-        // What follows the owner comes from later versions, and may be ignored.
         let owner = words.next().filter(|&owner| owner != NONE);
+        // What else follows the owner comes from later versions, and may be ignored.
+        let operation = words.find_map(|word| word.strip_prefix(OPERATION)?.parse().ok());
         Ok(Self {
             stamp,
             own,
@@ -71,6 +77,7 @@ impl FromStr for Fields {
             skew,
             nonce,
             owner: Owner::read(owner.unwrap_or_default()),
+            operation,
         })
     }
 }

@@ -12,6 +12,7 @@ fn fields() -> Fields {
         skew: Duration::from_millis(2500),
         nonce: Nonce::new(0x5_1234_5678),
         owner: Owner::new("orders"),
+        operation: None,
     }
 }
 

@@ -26,4 +26,10 @@ pub enum ErrorKind {
     BadKey,
     /// A setting is wrong, or the clients of one key disagree.
     Configuration,
+    /// The operation is done, and is not done again.
+    Completed,
+    /// The operation is done, and its idempotency key came with another request.
+    KeyReused,
+    /// The operation is done, and its response was not kept or is gone.
+    ResponseGone,
 }

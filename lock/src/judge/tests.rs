@@ -40,6 +40,7 @@ fn terms() -> Terms {
         grace: Duration::from_secs(24 * 60 * 60),
         nonce: Nonce::new(1),
         owner: Owner::default(),
+        operation: None,
     }
 }
 
@@ -58,6 +59,7 @@ fn holder_by(expiry: Expiry, deadline: Option<Micros>) -> Row {
         skew: Duration::from_millis(2500),
         nonce: Nonce::new(2),
         owner: Owner::default(),
+        operation: None,
     });
     Row {
         queue: [entry].into(),

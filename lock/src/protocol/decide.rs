@@ -52,6 +52,9 @@ impl Acquisition {
         if self.is_of_another_kind() || self.is_mixed() && !self.is_held_by_the_dead(at) {
             return self.refuse(Why::Mismatch, at);
         }
+        if let Some(why) = self.settled(at) {
+            return self.refuse(why, at);
+        }
         if passed {
             return self.raise_stamp(at);
         }

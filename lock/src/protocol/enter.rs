@@ -49,6 +49,7 @@ impl Acquisition {
             skew: terms.skew,
             nonce: terms.nonce,
             owner: terms.owner.clone(),
+            operation: terms.operation.map(|operation| operation.id),
         });
         match self.me.is_attributed() {
             true => mine.attributed(),
@@ -58,6 +59,7 @@ impl Acquisition {
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {
         let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
+        let unless_done = self.unless_done(at);
         self.phase = Phase::Entering;
         self.send(match self.stands {
             true => Write::Enqueue {
@@ -65,8 +67,14 @@ impl Acquisition {
                 stamp,
                 cap: self.terms.cap,
                 life,
+                unless_done,
             },
-            false => Write::Try { me, stamp, life },
+            false => Write::Try {
+                me,
+                stamp,
+                life,
+                unless_done,
+            },
         })
     }
 
@@ -119,6 +127,7 @@ impl Acquisition {
             .holder()
             .and_then(Entry::stamp)
             .filter(|_| self.row.closed);
+        let (unless_done, operation) = (self.unless_done(at), self.attempt_of_holder(at));
         self.phase = Phase::Entering;
         self.send(Write::Take {
             me,
@@ -128,6 +137,8 @@ impl Acquisition {
             now,
             unless,
             life,
+            unless_done,
+            operation,
         })
     }
 

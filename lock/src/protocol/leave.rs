@@ -1,6 +1,7 @@
 //! Getting out: of the queue, of what may still be on its way, and of the lock.
 
 use super::{Acquisition, Phase, Then};
+use crate::operation::OperationUpdate;
 use crate::row::Row;
 use crate::terms::{Action, Ending, GivenBack, Why};
 use crate::time::Moment;
@@ -53,6 +54,9 @@ impl Acquisition {
     }
 
     pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
+        if self.is_first_in_vain(at) {
+            return self.hand_on(then, at);
+        }
         // Whoever may have been first for long leaves an old anchor behind, and raises it. Whoever saw
         // somebody before it a moment ago does not: that would give a dead holder another lease.
         let recent = at.tick.since(self.seen) < self.terms.lease / 2;
@@ -63,13 +67,13 @@ impl Acquisition {
         } else {
             Departure::Raise(at.now.latest)
         };
-        self.abandon(anchor, then)
+        self.abandon(anchor, then, at)
     }
 
     /// The entry is in the queue although it was to be out: the anchor was not before our now, a late
     /// copy has arrived, or it must not go.
     pub(super) fn leave_again(&mut self, then: Then, at: Moment) -> Action {
-        if self.acted && self.row.held == Some(self.stamp) {
+        if self.acted && self.completion.is_none() && self.row.held == Some(self.stamp) {
             return self.over(Ending::GivenBack(GivenBack::Kept));
         }
         let anchor = match self.in_flight {
@@ -80,17 +84,23 @@ impl Acquisition {
             Some(Write::Abandon { .. }) => Departure::Raise(at.now.latest),
             _ => return self.leave(then, at),
         };
-        self.abandon(anchor, then)
+        self.abandon(anchor, then, at)
     }
 
-    fn abandon(&mut self, anchor: Departure, then: Then) -> Action {
+    fn abandon(&mut self, anchor: Departure, then: Then, at: Moment) -> Action {
         self.phase = Phase::Leaving(then);
-        // Who has begun under a fail-closed lock may have left something half done.
-        let unless = self.acted.then_some(self.stamp);
+        // Who has begun under a fail-closed lock may have left something half done, unless it is known that its work
+        // was completed.
+        let begun = self.acted && self.completion.is_none();
+        let operation = match self.acted {
+            true => self.operation_update(at),
+            false => OperationUpdate::default(),
+        };
         self.send(Write::Abandon {
             me: self.me.clone(),
             anchor,
-            unless,
+            unless: begun.then_some(self.stamp),
+            operation,
         })
     }
 

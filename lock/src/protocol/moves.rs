@@ -45,12 +45,14 @@ impl Acquisition {
         self.phase = Phase::Stealing { since: at.tick };
         let (seen, now) = (self.row.anchor, at.now.latest);
         let unless = head.stamp().filter(|_| self.row.closed);
+        let operation = self.attempt_of_holder(at);
         self.send(Write::Steal {
             head,
             behind,
             seen,
             now,
             unless,
+            operation,
         })
     }
 
@@ -105,11 +107,13 @@ impl Acquisition {
         };
         let dead = judge::dead_waiters(&self.terms, &self.row, at);
         let (me, now) = (self.me.clone(), at.now.latest);
+        let operation = self.operation_update(at);
         self.send(Write::Release {
             me,
             dead,
             now,
             closed: self.terms.fail == Fail::Closed,
+            operation,
         })
     }
 
@@ -170,6 +174,7 @@ impl Acquisition {
             why,
             holder,
             until: self.row.lease_ends(),
+            completion: self.completion_of_another(),
         }
     }
 
@@ -203,7 +208,7 @@ impl Acquisition {
         old && self.terms.fail == Fail::Open
     }
 
-    fn ttl(&self, at: Moment) -> u64 {
+    pub(super) fn ttl(&self, at: Moment) -> u64 {
         let last = self
             .row
             .last

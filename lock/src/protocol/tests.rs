@@ -29,6 +29,7 @@ fn terms() -> Terms {
         grace: Duration::from_secs(24 * 60 * 60),
         nonce: Nonce::new(1),
         owner: Owner::new("me"),
+        operation: None,
     }
 }
 
@@ -175,6 +176,7 @@ fn other(millis: i64) -> Entry {
         skew: Duration::from_millis(2500),
         nonce: Nonce::new(2),
         owner: Owner::new("other"),
+        operation: None,
     })
 }
 

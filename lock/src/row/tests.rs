@@ -20,6 +20,7 @@ fn entry(second: i64, deadline: Option<i64>) -> Entry {
         skew: Duration::from_millis(2500),
         nonce: Nonce::new(0),
         owner: Owner::default(),
+        operation: None,
     })
 }
 

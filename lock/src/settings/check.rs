@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{LeaseLength, SHORTEST_PERIOD, Settings};
-use crate::table::{KeyKind, Place};
+use crate::table::{KeyKind, Place, RESPONSES};
 
 /// A setting that is not as expected.
 pub(super) struct Wrong {
@@ -23,6 +23,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
     table(&settings.place)?;
     columns(&settings.place)?;
     namespace(&settings.place)?;
+    own_rows(&settings.place)?;
     heartbeats(settings)
 }
 
@@ -63,13 +64,13 @@ fn columns(place: &Place) -> Result<(), Wrong> {
     let mut taken: Vec<_> = Place::own_columns().collect();
     for (variable, column) in named {
         let Some(column) = column else { continue };
-        if taken.contains(&column.as_str()) {
+        if taken.contains(&column.as_str()) || column.starts_with('@') {
             return Err(Wrong {
                 variable,
                 what: "column name",
                 value: column.clone(),
                 expected: format!(
-                    "a name that no other column has: none of `{}`",
+                    "a name that does not begin with `@` and that no other column has: none of `{}`",
                     taken.join("`, `")
                 ),
             });
@@ -92,6 +93,19 @@ fn namespace(place: &Place) -> Result<(), Wrong> {
             "`{NAMESPACE}`, because the partition key is a number and there is no sort key: all \
              clients of the table share the keys"
         ),
+    })
+}
+
+/// The responses of operations have rows beside the locks, in namespaces that are called so.
+fn own_rows(place: &Place) -> Result<(), Wrong> {
+    if !place.namespace.contains(RESPONSES) {
+        return Ok(());
+    }
+    Err(Wrong {
+        variable: "LOCKS_PREFIX",
+        what: "namespace",
+        value: place.namespace.clone(),
+        expected: format!("a text without `{RESPONSES}`, where responses of operations are kept"),
     })
 }
 

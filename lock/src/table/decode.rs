@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use super::beside;
 use super::request::{ANCHOR, CLOSED, FORMAT, HELD, LAST, QUEUE};
+use super::{beside, operations};
 use crate::entry::{Entry, Stamp};
 use crate::row::Row;
 use crate::time::Micros;
@@ -23,6 +23,7 @@ pub(super) fn row(mut item: Item) -> Row {
         closed: item.contains_key(CLOSED),
         held: number(item.get(HELD)).map(Stamp),
         format: number(item.get(FORMAT)).map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
+        operations: operations::of(&item),
     }
 }
 

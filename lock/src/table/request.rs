@@ -16,6 +16,7 @@ use super::{Item, KeyKind, Place};
 use crate::attributes::Attributes;
 use crate::entry::{Entry, Stamp};
 use crate::key::Key;
+use crate::operation::OperationUpdate;
 use crate::time::Micros;
 use crate::write::{Departure, Life, Write};
 
@@ -58,7 +59,11 @@ pub(super) fn force(
     entry: &Entry,
     now: Micros,
 ) -> UpdateItemFluentBuilder {
-    let out = leave(entry, &[]).anchors(now).when(LATER);
+    let operation = OperationUpdate::attempted(entry, now);
+    let out = leave(entry, &[])
+        .anchors(now)
+        .when(LATER)
+        .updates(&operation);
     // What `held` says of an entry that is gone means nothing; of another holder it must stay.
     send(client, place, key, out.set("#mark = :mark"))
 }
@@ -103,10 +108,18 @@ fn step(write: &Write) -> Step {
             stamp,
             cap,
             life,
+            unless_done,
         } => enter(me, *stamp, *life)
+            .unless_done(*unless_done)
             .when("(attribute_not_exists(#q) OR size(#q) < :cap)")
             .with(":cap", number(u64::from(*cap))),
-        Write::Try { me, stamp, life } => enter(me, *stamp, *life)
+        Write::Try {
+            me,
+            stamp,
+            life,
+            unless_done,
+        } => enter(me, *stamp, *life)
+            .unless_done(*unless_done)
             .when("attribute_not_exists(#q)")
             .begins(*life),
         Write::Release {
@@ -114,11 +127,17 @@ fn step(write: &Write) -> Step {
             dead,
             now,
             closed,
+            operation,
         } => {
-            let out = leave(me, dead).anchors(*now);
+            let out = leave(me, dead).anchors(*now).updates(operation);
             if *closed { out.remove("#held") } else { out }
         }
-        Write::Abandon { me, anchor, unless } => abandon(me, *anchor).unless(*unless),
+        Write::Abandon {
+            me,
+            anchor,
+            unless,
+            operation,
+        } => abandon(me, *anchor).unless(*unless).updates(operation),
         Write::Beat {
             me,
             now,
@@ -143,8 +162,10 @@ fn step(write: &Write) -> Step {
             seen,
             now,
             unless,
+            operation,
         } => leave(head, behind)
             .anchors(*now)
+            .updates(operation)
             .unmoved(*seen)
             .unless(*unless),
         Write::Take {
@@ -155,7 +176,11 @@ fn step(write: &Write) -> Step {
             now,
             unless,
             life,
+            unless_done,
+            operation,
         } => Step::default()
+            .unless_done(*unless_done)
+            .updates(operation)
             .when("#q = :out")
             .with(":out", set(dead))
             .clears(dead)
@@ -200,7 +225,7 @@ fn abandon(me: &Entry, anchor: Departure) -> Step {
     }
 }
 
-fn id(place: &Place, key: &Key) -> Item {
+pub(super) fn id(place: &Place, key: &Key) -> Item {
     let Place {
         namespace,
         partition,

@@ -3,14 +3,19 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::beside::{self, column};
+use super::operations;
 use crate::attributes::Attributes;
 use crate::entry::{Entry, Stamp};
+use crate::operation::{OperationUpdate, UnlessDone};
+use crate::operation_id::OperationId;
 use crate::time::Micros;
 use crate::write::Life;
 
 const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
 pub(super) const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
 const MINE: &str = "contains(#q, :me)";
+/// True for every line of an operation that is not done; see `operation.rs`.
+const NOT_DONE: &str = "(attribute_not_exists(#op) OR #op < :past)";
 const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
 
 /// One step: what it changes, and on which conditions.
@@ -81,6 +86,46 @@ impl Step {
         };
         self.names.push(("#a".to_owned(), column));
         self.set("#a = :a").with(":a", beside::map(attributes))
+    }
+
+    /// Not if the operation is done.
+    pub(super) fn unless_done(self, unless: Option<UnlessDone>) -> Self {
+        match unless {
+            Some(unless) => self
+                .called("#op", unless.id)
+                .when(NOT_DONE)
+                .with(":past", AttributeValue::S(unless.to_string())),
+            None => self,
+        }
+    }
+
+    /// Says what became of operations.
+    pub(super) fn updates(self, update: &OperationUpdate) -> Self {
+        let mut step = self;
+        if let Some((id, completion)) = &update.completes {
+            step = step
+                .called("#done", *id)
+                .set("#done = :done")
+                .with(":done", AttributeValue::S(completion.to_string()));
+        }
+        if let Some((id, attempt)) = &update.attempted {
+            step = step
+                .called("#begun", *id)
+                .set("#begun = if_not_exists(#begun, :begun)")
+                .with(":begun", AttributeValue::S(attempt.to_string()));
+        }
+        for (number, &id) in update.forgets.iter().enumerate() {
+            let name = format!("#over{number}");
+            step = step.called(&name, id).remove(&name);
+        }
+        step.ttl = step.ttl.or(update.ttl);
+        step
+    }
+
+    /// Calls the attribute of an operation by this name.
+    fn called(mut self, name: &str, id: OperationId) -> Self {
+        self.names.push((name.to_owned(), operations::column(id)));
+        self
     }
 
     pub(super) fn mine(self, me: &Entry) -> Self {

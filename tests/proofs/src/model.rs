@@ -64,5 +64,5 @@ pub use mutant::Mutant;
 pub use seat::Seat;
 pub use size::Size;
 pub use system::System;
-pub use table::{Condition, apply, conditions, dates};
+pub use table::{Condition, apply, conditions, dates, operation, unless_done};
 pub use transition::{Transition, Trigger};

@@ -111,6 +111,7 @@ fn a_refusal_says_who_holds_and_until_when() {
         why: Why::TimedOut,
         holder: Some(other(-1_000)),
         until: Some(at(9_000)),
+        completion: None,
     }));
 }
 

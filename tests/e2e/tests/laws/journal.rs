@@ -1,6 +1,6 @@
 //! The journal: what a process leaves on disk, and how it is given back after its death.
 
-mod folder;
+pub(crate) mod folder;
 mod forged;
 mod give_back;
 mod notes;

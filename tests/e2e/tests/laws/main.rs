@@ -12,6 +12,7 @@ mod global;
 mod journal;
 mod leases;
 mod lost_answers;
+mod once;
 mod peers;
 mod people;
 mod polling;

@@ -1,6 +1,8 @@
 //! The row as DynamoDB's JSON, and back.
 
-use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
+use std::collections::BTreeMap;
+
+use dynamodb_locks::protocol::{Entry, Micros, OperationId, OperationState, Row, Stamp};
 use serde_json::{Map, Value, json};
 
 pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
@@ -26,6 +28,14 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     if row.closed {
         item.insert("closed".into(), json!({ "BOOL": true }));
     }
+    for (id, state) in &row.operations {
+        let line = match state {
+            OperationState::Attempted(attempt) => attempt.to_string(),
+            OperationState::Completed(completion) => completion.to_string(),
+            OperationState::Unreadable => "unreadable".to_owned(),
+        };
+        item.insert(format!("@{id}"), json!({ "S": line }));
+    }
     item.into()
 }
 
@@ -39,7 +49,18 @@ pub fn from_item(item: &Value) -> Row {
         closed: item["closed"]["BOOL"].as_bool().unwrap_or_default(),
         held: number(item, "held").map(Stamp),
         format: number(item, "v").and_then(|format| format.try_into().ok()),
+        operations: operations(item),
     }
+}
+
+fn operations(item: &Value) -> BTreeMap<OperationId, OperationState> {
+    let attributes = item.as_object().into_iter().flatten();
+    let known = attributes.filter_map(|(name, value)| {
+        let id = name.strip_prefix('@')?.parse().ok()?;
+        let line = value["S"].as_str().unwrap_or_default();
+        Some((id, OperationState::read(line)))
+    });
+    known.collect()
 }
 
 pub(super) fn number(item: &Value, name: &str) -> Option<u64> {

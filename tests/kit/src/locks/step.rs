@@ -31,6 +31,8 @@ pub enum Step {
     Void,
     /// Read the row.
     Look,
+    /// Keep a response in a row of its own.
+    KeepResponse,
     /// None of the protocol's.
     Strange,
 }
@@ -55,6 +57,7 @@ impl Step {
             "UpdateItem" if update.contains("#q = ") => Self::Take,
             "UpdateItem" if update.contains("#p = ") => Self::Beat,
             "UpdateItem" if update.contains("#f = ") => Self::Void,
+            "UpdateItem" if update.contains("#r = ") => Self::KeepResponse,
             _ => Self::Strange,
         }
     }
@@ -86,6 +89,7 @@ impl Step {
             Self::Take => "take",
             Self::Void => "void",
             Self::Look => "look",
+            Self::KeepResponse => "keep response",
             Self::Strange => "something strange",
         }
     }

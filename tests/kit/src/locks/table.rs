@@ -171,6 +171,7 @@ impl LockTable {
             skew: Duration::from_millis(2500),
             nonce: Nonce::new(own.0),
             owner: Owner::new(owner),
+            operation: None,
         }
     }
 

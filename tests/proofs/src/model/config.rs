@@ -204,6 +204,7 @@ impl Config {
             grace: self.grace,
             nonce: Nonce::new(client as u64 * 32 + u64::from(round)),
             owner: Owner::default(),
+            operation: None,
         }
     }
 }

@@ -77,5 +77,6 @@ fn stranger(config: &Config, then: Micros, nth: u64) -> Entry {
         skew: config.skew,
         nonce: Nonce::new(u64::MAX - nth),
         owner: Owner::default(),
+        operation: None,
     })
 }

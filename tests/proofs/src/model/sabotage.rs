@@ -158,7 +158,7 @@ impl Mutant {
                     anchor: Some(now),
                     closed: begins.is_some(),
                     held: begins,
-                    format: None,
+                    ..Row::default()
                 };
                 it.step(Event::Answered(Answer::Applied(row)), at)
             }
@@ -168,11 +168,13 @@ impl Mutant {
                     me,
                     anchor: Departure::Raise(_),
                     unless,
+                    operation,
                 }),
             ) => Action::Write(Write::Abandon {
                 me,
                 anchor: Departure::Quiet,
                 unless,
+                operation,
             }),
             (Self::NeverSteals, Action::Write(Write::Steal { .. })) => Action::Pause(Pause::Turn {
                 rank: 1,
@@ -182,13 +184,20 @@ impl Mutant {
             (Self::StaysInQueue, Action::Write(Write::Abandon { .. })) => {
                 Action::Over(Ending::GivenBack(GivenBack::Gone))
             }
-            (Self::AbandonsTheBegun, Action::Write(Write::Abandon { me, anchor, .. })) => {
+            (
+                Self::AbandonsTheBegun,
                 Action::Write(Write::Abandon {
                     me,
                     anchor,
-                    unless: None,
-                })
-            }
+                    operation,
+                    ..
+                }),
+            ) => Action::Write(Write::Abandon {
+                me,
+                anchor,
+                unless: None,
+                operation,
+            }),
             (_, action) => action,
         }
     }

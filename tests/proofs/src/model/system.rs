@@ -1,6 +1,6 @@
 //! One state of the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
 
@@ -19,6 +19,7 @@ static NO_ROW: Row = Row {
     closed: false,
     held: None,
     format: None,
+    operations: BTreeMap::new(),
 };
 
 /// The row, the clients, what is on its way between them, and the time.

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use dynamodb_locks::protocol::{Departure, Entry, Life, Micros, Row, Stamp, Write};
+use dynamodb_locks::protocol::{
+    Departure, Entry, Life, Micros, OperationState, OperationUpdate, Row, Stamp, UnlessDone, Write,
+};
 
 /// What a write asks of the row.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +32,8 @@ pub enum Condition {
     Unmoved(Option<Micros>),
     /// The holder with this stamp has not begun.
     Unbegun(Stamp),
+    /// The operation is not done.
+    NotDone(UnlessDone),
 }
 
 impl Condition {
@@ -47,6 +51,11 @@ impl Condition {
             Self::NotLater(now) => row.anchor.is_some_and(|anchor| anchor >= *now),
             Self::Unmoved(seen) => row.anchor == *seen,
             Self::Unbegun(stamp) => row.held != Some(*stamp),
+            Self::NotDone(unless) => match row.operations.get(&unless.id) {
+                Some(OperationState::Completed(done)) => done.until < unless.now,
+                Some(OperationState::Attempted(_)) | None => true,
+                Some(OperationState::Unreadable) => false,
+            },
         }
     }
 }
@@ -99,6 +108,7 @@ pub fn conditions(write: &Write) -> Vec<Condition> {
         }
     }
     asked.extend(unless(write).map(Condition::Unbegun));
+    asked.extend(unless_done(write).map(Condition::NotDone));
     asked
 }
 
@@ -107,6 +117,27 @@ fn unless(write: &Write) -> Option<Stamp> {
         Write::Abandon { unless, .. }
         | Write::Steal { unless, .. }
         | Write::Take { unless, .. } => *unless,
+        _ => None,
+    }
+}
+
+/// The operation that a write asks not to be done.
+pub fn unless_done(write: &Write) -> Option<UnlessDone> {
+    match write {
+        Write::Enqueue { unless_done, .. }
+        | Write::Try { unless_done, .. }
+        | Write::Take { unless_done, .. } => *unless_done,
+        _ => None,
+    }
+}
+
+/// What a write says of operations.
+pub fn operation(write: &Write) -> Option<&OperationUpdate> {
+    match write {
+        Write::Release { operation, .. }
+        | Write::Abandon { operation, .. }
+        | Write::Steal { operation, .. }
+        | Write::Take { operation, .. } => Some(operation),
         _ => None,
     }
 }
@@ -127,7 +158,9 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
             row.queue.insert(me.clone());
             issue(&mut row, *stamp, *life);
         }
-        Write::Try { me, stamp, life } => {
+        Write::Try {
+            me, stamp, life, ..
+        } => {
             row.queue.insert(me.clone());
             issue(&mut row, *stamp, *life);
             begin(&mut row, *stamp, *life);
@@ -137,6 +170,7 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
             dead,
             now,
             closed,
+            ..
         } => {
             row.queue
                 .retain(|entry| entry != me && !dead.contains(entry));
@@ -174,7 +208,24 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
         }
         Write::Void { stamp, life } => issue(&mut row, *stamp, *life),
     }
+    if let Some(update) = operation(write) {
+        say(&mut row, update);
+    }
     row
+}
+
+fn say(row: &mut Row, update: &OperationUpdate) {
+    if let Some((id, completion)) = &update.completes {
+        let state = OperationState::Completed(completion.clone());
+        row.operations.insert(*id, state);
+    }
+    if let Some((id, attempt)) = update.attempted {
+        let state = OperationState::Attempted(attempt);
+        row.operations.entry(id).or_insert(state);
+    }
+    for id in &update.forgets {
+        row.operations.remove(id);
+    }
 }
 
 fn issue(row: &mut Row, stamp: Stamp, life: Life) {
@@ -199,6 +250,8 @@ pub fn dates(write: &Write) -> Option<u64> {
             Life::Closed => None,
         },
         Write::Beat { ttl, .. } => *ttl,
-        Write::Release { .. } | Write::Abandon { .. } | Write::Steal { .. } => None,
+        Write::Release { operation, .. }
+        | Write::Abandon { operation, .. }
+        | Write::Steal { operation, .. } => operation.ttl,
     }
 }

@@ -10,9 +10,12 @@ mod replay;
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
-use dynamodb_locks::protocol::{Departure, Entry, Micros, Row, Stamp, Write};
+use dynamodb_locks::protocol::{
+    Attempt, Completion, Departure, Entry, Kept, Micros, OperationId, OperationState, Row, Stamp,
+    Write,
+};
 use fastrand::Rng;
-use proofs::model::{apply, dates};
+use proofs::model::{apply, dates, operation, unless_done};
 use serde_json::Value;
 use testkit::locks::{LockTable, Step};
 
@@ -125,7 +128,35 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
         closed: rng.bool(),
         held: held.flatten(),
         format: None,
+        operations: operations(rng, write),
     }
+}
+
+/// What a row may say of the operations that a write speaks of.
+fn operations(rng: &mut Rng, write: &Write) -> BTreeMap<OperationId, OperationState> {
+    let asked = unless_done(write);
+    let said = operation(write).into_iter().flat_map(|update| {
+        let completes = update.completes.iter().map(|(id, _)| *id);
+        let attempted = update.attempted.iter().map(|(id, _)| *id);
+        completes.chain(attempted).chain(update.forgets.clone())
+    });
+    let now = asked.map_or(1_763_640_000, |asked| asked.now);
+    let mut known = BTreeMap::new();
+    for id in said.chain(asked.map(|asked| asked.id)) {
+        let (until, fence) = (now + rng.u64(0..3) - 1, Stamp(1_763_640_000_000_000));
+        let state = match rng.u8(0..4) {
+            0 => OperationState::Attempted(Attempt { until, fence }),
+            1 | 2 => OperationState::Completed(Completion {
+                until,
+                fence,
+                fingerprint: None,
+                response: Kept::None,
+            }),
+            _ => continue,
+        };
+        known.insert(id, state);
+    }
+    known
 }
 
 /// What a write speaks of.
@@ -149,7 +180,9 @@ fn named(write: &Write) -> Named {
             (named.entries, named.now) = (of(me, dead), Some(*now));
             named.stamp = me.stamp();
         }
-        Write::Abandon { me, anchor, unless } => {
+        Write::Abandon {
+            me, anchor, unless, ..
+        } => {
             (named.entries, named.unless) = (vec![me.clone()], *unless);
             if let Departure::Raise(now) | Departure::Under(now) = anchor {
                 named.now = Some(*now);

@@ -1,6 +1,9 @@
 //! Reading a request back into the write that it says.
 
-use dynamodb_locks::protocol::{Departure, Entry, Life, Micros, Stamp, Write};
+use dynamodb_locks::protocol::{
+    Departure, Entry, Life, Micros, OperationId, OperationState, OperationUpdate, Stamp,
+    UnlessDone, Write,
+};
 use serde_json::Value;
 use testkit::locks::Step;
 
@@ -11,10 +14,12 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
     let (stamp, now) = (|| Stamp(said.number(":s")), || Micros(said.number(":now")));
     let unless = said.maybe(":held").map(Stamp);
     let seen = said.maybe(":seen").map(Micros);
+    let unless_done = said.unless_done();
     let leaves = |anchor| Write::Abandon {
         me: me(),
         anchor,
         unless,
+        operation: said.operation(),
     };
     match step {
         Step::Enqueue => Write::Enqueue {
@@ -22,17 +27,20 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             stamp: stamp(),
             cap: u16::try_from(said.number(":cap")).expect("a cap is small"),
             life: said.life(),
+            unless_done,
         },
         Step::Try => Write::Try {
             me: said.entries(":in").remove(0),
             stamp: stamp(),
             life: said.life(),
+            unless_done,
         },
         Step::Release => Write::Release {
             me: me(),
             dead: said.others(),
             now: now(),
-            closed: said.update().contains("REMOVE #held"),
+            closed: said.removes().contains(&"#held"),
+            operation: said.operation(),
         },
         Step::AbandonQuietly => leaves(Departure::Quiet),
         Step::AbandonRaising => leaves(Departure::Raise(now())),
@@ -49,6 +57,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             seen,
             now: now(),
             unless,
+            operation: said.operation(),
         },
         Step::Take => Write::Take {
             me: said.entries(":in").remove(0),
@@ -58,12 +67,19 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             now: now(),
             unless,
             life: said.life(),
+            unless_done,
+            operation: OperationUpdate {
+                ttl: None,
+                ..said.operation()
+            },
         },
         Step::Void => Write::Void {
             stamp: stamp(),
             life: said.life(),
         },
-        Step::Look | Step::Strange => panic!("not a write of the protocol: {body}"),
+        Step::Look | Step::KeepResponse | Step::Strange => {
+            panic!("not a write of the protocol: {body}")
+        }
     }
 }
 
@@ -103,6 +119,49 @@ impl Said<'_> {
         let mut out = self.entries(":out");
         out.retain(|entry| *entry != first);
         out
+    }
+
+    /// The names behind `REMOVE`.
+    fn removes(&self) -> Vec<&str> {
+        let removed = self.update().split_once("REMOVE ").map(|it| it.1);
+        removed
+            .into_iter()
+            .flat_map(|names| names.split(", "))
+            .collect()
+    }
+
+    /// The operation that an attribute is about.
+    fn id(&self, name: &str) -> Option<OperationId> {
+        let column = self.0["ExpressionAttributeNames"][name].as_str()?;
+        column.strip_prefix('@')?.parse().ok()
+    }
+
+    fn line(&self, name: &str) -> OperationState {
+        OperationState::read(self.value(name)["S"].as_str().unwrap_or_default())
+    }
+
+    fn unless_done(&self) -> Option<UnlessDone> {
+        let past = self.value(":past")["S"].as_str()?;
+        let now = past.strip_prefix("done ")?.parse().ok()?;
+        self.id("#op").map(|id| UnlessDone { id, now })
+    }
+
+    fn operation(&self) -> OperationUpdate {
+        let completes = self.id("#done").map(|id| match self.line(":done") {
+            OperationState::Completed(completion) => (id, completion),
+            other => panic!("no completion: {other:?}"),
+        });
+        let attempted = self.id("#begun").map(|id| match self.line(":begun") {
+            OperationState::Attempted(attempt) => (id, attempt),
+            other => panic!("no attempt: {other:?}"),
+        });
+        let over = self.removes().into_iter();
+        OperationUpdate {
+            completes,
+            attempted,
+            forgets: over.filter_map(|name| self.id(name)).collect(),
+            ttl: self.maybe(":t"),
+        }
     }
 
     fn life(&self) -> Life {

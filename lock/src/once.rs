@@ -1,0 +1,170 @@
+//! Doing an operation once: what is known before the lock is asked for, and completing it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout_at;
+
+use crate::drive::{Bound, Drive};
+use crate::error::{Error, Kind};
+use crate::idempotency::{Completed, Operation, Response};
+use crate::key::Key;
+use crate::operation::{Completion, Kept};
+use crate::shared::Shared;
+use crate::table::{Failure, Table};
+use crate::terms::{Refusal, Why};
+use crate::trail::Trail;
+
+/// A response of this length stands in the lock's row: there each write of the lock pays for it.
+const LONGEST_TEXT: usize = 512;
+
+/// DynamoDB's limit for a row is 400 KB.
+const LONGEST_ROW: usize = 350 * 1024;
+
+/// However short the time is, a read of a response gets this long.
+const READING: Duration = Duration::from_secs(1);
+
+/// How often a response is written or read: a second copy settles what became of the first.
+const TRIES: u32 = 3;
+
+/// Fails if an operation is known to be done, or cannot be done once in this table.
+pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result<(), Error> {
+    if operation.replays && !shared.place.keeps_responses() {
+        let message = "responses cannot be kept in a table whose partition key is a number and that has no sort \
+                       key: add a sort key, or do not replay";
+        return Err(Error::new(Kind::Configuration, message));
+    }
+    match shared.completed.get(key, operation.id(), &shared.clock) {
+        None => Ok(()),
+        Some(completed) if operation.terms().differs_from(completed.completion()) => {
+            Err(Error::key_reused(key))
+        }
+        Some(completed) => Err(Error::completed(key, completed).from_memory()),
+    }
+}
+
+/// Why there is no lock for an operation; with the response, if that is to be replayed.
+pub(crate) async fn refused(
+    shared: &Shared,
+    drive: &Drive,
+    refusal: &Refusal,
+    operation: Operation,
+    bound: Bound,
+) -> Error {
+    let completion = match &refusal.completion {
+        Some(completion) if refusal.why == Why::Completed => completion,
+        _ => return Error::refused(&drive.key, refusal, drive.clock.moment().now),
+    };
+    let response = match Completed::told(completion) {
+        Some(response) => response,
+        None if !operation.replays => Response::None,
+        None => {
+            let until = bound.send.max(shared.clock.after(READING));
+            match timeout_at(until, read(drive, operation, completion)).await {
+                Ok(Ok(text)) => text.map_or(Response::Gone, |text| Response::Text(text.into())),
+                Ok(Err(failure)) => {
+                    return drive
+                        .table
+                        .explain(&drive.key, "read the response of", failure);
+                }
+                Err(_) => return unread(&drive.key),
+            }
+        }
+    };
+    let completed = Completed::new(completion.clone(), response);
+    remember(shared, &drive.key, operation, completed.clone());
+    Error::completed(&drive.key, completed)
+}
+
+async fn read(
+    drive: &Drive,
+    operation: Operation,
+    completion: &Completion,
+) -> Result<Option<String>, Failure> {
+    let mut tries = 1;
+    loop {
+        let read = drive
+            .table
+            .response(&drive.key, operation.id(), completion.fence);
+        match read.await {
+            Err(failure) if failure.answer().is_some() && tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+fn unread(key: &Key) -> Error {
+    let message = format!("no answer came to the read of the response under lock `{key}`");
+    Error::new(Kind::Unavailable, message)
+}
+
+/// Remembers that an operation is done, as the table has said.
+pub(crate) fn remember(shared: &Shared, key: &Key, operation: Operation, completed: Completed) {
+    let id = operation.id();
+    shared.completed.add(key, id, completed, &shared.clock);
+}
+
+/// Notes that the work of an operation is done, so that a recovery completes it if this process dies now; and keeps the
+/// response. Returns the completion that the release is to write, and what it keeps.
+pub(crate) async fn completion(
+    trail: &Trail,
+    table: &Table,
+    key: &Key,
+    operation: Operation,
+    done: Completion,
+    response: Option<String>,
+    bound: Bound,
+) -> (Completion, Response) {
+    let with = |kept| Completion {
+        response: kept,
+        ..done.clone()
+    };
+    let Some(text) = response.filter(|_| operation.replays) else {
+        let completion = with(Kept::None);
+        trail.complete(&completion);
+        return (completion, Response::None);
+    };
+    if text.len() <= LONGEST_TEXT {
+        let text: Arc<str> = text.into();
+        let completion = with(Kept::Text(Arc::clone(&text)));
+        trail.complete(&completion);
+        return (completion, Response::Text(text));
+    }
+    let lost = with(Kept::Lost);
+    trail.complete(&lost);
+    if text.len() > LONGEST_ROW {
+        let (bytes, most) = (text.len(), LONGEST_ROW);
+        tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
+        return (lost, Response::Gone);
+    }
+    let kept = timeout_at(bound.send, keep(table, key, operation, &lost, &text)).await;
+    let error = match kept {
+        Ok(Ok(())) => {
+            let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            let completion = with(Kept::Row(bytes));
+            trail.complete(&completion);
+            return (completion, Response::Text(text.into()));
+        }
+        Ok(Err(failure)) => table.explain(key, "keep the response of", failure),
+        Err(_) => Error::new(Kind::Unavailable, "no answer came in time"),
+    };
+    tracing::warn!(%key, %error, "the response was not kept; the operation counts as done");
+    (lost, Response::Gone)
+}
+
+async fn keep(
+    table: &Table,
+    key: &Key,
+    operation: Operation,
+    completion: &Completion,
+    text: &str,
+) -> Result<(), Failure> {
+    let mut tries = 1;
+    loop {
+        let kept = table.keep_response(key, operation.id(), completion, text);
+        match kept.await {
+            Err(failure) if failure.answer().is_some() && tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! An operation: what an event asks for, which is to be done once. Pure.
+//!
+//! What is known of an operation stands in the row of the lock under which it is done, in an attribute that is
+//! called `@` and the operation's id. It is one line of text that a person can read:
+//!
+//! ```text
+//! attempted 1763812800 1763640123456789                       a run began and did not complete
+//! done 1763812800 1763640123456789 - none                     done until then, by the run with that fence
+//! done 1763812800 1763640123456789 k3F9xQ2mZ1A text {"a":1}   with the fingerprint of the request, and its response
+//! done 1763812800 1763640123456789 - row 51200                the response stands in a row of its own
+//! done 1763812800 1763640123456789 - lost                     the response could not be kept
+//! ```
+//!
+//! The lines sort so that one comparison decides: `line < "done " + now` is true for every attempt, and for
+//! every completion whose window is over.
+
+mod line;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::entry::{Entry, Stamp};
+use crate::operation_id::{Fingerprint, OperationId};
+use crate::time::Micros;
+
+/// What one acquisition is to do once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct OperationTerms {
+    /// Which operation it is.
+    pub id: OperationId,
+    /// What the request was, if that matters.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What a row says of an operation.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum OperationState {
+    /// A run began that did not complete. It keeps nobody from another attempt.
+    Attempted(Attempt),
+    /// It is done.
+    Completed(Completion),
+    /// The attribute is none of ours, or damaged.
+    Unreadable,
+}
+
+/// A run that began and did not complete.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Attempt {
+    /// Until when it is remembered, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Stamp,
+}
+
+/// The end of the run that has done the operation.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Completion {
+    /// Until when the operation counts as done, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Stamp,
+    /// What the request was.
+    pub fingerprint: Option<Fingerprint>,
+    /// Where the response is.
+    pub response: Kept,
+}
+
+/// Where the response of a completed run is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Kept {
+    /// None was to be kept.
+    None,
+    /// Here.
+    Text(Arc<str>),
+    /// In a row of its own, with this many bytes.
+    Row(u32),
+    /// It could not be kept.
+    Lost,
+}
+
+/// What a write changes of what the row says about operations.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct OperationUpdate {
+    /// The operation is done, whatever the row said.
+    pub completes: Option<(OperationId, Completion)>,
+    /// A run of the operation has begun and did not complete; written unless the row says more.
+    pub attempted: Option<(OperationId, Attempt)>,
+    /// Operations whose windows are over.
+    pub forgets: Vec<OperationId>,
+    /// A later date for the row, which outlives the completion.
+    pub ttl: Option<u64>,
+}
+
+/// A condition of a write that enters: the operation is not done yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct UnlessDone {
+    /// Which operation.
+    pub id: OperationId,
+    /// Completions until before this are over, in seconds since the epoch.
+    pub now: u64,
+}
+
+/// No window is longer: the row outlives its last use by a day more.
+pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long an attempt is remembered.
+pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// The row outlives its completions by this.
+const KEPT_BEYOND: u64 = 24 * 60 * 60;
+
+/// How many operations one write forgets: DynamoDB bounds the length of an expression.
+const MOST_FORGOTTEN: usize = 40;
+
+impl OperationTerms {
+    /// Whether a completion answers another request than ours, which came with the same idempotency key.
+    #[must_use]
+    pub fn differs_from(&self, completion: &Completion) -> bool {
+        let both = self.fingerprint.zip(completion.fingerprint);
+        both.is_some_and(|(ours, theirs)| ours != theirs)
+    }
+}
+
+impl OperationState {
+    /// The completion, unless its window is over for certain.
+    #[must_use]
+    pub fn completed(&self, earliest: Micros) -> Option<&Completion> {
+        match self {
+            Self::Completed(completion) if completion.until >= seconds(earliest) => {
+                Some(completion)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is of no use to anybody any more.
+    #[must_use]
+    pub fn is_over(&self, earliest: Micros) -> bool {
+        match self {
+            Self::Attempted(attempt) => attempt.until < seconds(earliest),
+            Self::Completed(_) => self.completed(earliest).is_none(),
+            Self::Unreadable => false,
+        }
+    }
+}
+
+impl Attempt {
+    /// The run with this fence began, and did not complete.
+    #[must_use]
+    pub fn of(fence: Stamp, latest: Micros) -> Self {
+        let until = seconds(latest + ATTEMPT_KEPT);
+        Self { until, fence }
+    }
+}
+
+impl Completion {
+    /// When the row may be swept away at the earliest, in seconds since the epoch.
+    #[must_use]
+    pub fn keeps_row_until(&self) -> u64 {
+        self.until + KEPT_BEYOND
+    }
+}
+
+impl UnlessDone {
+    /// The operation is not done, as far as is known at this time.
+    #[must_use]
+    pub fn of(id: OperationId, earliest: Micros) -> Self {
+        let now = seconds(earliest);
+        Self { id, now }
+    }
+}
+
+impl OperationUpdate {
+    /// The owner of an entry has begun, perhaps, and does not go on.
+    #[must_use]
+    pub fn attempted(entry: &Entry, latest: Micros) -> Self {
+        let attempted = entry.fields().and_then(|fields| {
+            let attempt = Attempt::of(fields.stamp, latest);
+            Some((fields.operation?, attempt))
+        });
+        Self {
+            attempted,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets the operations of a row whose windows are over, but not this one.
+    #[must_use]
+    pub fn forgetting<'a>(
+        self,
+        operations: impl IntoIterator<Item = (&'a OperationId, &'a OperationState)>,
+        own: OperationId,
+        earliest: Micros,
+    ) -> Self {
+        let over = operations
+            .into_iter()
+            .filter(|(_, state)| state.is_over(earliest));
+        let forgets = over.map(|(&id, _)| id).filter(|&id| id != own);
+        Self {
+            forgets: forgets.take(MOST_FORGOTTEN).collect(),
+            ..self
+        }
+    }
+}
+
+/// Whole seconds, rounded down for what is compared and up for what is kept: see the callers.
+fn seconds(time: Micros) -> u64 {
+    time.0 / 1_000_000
+}
+
+/// Until when an operation counts as done that was done now at the latest, in seconds since the epoch.
+#[must_use]
+pub fn done_until(latest: Micros, window: Duration) -> u64 {
+    (latest + window.min(LONGEST_WINDOW)).0.div_ceil(1_000_000)
+}

@@ -1,0 +1,118 @@
+use super::*;
+
+const FENCE: Stamp = Stamp(1_763_640_123_456_789);
+
+fn done(until: u64, response: Kept) -> Completion {
+    Completion {
+        until,
+        fence: FENCE,
+        fingerprint: None,
+        response,
+    }
+}
+
+fn at(second: u64) -> Micros {
+    Micros(second * 1_000_000)
+}
+
+#[test]
+fn a_line_is_read_as_it_was_written() {
+    let print = Fingerprint::of([7; 8]);
+    for response in [
+        Kept::None,
+        Kept::Text("{\"total\": 42}".into()),
+        Kept::Text("".into()),
+        Kept::Row(51_200),
+        Kept::Lost,
+    ] {
+        for fingerprint in [None, Some(print)] {
+            let completion = Completion {
+                fingerprint,
+                ..done(1_763_812_800, response.clone())
+            };
+            let read = OperationState::read(&completion.to_string());
+            assert_eq!(read, OperationState::Completed(completion));
+        }
+    }
+    let attempt = Attempt {
+        until: 1_763_812_800,
+        fence: FENCE,
+    };
+    let read = OperationState::read(&attempt.to_string());
+    assert_eq!(read, OperationState::Attempted(attempt));
+}
+
+#[test]
+fn a_line_reads_as_the_format_says() {
+    let completion = done(1_763_812_800, Kept::None);
+    let line = "done 1763812800 1763640123456789 - none";
+    assert_eq!(completion.to_string(), line);
+    let attempt = Attempt::of(FENCE, at(1_763_640_000));
+    let line = "attempted 1763812800 1763640123456789";
+    assert_eq!(attempt.to_string(), line);
+}
+
+#[test]
+fn what_is_none_of_ours_is_unreadable() {
+    for line in [
+        "",
+        "done",
+        "done 1763812800",
+        "done 1763812800 1763640123456789",
+        "done 1763812800 1763640123456789 -",
+        "done 176381280 1763640123456789 - none",
+        "done 1763812800 176364012345678 - none",
+        "done 1763812800 1763640123456789 short none",
+        "done 1763812800 1763640123456789 - elsewhere",
+        "done 1763812800 1763640123456789 - row many",
+        "begun 1763812800 1763640123456789",
+    ] {
+        assert_eq!(
+            OperationState::read(line),
+            OperationState::Unreadable,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn one_comparison_tells_what_is_done() {
+    let id = OperationId::of([1; 12]);
+    let past = |second| UnlessDone::of(id, at(second)).to_string();
+    let line = done(1_763_812_800, Kept::Text("x".into())).to_string();
+    assert!(line >= past(1_763_812_799));
+    assert!(line >= past(1_763_812_800));
+    assert!(line < past(1_763_812_801));
+    assert!(Attempt::of(FENCE, at(1_763_812_800)).to_string() < past(0));
+}
+
+#[test]
+fn a_window_is_over_when_it_is_so_for_certain() {
+    let state = OperationState::Completed(done(1_763_812_800, Kept::None));
+    let last = Micros(1_763_812_800_999_999);
+    assert!(state.completed(last).is_some() && !state.is_over(last));
+    let over = at(1_763_812_801);
+    assert!(state.completed(over).is_none() && state.is_over(over));
+    assert!(!OperationState::Unreadable.is_over(over));
+}
+
+#[test]
+fn a_window_counts_from_the_latest_now_and_has_a_bound() {
+    let now = Micros(1_763_640_000_000_001);
+    assert_eq!(done_until(now, Duration::from_secs(10)), 1_763_640_011);
+    let longest = done_until(now, Duration::MAX);
+    assert_eq!(longest, 1_763_640_001 + LONGEST_WINDOW.as_secs());
+}
+
+#[test]
+fn an_update_forgets_what_is_over_but_not_its_own_operation() {
+    let own = OperationId::of([0; 12]);
+    let over = OperationState::Completed(done(1, Kept::None));
+    let operations: Vec<_> = (0..100)
+        .map(|n| (OperationId::of([n; 12]), over.clone()))
+        .collect();
+    let listed = operations.iter().map(|(id, state)| (id, state));
+    let update = OperationUpdate::default().forgetting(listed, own, at(2));
+    assert_eq!(update.forgets.len(), MOST_FORGOTTEN);
+    assert!(!update.forgets.contains(&own));
+}

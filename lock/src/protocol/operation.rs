@@ -1,0 +1,138 @@
+//! What is to be done once: whether it is done, and saying so.
+//!
+//! Only the write that hands the lock on says that an operation is done, on the condition that the entry is still
+//! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
+//! successor has done, and whoever is first in the queue has seen every completion there is.
+
+use super::{Acquisition, Phase, Then};
+use crate::operation::{Completion, OperationState, OperationUpdate, UnlessDone};
+use crate::operation_id::OperationId;
+use crate::row::Row;
+use crate::terms::{Action, Fail, GivenBack, Why};
+use crate::time::{Micros, Moment};
+use crate::write::Write;
+
+impl Acquisition {
+    /// The operation is done: the write that hands the lock on says so.
+    pub fn complete(&mut self, completion: Completion) {
+        self.completion = Some(completion);
+    }
+
+    /// Nobody is to know any more that this operation is done: the write that hands the lock on forgets it.
+    pub fn forget(&mut self, operation: OperationId) {
+        self.forgets = Some(operation);
+    }
+
+    /// Whether another run of the operation began before, as far as the row tells.
+    #[must_use]
+    pub fn was_attempted(&self) -> bool {
+        self.own_state().is_some()
+    }
+
+    fn own_state(&self) -> Option<&OperationState> {
+        self.row.operations.get(&self.terms.operation?.id)
+    }
+
+    /// Why there is nothing to do, if the row says so.
+    pub(super) fn settled(&self, at: Moment) -> Option<Why> {
+        let state = self.own_state()?;
+        if *state == OperationState::Unreadable {
+            return Some(Why::Unreadable);
+        }
+        let completion = state.completed(at.now.earliest)?;
+        match self.terms.operation?.differs_from(completion) {
+            true => Some(Why::KeyReused),
+            false => Some(Why::Completed),
+        }
+    }
+
+    /// The completion that the row shows, for a refusal because of it.
+    pub(super) fn completion_of_another(&self) -> Option<Completion> {
+        match self.own_state()? {
+            OperationState::Completed(completion) => Some(completion.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn unless_done(&self, at: Moment) -> Option<UnlessDone> {
+        let operation = self.terms.operation?;
+        Some(UnlessDone::of(operation.id, at.now.earliest))
+    }
+
+    /// What the write that hands the lock on says: done, or begun in vain; and what nobody needs any more.
+    pub(super) fn operation_update(&self, at: Moment) -> OperationUpdate {
+        let Some(operation) = self.operation() else {
+            return OperationUpdate {
+                forgets: self.forgets.into_iter().collect(),
+                ..OperationUpdate::default()
+            };
+        };
+        let update = match self.completion.clone() {
+            Some(completion) => OperationUpdate {
+                ttl: self.outlives(&completion, at),
+                completes: Some((operation, completion)),
+                ..OperationUpdate::default()
+            },
+            None => OperationUpdate::attempted(&self.me, at.now.latest),
+        };
+        update.forgetting(&self.row.operations, operation, at.now.earliest)
+    }
+
+    /// The operation, as the entry names it: of an orphan nothing else is known.
+    fn operation(&self) -> Option<OperationId> {
+        self.me.fields()?.operation
+    }
+
+    /// A later date for the row, if the one that came with the entry does not outlive the completion.
+    fn outlives(&self, completion: &Completion, at: Moment) -> Option<u64> {
+        let dated = (Micros(self.stamp.0) + self.terms.grace).0 / 1_000_000;
+        let needed = completion.keeps_row_until();
+        let late = self.terms.fail == Fail::Open && needed > dated;
+        late.then(|| needed.max(self.ttl(at)))
+    }
+
+    /// The holder is found dead: its operation was begun, and is not done.
+    pub(super) fn attempt_of_holder(&self, at: Moment) -> OperationUpdate {
+        self.row
+            .holder()
+            .map(|holder| OperationUpdate::attempted(holder, at.now.latest))
+            .unwrap_or_default()
+    }
+
+    /// Whether the row shows that an earlier copy of our write has completed the operation.
+    pub(super) fn has_completed(&self, row: &Row) -> bool {
+        let Some(ours) = &self.completion else {
+            return false;
+        };
+        let state = self
+            .operation()
+            .and_then(|operation| row.operations.get(&operation));
+        matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
+    }
+
+    /// How the entry has left.
+    pub(super) fn left(&self) -> GivenBack {
+        match self.completion {
+            Some(_) => GivenBack::Completed,
+            None => GivenBack::Abandoned,
+        }
+    }
+
+    /// Whether it is our turn, and there is nothing to do in it.
+    pub(super) fn is_first_in_vain(&self, at: Moment) -> bool {
+        let first = self.row.holder() == Some(&self.me);
+        first && !self.acted && self.settled(at).is_some()
+    }
+
+    /// Hands the lock on without having acted: the next one's turn counts from now.
+    pub(super) fn hand_on(&mut self, then: Then, at: Moment) -> Action {
+        self.phase = Phase::Leaving(then);
+        self.send(Write::Release {
+            me: self.me.clone(),
+            dead: Vec::new(),
+            now: at.now.latest,
+            closed: self.terms.fail == Fail::Closed,
+            operation: OperationUpdate::default(),
+        })
+    }
+}
