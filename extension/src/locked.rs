@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use lambda_locks::{Admission, InvocationLock, Policy};
-use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome};
+use lambda_locks::{Admission, Finish, InvocationLock, Policy};
+use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome, Posted};
 use serde_json::json;
 use tower::{Layer, Service};
 
@@ -84,14 +84,38 @@ impl RuntimeLocks {
             let held = json!({"key": lock.key().as_str(), "fence": lock.fence()});
             invocation.set_custom(CONTEXT, &held);
         }
+        if lock.as_ref().is_some_and(InvocationLock::is_for_once) {
+            runtime.keep_response();
+        }
         let outcome = runtime.call(invocation).await?;
+        let posted = posted(&outcome);
         if let (Outcome::Finished(finished), Release::After) = (&outcome, self.release) {
             finished.forward().await;
         }
         if let Some(lock) = lock {
-            lock.release().await;
+            finish(lock, posted).await;
         }
         Ok(outcome)
+    }
+}
+
+/// What the runtime has posted for an event, if it is done with it.
+fn posted(outcome: &Outcome) -> Posted {
+    match outcome {
+        Outcome::Finished(finished) => finished.posted(),
+        _ => Posted::Nothing,
+    }
+}
+
+/// Releases the lock. If the event is deduplicated, a response that tells of success says that it is done; one that was
+/// too long to be kept or is no text was sent, and so it is done as well.
+async fn finish(lock: InvocationLock, posted: Posted) {
+    match posted {
+        Posted::Response(body) => {
+            let text = body.and_then(|body| String::from_utf8(body).ok());
+            lock.finish(Finish::Answered(text)).await;
+        }
+        _ => lock.release().await,
     }
 }
 
@@ -101,6 +125,8 @@ async fn admit(policy: &Policy, invocation: &Invocation) -> Admission {
     if let Some(deadline) = invocation.deadline() {
         about = about.deadline(deadline);
     }
+    let id = invocation.request_id().to_owned();
+    about = about.request_id(&id);
     let tenant = invocation.headers().get("lambda-runtime-aws-tenant-id");
     if let Some(tenant) = tenant.and_then(|tenant| tenant.to_str().ok()) {
         about = about.tenant_id(tenant);

@@ -1,6 +1,6 @@
 //! What the work that is done under a lock knows of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::key::Key;
 use crate::lease::Lease;
@@ -26,6 +26,8 @@ pub struct Holding {
     lease: Lease,
     tally: Arc<Tally>,
     attempted: bool,
+    /// The work's own word on whether the operation is done.
+    done: Arc<Mutex<Option<bool>>>,
 }
 
 /// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
@@ -67,6 +69,7 @@ impl Holding {
             lease,
             tally,
             attempted,
+            done: Arc::default(),
         }
     }
 
@@ -81,6 +84,18 @@ impl Holding {
     #[must_use]
     pub fn was_attempted(&self) -> bool {
         self.attempted
+    }
+
+    /// Says whether the operation is done, whatever the work returns: an error after which it must not run again, for
+    /// instance, or a success that is none. The last word counts.
+    pub fn set_done(&self, done: bool) {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+    }
+
+    /// What the work has said with [`set_done`](Self::set_done).
+    #[must_use]
+    pub fn done(&self) -> Option<bool> {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fencing token: larger than that of everybody who held this lock before. Store it with what is

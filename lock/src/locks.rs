@@ -22,7 +22,7 @@ use crate::recovery::{self, Recovery};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
-use crate::terms::GivenBack;
+use crate::terms::{Fail, GivenBack};
 use crate::time::Clock;
 use crate::vars::Vars;
 
@@ -226,6 +226,13 @@ impl Locks {
     #[must_use]
     pub fn owner(&self) -> &str {
         self.shared.settings.owner.as_str()
+    }
+
+    /// Whether the rows of these locks are kept for good, as those of fail-closed locks are.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn never_expire(&self) -> bool {
+        self.shared.settings.fail == Fail::Closed
     }
 
     /// How far [`acquire`](Self::acquire) goes.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dynamodb_locks::{Error, Locks, Settings, Vars};
 
 use crate::deadline::Reserve;
+use crate::dedup::Dedup;
 use crate::key::{KeyRule, OnMissing};
 use crate::metrics::Metrics;
 use crate::source::RefusalMode;
@@ -40,6 +41,9 @@ pub struct Config<K = ByRule> {
     pub(crate) handler: Handler,
     pub(crate) sigterm: SigtermMode,
     pub(crate) disabled: bool,
+    pub(crate) dedup: Option<Dedup>,
+    /// Whether each event has a lock, and with it a row, of its own.
+    pub(crate) own_rows: bool,
     unknown: Vec<String>,
     wrong: Option<Error>,
 }
@@ -114,6 +118,8 @@ impl Config {
             handler: Handler::CanBeStopped,
             sigterm: SigtermMode::Layer,
             disabled: false,
+            dedup: None,
+            own_rows: false,
             unknown: Vec::new(),
             wrong: None,
         }
@@ -160,7 +166,13 @@ impl Config {
                 "LOCKS_KEY is not set: expected {RULE}, for instance `/orderId`"
             ))
         };
-        self.rule.take().ok_or_else(missing)
+        if let Some(rule) = self.rule.take() {
+            return Ok(rule);
+        }
+        // Each event is its own lock then.
+        self.own_rows = true;
+        let own = self.dedup.as_ref().and_then(Dedup::lock_rule);
+        own.ok_or_else(missing)
     }
 }
 
@@ -244,6 +256,12 @@ impl<K> Config<K> {
         self
     }
 
+    /// Runs an event once that is delivered twice; see [`Dedup`]. Default: each delivery runs.
+    pub fn dedup(mut self, dedup: Dedup) -> Self {
+        self.dedup = Some(dedup);
+        self
+    }
+
     /// Runs every handler without a lock: for tests. Each start warns of it.
     pub fn disabled(mut self) -> Self {
         self.disabled = true;
@@ -266,6 +284,8 @@ impl<K> Config<K> {
             handler: self.handler,
             sigterm: self.sigterm,
             disabled: self.disabled,
+            dedup: self.dedup,
+            own_rows: self.own_rows,
             unknown: self.unknown,
             wrong: self.wrong,
         }
@@ -279,7 +299,19 @@ impl<K> Config<K> {
         if self.disabled {
             tracing::warn!("LOCKS_DISABLED: every handler runs without a lock");
         }
-        self.wrong.take().map_or(Ok(()), Err)
+        self.wrong.take().map_or(Ok(()), Err)?;
+        let function = self.function.clone();
+        let function = function.or_else(|| Vars::from_env().function_name().map(str::to_owned));
+        let Some(dedup) = &mut self.dedup else {
+            return Ok(());
+        };
+        if self.on_busy == OnBusy::Skip {
+            return Err(Error::configuration(
+                "LOCKS_ON_BUSY `skip` does not go together with LOCKS_DEDUP: it would give up an event whose twin is \
+                 still at work and may yet fail; expected `wait` or `fail`",
+            ));
+        }
+        dedup.checked(function.as_deref())
     }
 
     fn fail(&mut self, error: Error) {
@@ -298,6 +330,7 @@ impl<K> Config<K> {
         self.on_busy = OnBusy::from_vars(vars)?.unwrap_or(self.on_busy);
         self.refusal = RefusalMode::from_vars(vars)?.unwrap_or(self.refusal);
         self.reserve = Reserve::from_vars(vars)?.unwrap_or(self.reserve);
+        self.dedup = Dedup::from_vars(vars)?.or(self.dedup.take());
         self.metrics = Metrics::from_vars(vars)?.unwrap_or(self.metrics);
         let switch = [("0", false), ("1", true)];
         self.disabled = vars

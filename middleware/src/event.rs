@@ -16,6 +16,9 @@ pub(crate) trait Event {
 
     /// Who waits for the answer.
     fn source(&self) -> Source;
+
+    /// Whether nobody reads the response.
+    fn discards_responses(&self) -> bool;
 }
 
 /// The JSON text of an event, as the Runtime API delivers it.
@@ -34,5 +37,9 @@ impl Event for str {
 
     fn source(&self) -> Source {
         Source::of(self)
+    }
+
+    fn discards_responses(&self) -> bool {
+        Source::discards_responses(self)
     }
 }

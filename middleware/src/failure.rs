@@ -25,6 +25,8 @@ use crate::key::BadKey;
 /// | `Lock.Denied` | 500 | the function has not the rights it needs on the table |
 /// | `Lock.BadTable` | 500 | there is no such table, or it has other keys, or the row is damaged |
 /// | `Lock.Configuration` | 500 | a setting is wrong, or the clients of one key disagree |
+/// | `Lock.KeyReused` | 422 | the event is done already, and its idempotency key came with another request |
+/// | `Lock.ResponseGone` | 410 | the event is done already, and its response cannot be replayed |
 pub struct LockFailure {
     kind: FailureKind,
     message: String,
@@ -63,6 +65,10 @@ pub enum FailureKind {
     BadTable,
     /// A setting is wrong, or the clients of one key disagree.
     Configuration,
+    /// The event is done already, and its idempotency key came with another request.
+    KeyReused,
+    /// The event is done already, and its response cannot be replayed.
+    ResponseGone,
 }
 
 impl LockFailure {
@@ -105,6 +111,8 @@ impl LockFailure {
             FailureKind::Denied => "Lock.Denied",
             FailureKind::BadTable => "Lock.BadTable",
             FailureKind::Configuration => "Lock.Configuration",
+            FailureKind::KeyReused => "Lock.KeyReused",
+            FailureKind::ResponseGone => "Lock.ResponseGone",
         }
     }
 
@@ -114,6 +122,8 @@ impl LockFailure {
         match self.kind {
             FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => 409,
             FailureKind::BadKey => 400,
+            FailureKind::ResponseGone => 410,
+            FailureKind::KeyReused => 422,
             FailureKind::Reentrant
             | FailureKind::Lost
             | FailureKind::Denied
@@ -175,6 +185,12 @@ impl LockFailure {
                 "somebody else is at work on this; come back later"
             }
             FailureKind::BadKey => "the request does not say what it is about",
+            FailureKind::KeyReused => {
+                "another request came with this idempotency key before; a new request needs a new key"
+            }
+            FailureKind::ResponseGone => {
+                "this was done already, and its response is no longer known"
+            }
             FailureKind::Lost => "the work was stopped half-way, because others may be at it now",
             FailureKind::Deadline => "the work took too long, and was stopped",
             FailureKind::Ended | FailureKind::Unavailable => {
@@ -189,6 +205,13 @@ impl LockFailure {
 
     pub(crate) fn bad_key(why: &BadKey) -> Self {
         Self::new(FailureKind::BadKey, why.to_string())
+    }
+
+    pub(crate) fn response_gone(key: impl fmt::Display) -> Self {
+        let message = format!(
+            "the event was done before, under lock `{key}`, and its response was not kept, or is gone"
+        );
+        Self::new(FailureKind::ResponseGone, message)
     }
 
     pub(crate) fn durable() -> Self {
@@ -264,6 +287,8 @@ impl From<Error> for LockFailure {
             error if error.is_denied() => FailureKind::Denied,
             error if error.is_bad_table() => FailureKind::BadTable,
             error if error.is_configuration() => FailureKind::Configuration,
+            error if error.is_key_reused() => FailureKind::KeyReused,
+            error if error.is_response_gone() => FailureKind::ResponseGone,
             _ => FailureKind::Unavailable,
         };
         Self {

@@ -9,6 +9,7 @@ pub struct Invocation<'a> {
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) tenant_id: Option<&'a str>,
     pub(crate) function: Option<&'a str>,
+    pub(crate) request_id: Option<&'a str>,
 }
 
 impl<'a> Invocation<'a> {
@@ -27,6 +28,12 @@ impl<'a> Invocation<'a> {
     pub fn tenant_id(self, tenant_id: &'a str) -> Self {
         let tenant_id = Some(tenant_id);
         Self { tenant_id, ..self }
+    }
+
+    /// The id of the invocation, which Lambda's own retries of an asynchronous event share: the key `@request-id`.
+    pub fn request_id(self, request_id: &'a str) -> Self {
+        let request_id = Some(request_id);
+        Self { request_id, ..self }
     }
 
     /// The function's name: the key `@function`. Default: the environment's.

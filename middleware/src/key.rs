@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
-use dynamodb_locks::{Error, Vars};
+use dynamodb_locks::{Error, Operation, Vars};
 
 use crate::event::Event;
 use crate::invocation::Invocation;
@@ -23,9 +23,14 @@ pub use self::grammar::KeyRuleError;
 /// | `@tenant` | the tenant on whose behalf the function is invoked |
 /// | `@function` | the function's name |
 /// | `@source` | where the event comes from, such as `aws:sqs`, or the `source` of an event of EventBridge |
+/// | `@request-id` | the id of the invocation, which Lambda's own retries of an asynchronous event share |
 /// | `'nightly'` | this text; a quote in it is written twice |
 #[derive(Clone, Debug)]
-pub struct KeyRule(Vec<Term>);
+pub struct KeyRule {
+    terms: Vec<Term>,
+    /// The variable that sets it, for messages.
+    variable: &'static str,
+}
 
 /// One part of a rule.
 #[derive(Clone, Debug)]
@@ -34,6 +39,7 @@ enum Term {
     Tenant,
     Function,
     Source,
+    RequestId,
     Constant(String),
 }
 
@@ -73,7 +79,7 @@ pub enum OnMissing {
 #[derive(Debug)]
 pub(crate) enum Decision {
     /// Take this lock first.
-    Lock(String),
+    Lock(String, Option<Operation>),
     /// Run without a lock.
     Run(BadKey),
     /// Do not run.
@@ -118,19 +124,41 @@ impl KeyRule {
     where
         E: Event + ?Sized,
     {
-        let parts = self.0.iter().map(|term| term.part(event, about));
+        let parts = self.terms.iter();
+        let parts = parts.map(|term| term.part(event, about, self.variable));
         Ok(name(&parts.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// The same rule, set by another variable.
+    pub(crate) fn of(self, variable: &'static str) -> Self {
+        Self { variable, ..self }
+    }
+
+    /// The same rule, for keys that nobody else has who names another scope.
+    pub(crate) fn within(&self, scope: &str) -> Self {
+        let mut rule = self.clone();
+        rule.terms.insert(0, Term::Constant(scope.to_owned()));
+        rule
     }
 }
 
 impl Term {
-    fn part<E: Event + ?Sized>(&self, event: &E, about: Invocation<'_>) -> Result<Part, NoKey> {
+    fn part<E>(
+        &self,
+        event: &E,
+        about: Invocation<'_>,
+        variable: &'static str,
+    ) -> Result<Part, NoKey>
+    where
+        E: Event + ?Sized,
+    {
         let text = match self {
-            Self::Pointer(pointer) => return part(pointer, event.find(pointer)),
+            Self::Pointer(pointer) => return part(pointer, event.find(pointer), variable),
             Self::Constant(text) => Some(text.clone()),
             Self::Tenant => about.tenant_id.map(str::to_owned),
             Self::Function => about.function.map(str::to_owned),
             Self::Source => event.origin(),
+            Self::RequestId => about.request_id.map(str::to_owned),
         };
         let known = text.filter(|text| !text.is_empty());
         let missing = || NoKey::missing(format!("`{self}` is missing; {}", self.missing()));
@@ -141,12 +169,13 @@ impl Term {
         match self {
             Self::Tenant => "the function is not invoked with a tenant id",
             Self::Function => "the function's name is not known outside Lambda",
+            Self::RequestId => "the invocation has no id",
             _ => "the event does not say where it comes from",
         }
     }
 }
 
-fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, NoKey> {
+fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<Part, NoKey> {
     let Found { value, batch } = found;
     if let Some(records) = batch {
         return Err(NoKey::bad(format!(
@@ -162,7 +191,10 @@ fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, NoKey> {
         Value::Unreadable(why) => Err(NoKey::bad(format!(
             "the event cannot be read for its key at `{pointer}`: {why}"
         ))),
-        missing => Err(NoKey::missing(format!("`{pointer}` is {}", Why(&missing)))),
+        missing => Err(NoKey::missing(format!(
+            "`{pointer}` is {}",
+            Why(&missing, variable)
+        ))),
     }
 }
 
@@ -171,7 +203,7 @@ fn is_empty(canonical: &str) -> bool {
 }
 
 /// What is there instead of a key, and what to do about it.
-struct Why<'a>(&'a Value<'a>);
+struct Why<'a>(&'a Value<'a>, &'static str);
 
 impl fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +216,8 @@ impl fmt::Display for Why<'_> {
             }
             missing => write!(
                 f,
-                "{missing}; set LOCKS_KEY to where the key stands in the event"
+                "{missing}; set {} to where the key stands in the event",
+                self.1
             ),
         }
     }
@@ -221,7 +254,7 @@ impl FromStr for KeyRule {
 
 impl fmt::Display for KeyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, term) in self.0.iter().enumerate() {
+        for (number, term) in self.terms.iter().enumerate() {
             let comma = if number > 0 { "," } else { "" };
             write!(f, "{comma}{term}")?;
         }
@@ -236,6 +269,7 @@ impl fmt::Display for Term {
             Self::Tenant => f.write_str("@tenant"),
             Self::Function => f.write_str("@function"),
             Self::Source => f.write_str("@source"),
+            Self::RequestId => f.write_str("@request-id"),
             Self::Constant(text) => write!(f, "'{}'", text.replace('\'', "''")),
         }
     }
@@ -254,13 +288,32 @@ impl OnMissing {
     /// What is to be done for an event with this key, or with none.
     pub(crate) fn decide(self, key: Result<String, NoKey>) -> Decision {
         let NoKey { kind, why } = match key {
-            Ok(key) => return Decision::Lock(key),
+            Ok(key) => return Decision::Lock(key, None),
             Err(none) => none,
         };
         match (kind, self) {
             (Kind::Missing, Self::Run) => Decision::Run(why),
             (Kind::Missing, Self::Skip) => Decision::Skip(why),
             (Kind::Missing, Self::Error) | (Kind::Bad, _) => Decision::Bad(why),
+        }
+    }
+
+    /// The same where events are deduplicated. One without an idempotency key that is to run does so under its lock.
+    pub(crate) fn decide_once(
+        self,
+        key: Result<String, NoKey>,
+        operation: Result<Operation, NoKey>,
+    ) -> Decision {
+        match (self.decide(key), operation) {
+            (Decision::Lock(key, _), Ok(operation)) => Decision::Lock(key, Some(operation)),
+            (Decision::Lock(key, _), Err(none)) => match self.decide(Err(none)) {
+                Decision::Run(why) => {
+                    tracing::info!(%why, "the event is not deduplicated");
+                    Decision::Lock(key, None)
+                }
+                decision => decision,
+            },
+            (decision, _) => decision,
         }
     }
 }

@@ -49,8 +49,15 @@ mod event;
 
 mod key;
 
+mod fingerprint;
+
+mod dedup;
+mod verdict;
+
 // What is decided and done for it.
 mod failure;
+
+mod replay;
 
 mod rejection;
 
@@ -70,11 +77,12 @@ mod policy;
 mod runtime;
 
 pub use config::{ByRule, Config, OnBusy};
+pub use dedup::Dedup;
 pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
 pub use failure::{FailureKind, LockFailure};
 pub use invocation::Invocation;
 pub use key::{KeyRule, KeyRuleError, NoKey, OnMissing};
-pub use lock::InvocationLock;
+pub use lock::{Finish, InvocationLock};
 pub use pointer::PointerError;
 pub use policy::{Admission, Policy};
 pub use rejection::Rejection;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dynamodb_locks::{Held, Holding, Key, Lease, Limits};
+use dynamodb_locks::{Completed, Held, Holding, Key, Lease, Limits, Operation};
 use tracing::Span;
 
 use crate::config::Handler;
@@ -15,6 +15,7 @@ use crate::deadline::{Deadline, Timer};
 use crate::failure::LockFailure;
 use crate::lane::Lane;
 use crate::shared::Shared;
+use crate::verdict;
 
 /// A future that is ours.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -37,22 +38,71 @@ pub struct InvocationLock {
     waited: Duration,
     began: Timer,
     lost: bool,
+    /// Whether the event is deduplicated.
+    once: bool,
     _lane: Lane,
+}
+
+/// The lock that an invocation needs.
+#[derive(Debug)]
+pub(crate) struct Locking {
+    pub(crate) key: String,
+    /// What is to be done under it, if that is to be done once.
+    pub(crate) operation: Option<Operation>,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// How the handler has ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Finish {
+    /// It failed, was stopped, or nobody knows.
+    Failed,
+    /// It has answered: with this JSON text, if that is known. The text may tell of a failure, too.
+    Answered(Option<String>),
+}
+
+/// Why an invocation has no lock.
+#[derive(Debug)]
+pub(crate) enum NoLock {
+    /// The event was done before.
+    Duplicate(Box<Duplicate>),
+    Failure(LockFailure),
+}
+
+/// An event that was done before.
+#[derive(Debug)]
+pub(crate) struct Duplicate {
+    pub(crate) key: Key,
+    pub(crate) completed: Completed,
+    /// Whether no request was needed to find that out.
+    pub(crate) from_memory: bool,
+    pub(crate) waited: Duration,
+}
+
+impl From<LockFailure> for NoLock {
+    fn from(failure: LockFailure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
 /// Acquires the lock of this name.
 pub(crate) async fn acquire(
     shared: Arc<Shared>,
-    key: String,
-    deadline: Option<Deadline>,
-) -> Result<InvocationLock, LockFailure> {
-    let key = shared.locks.key(key)?;
+    locking: Locking,
+) -> Result<InvocationLock, NoLock> {
+    let Locking {
+        key,
+        operation,
+        deadline,
+    } = locking;
+    let key = shared.locks.key(key).map_err(LockFailure::from)?;
     if deadline.is_some_and(Deadline::is_past) {
-        return Err(LockFailure::too_late());
+        return Err(LockFailure::too_late().into());
     }
     // The local queue would wait for the lock's own invocation, and so would the table's.
     if let Some(held) = shared.locks.current(&key) {
-        return Err(LockFailure::reentrant(&key, held.fence()));
+        return Err(LockFailure::reentrant(&key, held.fence()).into());
     }
     let limits = shared.limits(deadline);
     let waiting = Timer::start();
@@ -62,16 +112,26 @@ pub(crate) async fn acquire(
             true => LockFailure::busy_here(&key),
             false => LockFailure::waited_here(&key),
         };
-        return Err(refused(&shared, failure, waiting, &limits));
+        return Err(refused(&shared, failure, waiting, &limits).into());
     };
     let whole = limits;
     let rest = limits.longest_wait().saturating_sub(waiting.elapsed());
     // If the local wait used up the time, the lock is still tried once, without waiting.
     let limits = shared.limits(deadline).at_most(rest);
+    let limits = match operation {
+        Some(operation) => limits.operation(operation),
+        None => limits,
+    };
     let held = shared.locks.acquire_within(key.as_str(), limits).await;
-    let held = held.map_err(|error| match shared.is_ending() {
-        true => LockFailure::ended_waiting(&key),
-        false => refused(&shared, error.into(), waiting, &whole),
+    let held = held.map_err(|error| match error.completion() {
+        Some(completed) => NoLock::Duplicate(Box::new(Duplicate {
+            key: key.clone(),
+            completed: completed.clone(),
+            from_memory: error.is_from_memory(),
+            waited: waiting.elapsed(),
+        })),
+        None if shared.is_ending() => LockFailure::ended_waiting(&key).into(),
+        None => refused(&shared, error.into(), waiting, &whole).into(),
     })?;
     let waited = waiting.elapsed();
     if waited >= A_WAIT {
@@ -79,7 +139,11 @@ pub(crate) async fn acquire(
         tracing::info!(%key, fence = held.fence(), waited_ms, "the lock was acquired after a wait");
     }
     let lock = InvocationLock::new(shared, held, deadline, lane);
-    Ok(lock.waited(waited))
+    Ok(InvocationLock {
+        waited,
+        once: operation.is_some(),
+        ..lock
+    })
 }
 
 /// An acquisition that takes longer waited for its turn, and not only for DynamoDB.
@@ -130,12 +194,9 @@ impl InvocationLock {
             waited: Duration::ZERO,
             began: Timer::start(),
             lost: false,
+            once: false,
             _lane: lane,
         }
-    }
-
-    fn waited(self, waited: Duration) -> Self {
-        Self { waited, ..self }
     }
 
     /// The lock's name.
@@ -184,20 +245,52 @@ impl InvocationLock {
         Poll::Ready(failure)
     }
 
-    /// Releases the lock, within the time that the deadline leaves. The handler's result stands, whatever
-    /// becomes of this.
+    /// Whether the event is deduplicated: then [`finish`](Self::finish) has to be told the handler's response.
+    #[must_use]
+    pub fn is_for_once(&self) -> bool {
+        self.once
+    }
+
+    /// Releases the lock when the handler has failed, or nobody knows, within the time that the deadline leaves. The
+    /// handler's result stands, whatever becomes of this.
     pub async fn release(self) {
+        self.finish(Finish::Failed).await;
+    }
+
+    /// Releases the lock when the handler has ended, within the time that the deadline leaves. If the event is
+    /// deduplicated and the answer tells of success, it is done and will not run again. The handler's own word,
+    /// [`Holding::set_done`], counts for more. The result stands, whatever becomes of this.
+    pub async fn finish(self, finish: Finish) {
         let holding = self.holding;
-        let released = self
-            .held
-            .release_within(Deadline::for_release(self.deadline))
-            .await;
+        let time = Deadline::for_release(self.deadline);
+        let (succeeded, response) = match finish {
+            Finish::Failed => (false, None),
+            Finish::Answered(response) => {
+                (response.as_deref().is_none_or(verdict::is_done), response)
+            }
+        };
+        let done = self.once && holding.done().unwrap_or(succeeded) && !self.lost;
+        let released = match done {
+            true => {
+                self.held
+                    .complete_within(response.filter(|_| succeeded), time)
+                    .await
+            }
+            false => self.held.release_within(time).await,
+        };
+        if done {
+            self.shared.metrics.completed(released.is_ok());
+        }
         let held = self.began.elapsed();
         let (key, fence, requests) = (holding.key(), holding.fence(), holding.requests());
         let (waited_ms, held_ms) = (self.waited.as_millis(), held.as_millis());
         match released {
             Ok(()) => tracing::debug!(
                 %key, fence, waited_ms, held_ms, requests, "the lock was released"
+            ),
+            Err(error) if done => tracing::error!(
+                %key, fence, waited_ms, held_ms, requests, %error,
+                "the event was done, and this was not recorded: it may run again"
             ),
             Err(error) => tracing::error!(
                 %key, fence, waited_ms, held_ms, requests, %error, "the lock was not released"

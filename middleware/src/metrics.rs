@@ -6,7 +6,7 @@ use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
 use crate::deadline::epoch_ms;
-use crate::failure::LockFailure;
+use crate::failure::{FailureKind, LockFailure};
 
 /// Where metrics go, if they are on.
 #[derive(Debug)]
@@ -17,6 +17,9 @@ pub(crate) struct Metrics {
 
 /// One measure of one invocation.
 type Measure = (&'static str, &'static str, u64);
+
+/// A duplicate that took longer waited for the run that has done it.
+const A_WAIT: Duration = Duration::from_millis(250);
 
 const COUNT: &str = "Count";
 const MILLISECONDS: &str = "Milliseconds";
@@ -50,10 +53,35 @@ impl Metrics {
         ]);
     }
 
+    /// An event was done before: the handler was skipped, after so long a wait.
+    pub(crate) fn duplicate(&self, replayed: bool, from_memory: bool, waited: Duration) {
+        let waits = u64::from(waited >= A_WAIT);
+        self.tell(&[
+            ("Duplicates", COUNT, 1),
+            ("Replayed", COUNT, replayed.into()),
+            ("FromMemory", COUNT, from_memory.into()),
+            ("DuplicatesWaited", COUNT, waits),
+        ]);
+    }
+
+    /// The idempotency key of an event came with another request.
+    pub(crate) fn key_reused(&self) {
+        self.tell(&[("KeyReused", COUNT, 1)]);
+    }
+
+    /// An event is done, and whether the table says so.
+    pub(crate) fn completed(&self, recorded: bool) {
+        let failed = u64::from(!recorded);
+        self.tell(&[("Completed", COUNT, 1), ("CompletionFailed", COUNT, failed)]);
+    }
+
     /// An invocation did not get its lock.
     pub(crate) fn refused(&self, failure: &LockFailure) {
         if failure.is_busy() {
             self.tell(&[("Busy", COUNT, 1)]);
+        }
+        if failure.kind() == FailureKind::KeyReused {
+            self.key_reused();
         }
     }
 

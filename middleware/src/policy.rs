@@ -12,15 +12,16 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dynamodb_locks::{Error, Key, Locks};
+use dynamodb_locks::{Error, Key, Locks, Operation, Response};
 
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
+use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::failure::LockFailure;
 use crate::invocation::Invocation;
 use crate::key::{Decision, KeyRule, NoKey};
-use crate::lock::{self, Boxed, InvocationLock};
+use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock};
 use crate::rejection::Rejection;
 use crate::shared::Shared;
 use crate::source::Source;
@@ -49,12 +50,21 @@ pub enum Admission {
     Fail(LockFailure),
 }
 
+/// What an event asks to be done once.
+#[derive(Debug)]
+pub(crate) struct DoneOnce {
+    operation: Result<Operation, NoKey>,
+    discards: bool,
+}
+
 /// What an event's text says, before anything is waited for.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) source: Source,
     decision: Decision,
     deadline: Option<Deadline>,
+    /// Whether nobody reads the response.
+    discards: bool,
 }
 
 impl Config {
@@ -85,8 +95,9 @@ impl Policy {
             return self.shared.admit(Shared::plan_durable(source));
         }
         let key = self.rule.find(event, about);
+        let once = self.shared.once(event, about);
         self.shared
-            .admit(self.shared.plan(source, key, about.deadline))
+            .admit(self.shared.plan(source, key, once, about.deadline))
     }
 
     /// The locks, for everything else that needs one.
@@ -109,17 +120,36 @@ impl Shared {
         Invocation { function, ..about }
     }
 
+    /// What an event asks to be done once, if events are deduplicated.
+    pub(crate) fn once<E>(&self, event: &E, about: Invocation<'_>) -> Option<DoneOnce>
+    where
+        E: Event + ?Sized,
+    {
+        let dedup = self.dedup.as_ref()?;
+        Some(DoneOnce {
+            operation: dedup.operation(event, about),
+            discards: event.discards_responses(),
+        })
+    }
+
     /// What is to be done with an event from this source, with this key.
     pub(crate) fn plan(
         &self,
         source: Source,
         key: Result<String, NoKey>,
+        once: Option<DoneOnce>,
         deadline: Option<SystemTime>,
     ) -> Plan {
+        let discards = once.as_ref().is_some_and(|once| once.discards);
+        let decision = match once {
+            Some(once) => self.on_missing.decide_once(key, once.operation),
+            None => self.on_missing.decide(key),
+        };
         Plan {
             source,
-            decision: self.on_missing.decide(key),
+            decision,
             deadline: deadline.and_then(Deadline::of),
+            discards,
         }
     }
 
@@ -129,6 +159,7 @@ impl Shared {
             source,
             decision: Decision::Durable,
             deadline: None,
+            discards: false,
         }
     }
 
@@ -138,8 +169,13 @@ impl Shared {
             return Box::pin(ready(Admission::Run(None)));
         }
         Box::pin(ready(match plan.decision {
-            Decision::Lock(key) => {
-                return Box::pin(Arc::clone(self).take(key, plan.deadline, source));
+            Decision::Lock(key, operation) => {
+                let locking = Locking {
+                    key,
+                    operation,
+                    deadline: plan.deadline,
+                };
+                return Box::pin(Arc::clone(self).take(locking, source, plan.discards));
             }
             Decision::Run(why) => {
                 tracing::info!(%why, "the handler runs without a lock");
@@ -154,15 +190,11 @@ impl Shared {
         }))
     }
 
-    async fn take(
-        self: Arc<Self>,
-        key: String,
-        deadline: Option<Deadline>,
-        source: Source,
-    ) -> Admission {
-        match lock::acquire(Arc::clone(&self), key, deadline).await {
+    async fn take(self: Arc<Self>, locking: Locking, source: Source, discards: bool) -> Admission {
+        match lock::acquire(Arc::clone(&self), locking).await {
             Ok(lock) => Admission::Run(Some(lock)),
-            Err(failure) => {
+            Err(NoLock::Duplicate(duplicate)) => self.answer(&duplicate, source, discards),
+            Err(NoLock::Failure(failure)) => {
                 self.metrics.refused(&failure);
                 if self.on_busy == OnBusy::Skip && failure.is_busy() {
                     tracing::info!(%failure, "the event is given up: the handler is skipped");
@@ -170,6 +202,30 @@ impl Shared {
                 }
                 Admission::refuse(failure, source)
             }
+        }
+    }
+}
+
+impl Shared {
+    /// The answer to an event that was done before.
+    fn answer(&self, duplicate: &Duplicate, source: Source, discards: bool) -> Admission {
+        let Duplicate {
+            key,
+            completed,
+            from_memory,
+            waited,
+        } = duplicate;
+        let replays = self.dedup.as_ref().is_some_and(Dedup::replays);
+        let (fence, waited_ms) = (completed.fence(), waited.as_millis());
+        tracing::info!(
+            %key, fence, from_memory, waited_ms,
+            "a duplicate: the event was done before, and the handler is skipped"
+        );
+        self.metrics.duplicate(replays, *from_memory, *waited);
+        match completed.response() {
+            Response::Text(text) if replays => Admission::Answer(Rejection::replay(text, source)),
+            _ if !replays || discards => Admission::Answer(Rejection::nothing(source)),
+            _ => Admission::refuse(LockFailure::response_gone(key), source),
         }
     }
 }

@@ -6,12 +6,22 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::failure::LockFailure;
+use crate::replay::Replay;
 use crate::source::Source;
 
 /// What a caller gets whose handler did not run: a response over HTTP where the event came over HTTP, else
-/// `null`. It serializes to what the event's source expects.
+/// `null`; or the response of the run that has done the event before. It serializes to what the event's source
+/// expects.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rejection(Option<Response>);
+pub struct Rejection(Kind);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Kind {
+    /// `null`.
+    Nothing,
+    Response(Response),
+    Replay(Replay),
+}
 
 /// A refusal as a response over HTTP.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,14 +39,14 @@ impl Rejection {
             Source::Errors => Err(failure),
             Source::Http | Source::Balancer { .. } => {
                 tracing::warn!(name = failure.name(), message = %failure, "refused");
-                Ok(Self(Some(Response::new(&failure, source))))
+                Ok(Self(Kind::Response(Response::new(&failure, source))))
             }
             Source::Forced => {
                 tracing::warn!(
                     name = failure.name(), message = %failure,
                     "refused, and the event is given up: its source takes a response for success"
                 );
-                Ok(Self(Some(Response::new(&failure, source))))
+                Ok(Self(Kind::Response(Response::new(&failure, source))))
             }
         }
     }
@@ -44,27 +54,48 @@ impl Rejection {
     /// There was nothing to do.
     pub(crate) fn nothing(source: Source) -> Self {
         match source {
-            Source::Errors => Self(None),
+            Source::Errors => Self(Kind::Nothing),
             // Gateways take nothing at all for a broken function.
-            Source::Http | Source::Forced | Source::Balancer { .. } => Self(Some(Response {
-                source,
-                status: 204,
-                retry_after_s: None,
-                body: String::new(),
-            })),
+            Source::Http | Source::Forced | Source::Balancer { .. } => {
+                Self(Kind::Response(Response {
+                    source,
+                    status: 204,
+                    retry_after_s: None,
+                    body: String::new(),
+                }))
+            }
         }
     }
 
     /// The status of the response over HTTP, if it is one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.0.as_ref().map(|response| response.status)
+        match &self.0 {
+            Kind::Nothing => None,
+            Kind::Response(response) => Some(response.status),
+            Kind::Replay(replay) => replay.status(),
+        }
     }
 
-    /// The response over HTTP, if it is one.
+    /// The response of the run that has done the event before.
+    pub(crate) fn replay(response: &str, source: Source) -> Self {
+        Self(Kind::Replay(Replay::new(response, source)))
+    }
+
+    /// Whether it is the response of an earlier run.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
+        matches!(self.0, Kind::Replay(_))
+    }
+
+    /// The response over HTTP, if it is one, or one that is replayed.
     #[cfg(feature = "http")]
-    pub(crate) fn into_response(self) -> Option<Response> {
-        self.0
+    pub(crate) fn into_response(self) -> Result<Response, Option<Replay>> {
+        match self.0 {
+            Kind::Response(response) => Ok(response),
+            Kind::Replay(replay) => Err(Some(replay)),
+            Kind::Nothing => Err(None),
+        }
     }
 }
 
@@ -95,6 +126,8 @@ impl Response {
             204 => "No Content",
             400 => "Bad Request",
             409 => "Conflict",
+            410 => "Gone",
+            422 => "Unprocessable Content",
             503 => "Service Unavailable",
             504 => "Gateway Timeout",
             _ => "Internal Server Error",
@@ -104,7 +137,11 @@ impl Response {
 
 impl Serialize for Rejection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        match &self.0 {
+            Kind::Nothing => serializer.serialize_none(),
+            Kind::Response(response) => response.serialize(serializer),
+            Kind::Replay(replay) => replay.serialize(serializer),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use dynamodb_locks::{Error, Key, Limits, Locks, Vars};
 
 use crate::config::{Client, Config, Handler, Lease, OnBusy};
 use crate::deadline::{Deadline, Reserve};
+use crate::dedup::Dedup;
 use crate::key::OnMissing;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) function: Option<String>,
     pub(crate) handler: Handler,
     pub(crate) disabled: bool,
+    pub(crate) dedup: Option<Dedup>,
     reserve: Reserve,
     ending: AtomicBool,
     /// The mean of how long locks were held lately; 0 as long as it is not known.
@@ -53,12 +55,19 @@ impl Shared {
             function,
             handler: config.handler,
             disabled: config.disabled,
+            dedup: config.dedup,
             reserve: config.reserve,
             ending: AtomicBool::new(false),
             typical_ms: AtomicU64::new(0),
             #[cfg(feature = "runtime")]
             claimed: AtomicBool::new(false),
         };
+        if config.own_rows && shared.locks.never_expire() {
+            return Err(Error::configuration(
+                "LOCKS_DEDUP without LOCKS_KEY makes a lock of each event, and LOCKS_FAIL `closed` would keep all of \
+                 their rows for good; set LOCKS_KEY, or leave LOCKS_FAIL `open`",
+            ));
+        }
         Ok((Arc::new(shared), config.finds))
     }
 

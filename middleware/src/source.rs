@@ -1,6 +1,6 @@
 //! Where an event came from, as far as it matters to those who get no answer.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use dynamodb_locks::{Error, Vars};
 
@@ -85,6 +85,13 @@ impl Source {
         event.contains("DurableExecutionArn") && DURABLE.is_in(event)
     }
 
+    /// Whether nobody reads the response to an event: it comes from a queue, a stream, a topic or a bus.
+    pub(crate) fn discards_responses(event: &str) -> bool {
+        [&RECORD, &TOPIC, &KAFKA, &DETAIL]
+            .iter()
+            .any(|mark| mark.text(event).is_some())
+    }
+
     /// Where an event comes from, in its own words.
     pub(crate) fn origin(event: &str) -> Option<String> {
         let origins = [&RECORD, &TOPIC, &KAFKA, &BUS];
@@ -93,34 +100,31 @@ impl Source {
 }
 
 /// Something that only some events have.
-struct Mark(LazyLock<Option<Pointer>>);
+pub(crate) struct Mark(&'static str, OnceLock<Option<Pointer>>);
 
-static BALANCER: Mark = Mark(LazyLock::new(|| Pointer::parse("/requestContext/elb").ok()));
-static SECOND: Mark = Mark(LazyLock::new(|| {
-    Pointer::parse("/requestContext/http/method").ok()
-}));
-static FIRST: Mark = Mark(LazyLock::new(|| {
-    Pointer::parse("/requestContext/httpMethod").ok()
-}));
-static DURABLE: Mark = Mark(LazyLock::new(|| {
-    Pointer::parse("/DurableExecutionArn").ok()
-}));
-static HEADERS: Mark = Mark(LazyLock::new(|| Pointer::parse("/headers").ok()));
-static LISTS: Mark = Mark(LazyLock::new(|| Pointer::parse("/multiValueHeaders").ok()));
+static BALANCER: Mark = Mark::new("/requestContext/elb");
+static SECOND: Mark = Mark::new("/requestContext/http/method");
+static FIRST: Mark = Mark::new("/requestContext/httpMethod");
+static DURABLE: Mark = Mark::new("/DurableExecutionArn");
+static HEADERS: Mark = Mark::new("/headers");
+static LISTS: Mark = Mark::new("/multiValueHeaders");
 
 // Queues, streams and tables; topics; Kafka; buses.
-static RECORD: Mark = Mark(LazyLock::new(|| {
-    Pointer::parse("/Records/0/eventSource").ok()
-}));
-static TOPIC: Mark = Mark(LazyLock::new(|| {
-    Pointer::parse("/Records/0/EventSource").ok()
-}));
-static KAFKA: Mark = Mark(LazyLock::new(|| Pointer::parse("/eventSource").ok()));
-static BUS: Mark = Mark(LazyLock::new(|| Pointer::parse("/source").ok()));
+static RECORD: Mark = Mark::new("/Records/0/eventSource");
+static TOPIC: Mark = Mark::new("/Records/0/EventSource");
+static KAFKA: Mark = Mark::new("/eventSource");
+static BUS: Mark = Mark::new("/source");
+static DETAIL: Mark = Mark::new("/detail-type");
 
 impl Mark {
-    fn value(&self, event: &str) -> Option<Value<'_>> {
-        Some(self.0.as_ref()?.find(event).value)
+    /// What this pointer leads to.
+    pub(crate) const fn new(pointer: &'static str) -> Self {
+        Self(pointer, OnceLock::new())
+    }
+
+    pub(crate) fn value(&self, event: &str) -> Option<Value<'_>> {
+        let pointer = self.1.get_or_init(|| Pointer::parse(self.0).ok());
+        Some(pointer.as_ref()?.find(event).value)
     }
 
     fn is_in(&self, event: &str) -> bool {

@@ -26,13 +26,20 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     UPGRADE,
 ];
 
+/// How an invocation is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    Response,
+    Error,
+}
+
 /// What a request of the runtime asks for.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Call {
     /// Its next event.
     Next,
-    /// To end the invocation with this request id, with a response or an error.
-    End(String),
+    /// To end the invocation with this request id.
+    End(String, End),
     /// Something that the proxy does not know, and passes on.
     Other,
 }
@@ -49,7 +56,8 @@ impl Call {
         }
         match (method, third, fourth) {
             (&Method::GET, "next", "") => Self::Next,
-            (&Method::POST, id, "response" | "error") => Self::End(id.to_owned()),
+            (&Method::POST, id, "response") => Self::End(id.to_owned(), End::Response),
+            (&Method::POST, id, "error") => Self::End(id.to_owned(), End::Error),
             _ => Self::Other,
         }
     }
@@ -77,9 +85,11 @@ mod tests {
     #[test]
     fn events_are_asked_for_and_ended_by_path() {
         assert_eq!(get(NEXT), Call::Next);
-        let ends = Call::End("8476-a".to_owned());
-        assert_eq!(post("/2018-06-01/runtime/invocation/8476-a/response"), ends);
-        assert_eq!(post("/2018-06-01/runtime/invocation/8476-a/error"), ends);
+        let ends = |end| Call::End("8476-a".to_owned(), end);
+        let response = post("/2018-06-01/runtime/invocation/8476-a/response");
+        assert_eq!(response, ends(End::Response));
+        let error = post("/2018-06-01/runtime/invocation/8476-a/error");
+        assert_eq!(error, ends(End::Error));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
+use crate::post::Post;
 use crate::session::Session;
 
 type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -21,7 +22,7 @@ pin_project! {
         #[pin]
         incoming: Incoming,
         session: Arc<Session>,
-        id: String,
+        post: Post,
         end: End,
     }
 }
@@ -34,16 +35,19 @@ enum End {
 }
 
 impl HeldBack {
-    /// The body of a POST for this request id.
-    pub(crate) async fn new(incoming: Incoming, session: Arc<Session>, id: String) -> Self {
+    /// The body of a POST.
+    pub(crate) async fn new(incoming: Incoming, session: Arc<Session>, mut post: Post) -> Self {
+        if session.keeps(&post.id) {
+            post.keep();
+        }
         // A message without a body ends with its head.
         if incoming.is_end_stream() {
-            session.ended(&id).await;
+            ended(&session, &mut post).await;
         }
         Self {
             incoming,
             session,
-            id,
+            post,
             end: End::NotYet,
         }
     }
@@ -62,11 +66,12 @@ impl Body for HeldBack {
             match this.end {
                 End::NotYet => {
                     let frame = ready!(this.incoming.as_mut().poll_frame(cx)).transpose()?;
+                    frame.iter().for_each(|frame| this.post.arrives(frame));
                     match frame {
                         Some(frame) if frame.is_data() && !this.incoming.is_end_stream() => {
                             return Poll::Ready(Some(Ok(frame)));
                         }
-                        last => *this.end = End::Arrived(ended(this.session, this.id), last),
+                        last => *this.end = End::Arrived(ended(this.session, this.post), last),
                     }
                 }
                 End::Arrived(ended, last) => {
@@ -95,7 +100,7 @@ impl Body for HeldBack {
     }
 }
 
-fn ended(session: &Arc<Session>, id: &str) -> Ended {
-    let (session, id) = (Arc::clone(session), id.to_owned());
-    Box::pin(async move { session.ended(&id).await })
+fn ended(session: &Arc<Session>, post: &mut Post) -> Ended {
+    let (session, id, posted) = (Arc::clone(session), post.id.clone(), post.posted());
+    Box::pin(async move { session.ended(&id, posted).await })
 }

@@ -9,6 +9,7 @@ use tower::Service;
 
 use crate::instead::Instead;
 use crate::invocation::Invocation;
+use crate::post::Posted;
 use crate::session::Session;
 
 /// Hands an event to the runtime, and completes when the runtime is done with it.
@@ -17,6 +18,7 @@ use crate::session::Session;
 #[derive(Clone, Debug)]
 pub struct Handover {
     session: Arc<Session>,
+    keeps: bool,
 }
 
 /// How a service is done with an event.
@@ -41,7 +43,13 @@ pub struct Finished {
 
 impl Handover {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session }
+        let keeps = false;
+        Self { session, keeps }
+    }
+
+    /// Keeps a copy of the response for [`Finished::posted`]. By default nothing is kept.
+    pub fn keep_response(&mut self) {
+        self.keeps = true;
     }
 }
 
@@ -55,9 +63,9 @@ impl Service<Invocation> for Handover {
     }
 
     fn call(&mut self, invocation: Invocation) -> Self::Future {
-        let session = Arc::clone(&self.session);
+        let (session, keeps) = (Arc::clone(&self.session), self.keeps);
         Box::pin(async move {
-            if let Some(invocation) = session.deliver(invocation) {
+            if let Some(invocation) = session.deliver(invocation, keeps) {
                 return Ok(Outcome::Undelivered(invocation));
             }
             session.done().await;
@@ -67,6 +75,11 @@ impl Service<Invocation> for Handover {
 }
 
 impl Finished {
+    /// What the runtime has posted. The second call tells nothing.
+    pub fn posted(&self) -> Posted {
+        self.session.take_posted()
+    }
+
     /// Lets the end of the response reach Lambda before the service completes, and waits until Lambda
     /// has answered. Without this the end is held back until then.
     pub async fn forward(&self) {

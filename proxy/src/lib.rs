@@ -39,6 +39,8 @@ mod instead;
 mod upstream;
 
 // What is done.
+mod post;
+
 mod session;
 
 mod body;
@@ -52,6 +54,7 @@ mod serve;
 pub use handover::{Finished, Handover, Outcome};
 pub use instead::Instead;
 pub use invocation::Invocation;
+pub use post::Posted;
 pub use serve::{fail_init, serve};
 pub use upstream::{InvalidUpstream, Upstream};
 

@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use tower::{Layer, Service};
 
 use crate::answer::{bad_gateway, superseded};
-use crate::api::{self, Call};
+use crate::api::{self, Call, ERROR_TYPE, End};
 use crate::body::HeldBack;
 use crate::handover::{Handover, Outcome};
 use crate::invocation::Invocation;
+use crate::post::Post;
 use crate::run::{run, run_failed};
 use crate::session::{Posting, Session};
 use crate::upstream::Upstream;
@@ -97,7 +98,7 @@ async fn converse(stream: TcpStream, session: Arc<Session>, upstream: Upstream) 
 async fn route(session: Arc<Session>, upstream: Upstream, request: Request<Incoming>) -> Answer {
     match Call::of(request.method(), request.uri().path()) {
         Call::Next => next(&session, request).await.map(Either::Right),
-        Call::End(id) => post(session, upstream, id, request).await,
+        Call::End(id, end) => post(session, upstream, id, end, request).await,
         Call::Other => pass(upstream, request).await,
     }
 }
@@ -114,12 +115,18 @@ async fn post(
     session: Arc<Session>,
     upstream: Upstream,
     id: String,
+    end: End,
     request: Request<Incoming>,
 ) -> Answer {
     let posting = Posting::begin(&session);
     let forwarded = tokio::spawn(async move {
         let (head, body) = request.into_parts();
-        let body = HeldBack::new(body, Arc::clone(&session), id.clone()).await;
+        let end = match head.headers.contains_key(ERROR_TYPE) {
+            true => End::Error,
+            false => end,
+        };
+        let post = Post::new(id.clone(), end);
+        let body = HeldBack::new(body, Arc::clone(&session), post).await;
         let request = Request::from_parts(head, body.boxed_unsync());
         let answer = upstream.send(request).await;
         if answer.is_ok() {

@@ -12,6 +12,7 @@ use hyper::body::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use crate::invocation::Invocation;
+use crate::post::Posted;
 
 /// The shared state.
 #[derive(Debug, Default)]
@@ -46,6 +47,9 @@ struct Delivered {
     stage: Stage,
     /// Whether Lambda has answered a POST for it.
     answered: bool,
+    /// Whether the body of its response is kept.
+    keeps: bool,
+    posted: Posted,
 }
 
 /// How far the invocation of the delivered event has come.
@@ -115,14 +119,14 @@ impl Session {
     }
 
     /// Gives the runtime its event. Gives it back if no `next` is pending.
-    pub(crate) fn deliver(&self, invocation: Invocation) -> Option<Invocation> {
+    pub(crate) fn deliver(&self, invocation: Invocation, keeps: bool) -> Option<Invocation> {
         let mut invocation = Some(invocation);
         self.0.send_modify(|state| {
             let Some(next) = state.next.take_if(|next| !next.answer.is_closed()) else {
                 return;
             };
             if let Some(invocation) = invocation.take() {
-                state.delivered = Some(Delivered::new(&invocation));
+                state.delivered = Some(Delivered::new(&invocation, keeps));
                 let _ = next.answer.send(invocation.into_answer());
             }
         });
@@ -156,9 +160,10 @@ impl Session {
 
     /// The last byte of a POST for this id has arrived. Completes when it may reach Lambda: at once,
     /// unless it ends the invocation of the delivered event.
-    pub(crate) async fn ended(&self, id: &str) {
+    pub(crate) async fn ended(&self, id: &str, posted: Posted) {
         self.0.send_modify(|state| {
             if let Some(delivered) = state.delivered(id) {
+                delivered.posted = posted;
                 delivered.stage = delivered.stage.max(Stage::Posted);
             }
         });
@@ -166,6 +171,24 @@ impl Session {
         let is_other = |state: &State| state.delivered.as_ref().is_none_or(other);
         self.until(|state| is_other(state) || state.is_at(Stage::Forwarded))
             .await;
+    }
+
+    /// Whether the response to this id is kept.
+    pub(crate) fn keeps(&self, id: &str) -> bool {
+        let state = self.0.borrow();
+        let delivered = state.delivered.as_ref();
+        delivered.is_some_and(|delivered| delivered.id == id && delivered.keeps)
+    }
+
+    /// What the runtime has posted for the delivered event.
+    pub(crate) fn take_posted(&self) -> Posted {
+        let mut posted = Posted::Nothing;
+        self.0.send_modify(|state| {
+            if let Some(delivered) = &mut state.delivered {
+                posted = std::mem::take(&mut delivered.posted);
+            }
+        });
+        posted
     }
 
     /// Lambda has answered a POST for this id.
@@ -206,12 +229,14 @@ impl State {
 }
 
 impl Delivered {
-    fn new(invocation: &Invocation) -> Self {
+    fn new(invocation: &Invocation, keeps: bool) -> Self {
         Self {
             id: invocation.request_id().to_owned(),
             deadline: invocation.deadline(),
             stage: Stage::Running,
             answered: false,
+            keeps,
+            posted: Posted::Nothing,
         }
     }
 }

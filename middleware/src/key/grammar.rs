@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rule     = part *( "," part )
-//! part     = pointer | "@tenant" | "@function" | "@source" | constant
+//! part     = pointer | "@tenant" | "@function" | "@source" | "@request-id" | constant
 //! pointer  = "/" token *( "/" token )      a JSON pointer without commas
 //! constant = "'" text "'"                  in it, `''` is one quote
 //! ```
@@ -33,7 +33,10 @@ pub(super) fn parse(text: &str) -> Result<KeyRule, KeyRuleError> {
         terms.push(term);
         rest = behind;
     }
-    Ok(KeyRule(terms))
+    Ok(KeyRule {
+        terms,
+        variable: "LOCKS_KEY",
+    })
 }
 
 /// The first part of a text, and what stands behind the comma after it.
@@ -49,6 +52,7 @@ fn term(text: &str) -> Result<(Term, Option<&str>), KeyRuleError> {
         "@tenant" => Term::Tenant,
         "@function" => Term::Function,
         "@source" => Term::Source,
+        "@request-id" => Term::RequestId,
         word if word.starts_with('@') => return Err(KeyRuleError::Word(word.to_owned())),
         pointer => Term::Pointer(Pointer::parse(pointer).map_err(KeyRuleError::Pointer)?),
     };
@@ -85,7 +89,7 @@ impl fmt::Display for KeyRuleError {
             Self::Pointer(error) => error.fmt(f),
             Self::Word(word) => write!(
                 f,
-                "`{word}` is not known; the words are `@tenant`, `@function` and `@source`"
+                "`{word}` is not known; the words are `@tenant`, `@function`, `@source` and `@request-id`"
             ),
             Self::Constant(text) => write!(
                 f,
@@ -112,6 +116,7 @@ mod tests {
             "/a,/b",
             "@tenant,/orderId",
             "@function",
+            "@request-id",
             "@source,'it''s, nightly',/a~1b",
         ] {
             assert_eq!(parse(text).expect("a rule").to_string(), text);
@@ -123,7 +128,7 @@ mod tests {
     #[test]
     fn a_word_that_is_not_known_is_refused() {
         for word in ["@", "@tenants", "@Tenant", "@tenant/id"] {
-            let words = "the words are `@tenant`, `@function` and `@source`";
+            let words = "the words are `@tenant`, `@function`, `@source` and `@request-id`";
             assert_eq!(refused(word), format!("`{word}` is not known; {words}"));
         }
     }

@@ -104,7 +104,7 @@ fn only_a_key_that_is_missing_is_run_or_skipped() {
     use OnMissing::{Error, Run, Skip};
     let says = |why: &BadKey| why.to_string();
     for on in [Error, Run, Skip] {
-        assert!(matches!(on.decide(Ok("42".to_owned())), Decision::Lock(key) if key == "42"));
+        assert!(matches!(on.decide(Ok("42".to_owned())), Decision::Lock(key, None) if key == "42"));
         assert!(matches!(on.decide(bad()), Decision::Bad(why) if says(&why) == "bad"));
     }
     assert!(matches!(Error.decide(missing()), Decision::Bad(_)));

@@ -71,6 +71,7 @@ pub(super) fn about<'a>(context: &'a Context, function: Option<&'a str>) -> Invo
     let about = Invocation {
         tenant_id: context.tenant_id.as_deref(),
         function: function.or(Some(&context.env_config.function_name)),
+        request_id: Some(&context.request_id),
         ..Invocation::new()
     };
     about.deadline(context.deadline())

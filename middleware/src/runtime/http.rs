@@ -9,6 +9,7 @@
 //! of axum as well.
 
 mod request;
+mod stored;
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -88,7 +89,8 @@ where
         let known = shared.about(known.unwrap_or_default());
         let key = self.keys().key(&request, known);
         let source = shared.refusal.to(|| request.source());
-        let plan = shared.plan(source, key, known.deadline);
+        let once = shared.once(&request, known);
+        let plan = shared.plan(source, key, once, known.deadline);
         let service = self.take();
         ResponseFuture::new(&shared, plan, RequestCall { service, request })
     }
@@ -105,6 +107,10 @@ where
     fn start(mut self) -> Result<Self::Work, PayloadError> {
         let answer = self.service.call(self.request);
         Ok(Collect::Answer { answer })
+    }
+
+    fn text(answer: &Response<Body>) -> Option<String> {
+        Some(stored::text(answer))
     }
 }
 
@@ -146,8 +152,10 @@ impl<A: IntoResponse> IntoResponse for Answer<A> {
 }
 
 fn response(rejection: Rejection) -> Response<Body> {
-    let Some(rejected) = rejection.into_response() else {
-        return Response::default();
+    let rejected = match rejection.into_response() {
+        Ok(rejected) => rejected,
+        Err(Some(replay)) => return stored::response(replay.as_str()),
+        Err(None) => return Response::default(),
     };
     let mut response = Response::builder().status(rejected.status);
     for (name, value) in rejected.headers() {

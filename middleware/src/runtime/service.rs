@@ -25,7 +25,7 @@ use super::extract::{KeyExtractor, about};
 use super::payload::{Payload, RawEvent};
 use crate::event::Event;
 use crate::key::KeyRule;
-use crate::lock::{Boxed, InvocationLock};
+use crate::lock::{Boxed, Finish, InvocationLock};
 use crate::policy::{Admission, Plan};
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -47,6 +47,9 @@ pub trait Call {
     type Work: Future<Output = Result<Self::Answer, Self::Error>>;
 
     fn start(self) -> Result<Self::Work, PayloadError>;
+
+    /// An answer as JSON text.
+    fn text(answer: &Self::Answer) -> Option<String>;
 }
 
 /// The call of a handler of events, which are deserialized when the lock is held.
@@ -158,9 +161,11 @@ where
             let plan = Shared::plan_durable(source);
             return ResponseFuture::new(&shared, plan, EventCall { service, payload });
         }
+        let known = about(&event.context, shared.function.as_deref());
+        let once = shared.once(event.payload.get(), known);
         match self.keys.extract(event, shared.function.as_deref()) {
             Ok((key, payload)) => {
-                let plan = shared.plan(source, key, deadline);
+                let plan = shared.plan(source, key, once, deadline);
                 ResponseFuture::new(&shared, plan, EventCall { service, payload })
             }
             Err(error) => ResponseFuture::failed(source, Failure::Payload(error)),
@@ -170,7 +175,7 @@ where
 
 impl<S, T> Call for EventCall<S, T>
 where
-    S: Service<LambdaEvent<T>>,
+    S: Service<LambdaEvent<T>, Response: Buffered>,
     T: DeserializeOwned,
 {
     type Answer = S::Response;
@@ -183,6 +188,10 @@ where
             payload,
         } = self;
         Ok(service.call(payload.event()?))
+    }
+
+    fn text(answer: &S::Response) -> Option<String> {
+        serde_json::to_string(answer).ok()
     }
 }
 
@@ -302,10 +311,14 @@ impl<C: Call> Step<C> {
     }
 
     fn release(lock: Option<InvocationLock>, outcome: Outcome<C>) -> Self {
+        let finish = match (&lock, &outcome) {
+            (Some(lock), Ok(Ok(answer))) if lock.is_for_once() => Finish::Answered(C::text(answer)),
+            _ => Finish::Failed,
+        };
         Self::Release {
             released: Box::pin(async move {
                 if let Some(lock) = lock {
-                    lock.release().await;
+                    lock.finish(finish).await;
                 }
             }),
             outcome: Some(outcome),

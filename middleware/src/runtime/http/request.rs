@@ -46,6 +46,10 @@ impl Event for Request {
     fn source(&self) -> Source {
         Source::Http
     }
+
+    fn discards_responses(&self) -> bool {
+        false
+    }
 }
 
 fn bytes(body: &Body) -> &[u8] {

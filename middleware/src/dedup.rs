@@ -1,0 +1,251 @@
+//! Deduplication: an event that is delivered twice runs once.
+
+use std::time::Duration;
+
+use dynamodb_locks::{Error, Operation, Vars};
+
+use crate::event::Event;
+use crate::fingerprint::FingerprintRule;
+use crate::invocation::Invocation;
+use crate::key::{KeyRule, NoKey};
+
+/// How events are deduplicated: what tells that two deliveries are the same event, and what becomes of the second.
+///
+/// The second delivery is answered when the first is done; while that runs, it waits. An event is done when the
+/// handler returns `Ok`, unless the response tells of a failure: an HTTP status of 400 or more, or a
+/// `batchItemFailures` that is not empty. After an error, a panic, a timeout or a lost lease it is not done, and its
+/// next delivery runs.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lambda_locks::{Dedup, LockLayer};
+///
+/// let builder = LockLayer::builder()
+///     .key("/Records/0/body/orderId")
+///     .dedup(Dedup::skip("/Records/0/messageId").window(Duration::from_secs(3600)));
+/// # let _ = builder;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Dedup {
+    replays: bool,
+    key: Result<KeyRule, String>,
+    window: Duration,
+    scope: Option<String>,
+    fingerprint: Result<FingerprintRule, String>,
+}
+
+const MODE: &str = "LOCKS_DEDUP";
+const KEY: &str = "LOCKS_DEDUP_KEY";
+const WINDOW: &str = "LOCKS_DEDUP_WINDOW_MS";
+const SCOPE: &str = "LOCKS_DEDUP_SCOPE";
+const FINGERPRINT: &str = "LOCKS_DEDUP_FINGERPRINT";
+
+/// Longer than Lambda and EventBridge redeliver an event: each gives up after a day.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// A shorter window ends before the clocks agree that it began.
+const SHORTEST_WINDOW: u64 = 10_000;
+
+/// The scope where nothing names the function.
+const NO_FUNCTION: &str = "local";
+
+impl Dedup {
+    /// A duplicate is answered with `null`, or with an empty response where its source expects one over HTTP. The key
+    /// is a rule as in `LOCKS_KEY`; see [`KeyRule`].
+    pub fn skip(key: &str) -> Self {
+        Self::new(key, false)
+    }
+
+    /// A duplicate is answered with the first run's response. The key is a rule as in `LOCKS_KEY`; see [`KeyRule`].
+    pub fn replay(key: &str) -> Self {
+        Self::new(key, true)
+    }
+
+    fn new(key: &str, replays: bool) -> Self {
+        let rule = KeyRule::parse(key).map(|rule| rule.of(KEY));
+        Self {
+            replays,
+            key: rule.map_err(|error| format!("invalid idempotency key `{key}`: {error}")),
+            window: DEFAULT_WINDOW,
+            scope: None,
+            fingerprint: Ok(FingerprintRule::default()),
+        }
+    }
+
+    /// How long an event counts as done. Default: two days. At least 10 seconds, at most seven days.
+    pub fn window(self, window: Duration) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Whose events they are. Two functions that share a table and a lock do not take each other's events for
+    /// their own. Default: the function's name.
+    pub fn scope(self, scope: impl Into<String>) -> Self {
+        let scope = Some(scope.into());
+        Self { scope, ..self }
+    }
+
+    /// What has to be the same in both deliveries, as a rule: the same key with another fingerprint is refused with
+    /// `Lock.KeyReused`. `auto`, the default, compares requests over HTTP by method, path, query, body and caller, and
+    /// nothing else; `none` compares nothing.
+    pub fn fingerprint(self, rule: &str) -> Self {
+        let fingerprint = FingerprintRule::parse(rule);
+        Self {
+            fingerprint: fingerprint
+                .map_err(|error| format!("invalid fingerprint `{rule}`: {error}")),
+            ..self
+        }
+    }
+
+    /// What the variables say; none if they switch nothing on.
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
+        let modes = [("off", None), ("skip", Some(false)), ("replay", Some(true))];
+        let Some(replays) = vars.choice(MODE, &modes)?.flatten() else {
+            return match vars.any(KEY) {
+                Some(_) if vars.any(MODE).is_none() => Err(Error::configuration(format!(
+                    "{KEY} is set, but {MODE} is not: expected `skip` or `replay`, or `off`"
+                ))),
+                _ => Ok(None),
+            };
+        };
+        let Some(key) = vars.text(KEY)? else {
+            return Err(Error::configuration(format!(
+                "{KEY} is not set: expected what tells that two deliveries are the same event, for instance \
+                 `/Records/0/messageId`"
+            )));
+        };
+        let mut dedup = Self::new(key, replays);
+        if let Err(why) = &dedup.key {
+            return Err(vars.wrong(KEY, why));
+        }
+        let longest = u64::try_from(Operation::LONGEST_WINDOW.as_millis()).unwrap_or(u64::MAX);
+        if let Some(window) = vars.millis(WINDOW, SHORTEST_WINDOW..=longest)? {
+            dedup.window = window;
+        }
+        dedup.scope = vars.text(SCOPE)?.map(str::to_owned);
+        if let Some(rule) = vars.text(FINGERPRINT)? {
+            let fingerprint = FingerprintRule::parse(rule);
+            dedup.fingerprint = Ok(fingerprint.map_err(|error| vars.wrong(FINGERPRINT, &error))?);
+        }
+        Ok(Some(dedup))
+    }
+
+    /// Checks it, and fills in whose events they are.
+    pub(crate) fn checked(&mut self, function: Option<&str>) -> Result<(), Error> {
+        let wrong = [self.key.as_ref().err(), self.fingerprint.as_ref().err()];
+        if let Some(wrong) = wrong.into_iter().flatten().next() {
+            return Err(Error::configuration(wrong.clone()));
+        }
+        let shortest = Duration::from_millis(SHORTEST_WINDOW);
+        if !(shortest..=Operation::LONGEST_WINDOW).contains(&self.window) {
+            let (window, longest) = (self.window, Operation::LONGEST_WINDOW);
+            return Err(Error::configuration(format!(
+                "invalid window `{window:?}`: expected {shortest:?} to {longest:?}, for which the table keeps the row"
+            )));
+        }
+        self.scope
+            .get_or_insert_with(|| function.unwrap_or(NO_FUNCTION).to_owned());
+        Ok(())
+    }
+
+    /// The lock of each event by itself, for those who name no other.
+    pub(crate) fn lock_rule(&self) -> Option<KeyRule> {
+        let scope = self.scope.as_deref().unwrap_or(NO_FUNCTION);
+        Some(self.key.as_ref().ok()?.within(scope))
+    }
+
+    /// What an event asks to be done once.
+    pub(crate) fn operation<E>(&self, event: &E, about: Invocation<'_>) -> Result<Operation, NoKey>
+    where
+        E: Event + ?Sized,
+    {
+        let (Ok(key), Ok(fingerprint)) = (&self.key, &self.fingerprint) else {
+            return Err(NoKey::bad("the configuration was not checked"));
+        };
+        let scope = self.scope.as_deref().unwrap_or(NO_FUNCTION);
+        let operation = Operation::new(scope, &key.find(event, about)?).window(self.window);
+        let operation = match self.replays {
+            true => operation.replays(),
+            false => operation,
+        };
+        Ok(match fingerprint.of(event, about)? {
+            Some(request) => operation.fingerprint(&request),
+            None => operation,
+        })
+    }
+
+    /// Whether a duplicate gets the first run's response.
+    pub(crate) fn replays(&self) -> bool {
+        self.replays
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(vars: &[(&str, &str)]) -> Result<Option<Dedup>, String> {
+        let vars = vars.iter().copied().collect();
+        Dedup::from_vars(&vars).map_err(|error| error.to_string())
+    }
+
+    fn refused(of: &[(&str, &str)]) -> String {
+        vars(of).expect_err("it is wrong")
+    }
+
+    #[test]
+    fn it_is_off_unless_it_is_switched_on() {
+        assert!(vars(&[]).expect("nothing is wrong").is_none());
+        let off = [(MODE, "off"), (KEY, "/id")];
+        assert!(vars(&off).expect("nothing is wrong").is_none());
+        let forgotten = refused(&[(KEY, "/id")]);
+        assert!(forgotten.contains("LOCKS_DEDUP is not"), "{forgotten}");
+    }
+
+    #[test]
+    fn it_has_no_default_key() {
+        let missing = refused(&[(MODE, "skip")]);
+        assert!(
+            missing.starts_with("LOCKS_DEDUP_KEY is not set"),
+            "{missing}"
+        );
+        let wrong = refused(&[(MODE, "skip"), (KEY, "id")]);
+        assert!(
+            wrong.contains("LOCKS_DEDUP_KEY") && wrong.contains("`id`"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn a_window_is_one_for_which_rows_are_kept() {
+        for window in ["0", "9999", "604800001", "week"] {
+            let wrong = refused(&[(MODE, "skip"), (KEY, "/id"), (WINDOW, window)]);
+            assert!(wrong.contains(WINDOW), "{wrong}");
+        }
+        let mut long = Dedup::skip("/id").window(Duration::from_secs(8 * 24 * 60 * 60));
+        let wrong = long.checked(None).expect_err("it is too long");
+        assert!(wrong.to_string().contains("invalid window"), "{wrong}");
+    }
+
+    #[test]
+    fn functions_do_not_share_their_events() {
+        let of = |function| {
+            let mut dedup = Dedup::skip("/id");
+            dedup.checked(Some(function)).expect("it is right");
+            let operation = dedup.operation(r#"{"id": 7}"#, Invocation::new());
+            operation.expect("there is a key")
+        };
+        assert_ne!(of("orders"), of("mails"));
+        assert_eq!(of("orders"), of("orders"));
+    }
+
+    #[test]
+    fn an_event_without_the_key_names_the_variable() {
+        let mut dedup = Dedup::skip("/id");
+        dedup.checked(None).expect("it is right");
+        let missing = dedup.operation("{}", Invocation::new());
+        let missing = missing.expect_err("there is no key").to_string();
+        assert!(missing.contains("LOCKS_DEDUP_KEY"), "{missing}");
+    }
+}

@@ -1,0 +1,66 @@
+//! A response as JSON text, and back: for those whose request is done already.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::replay::HEADER;
+
+/// A response, in the form in which a proxy integration has it.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored<'a> {
+    status_code: u16,
+    /// Names and values, in their order: a name may come twice, and a value need not be text.
+    header_list: Vec<(String, String)>,
+    body: Cow<'a, str>,
+    is_base64_encoded: bool,
+}
+
+/// The response as text.
+pub(super) fn text(response: &Response<Body>) -> String {
+    let (body, is_base64_encoded) = match response.body() {
+        Body::Text(text) => (Cow::Borrowed(text.as_str()), false),
+        Body::Binary(bytes) => (Cow::Owned(STANDARD.encode(bytes)), true),
+        _ => (Cow::Borrowed(""), false),
+    };
+    let headers = response.headers().iter();
+    let headers = headers.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    let stored = Stored {
+        status_code: response.status().as_u16(),
+        header_list: headers.collect(),
+        body,
+        is_base64_encoded,
+    };
+    serde_json::to_string(&stored).expect("texts and numbers are JSON")
+}
+
+/// The response that a text was made of, with the header that tells what it is.
+pub(super) fn response(text: &str) -> Response<Body> {
+    restored(text).unwrap_or_else(|| {
+        let mut gone = Response::new(Body::Empty);
+        *gone.status_mut() = StatusCode::GONE;
+        gone
+    })
+}
+
+fn restored(text: &str) -> Option<Response<Body>> {
+    let stored: Stored<'_> = serde_json::from_str(text).ok()?;
+    let mut response = Response::builder().status(stored.status_code);
+    for (name, value) in &stored.header_list {
+        response = response.header(name, value);
+    }
+    let body = match (stored.is_base64_encoded, stored.body) {
+        (true, body) => Body::Binary(STANDARD.decode(&*body).ok()?),
+        (false, body) if body.is_empty() => Body::Empty,
+        (false, body) => Body::Text(body.into_owned()),
+    };
+    response.header(HEADER, "true").body(body).ok()
+}

@@ -1,0 +1,58 @@
+//! Whether a response tells that the work was done.
+
+use crate::pointer::Value;
+use crate::source::Mark;
+
+static STATUS: Mark = Mark::new("/statusCode");
+static FAILURES: Mark = Mark::new("/batchItemFailures");
+
+/// Whether a response, as JSON text, tells of success: it has no HTTP status of 400 or more, which a client corrects and
+/// sends again, and names no record of a batch that failed.
+pub(crate) fn is_done(response: &str) -> bool {
+    !is_refusal(response) && !has_failures(response)
+}
+
+fn is_refusal(response: &str) -> bool {
+    let status = response
+        .contains("statusCode")
+        .then(|| STATUS.value(response));
+    match status.flatten() {
+        Some(Value::Number(status)) => status.parse::<f64>().is_ok_and(|status| status >= 400.0),
+        _ => false,
+    }
+}
+
+fn has_failures(response: &str) -> bool {
+    let failures = response
+        .contains("batchItemFailures")
+        .then(|| FAILURES.value(response));
+    matches!(failures.flatten(), Some(Value::Whole(failures)) if failures != "[]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_success_unless_it_says_otherwise() {
+        for done in [
+            "null",
+            "\"statusCode\"",
+            "{}",
+            r#"{"statusCode": 200}"#,
+            r#"{"statusCode": 302, "body": ""}"#,
+            r#"{"statusCode": "500"}"#,
+            r#"{"batchItemFailures": []}"#,
+            r#"{"body": "{\"statusCode\": 500}"}"#,
+        ] {
+            assert!(is_done(done), "{done}");
+        }
+        for failed in [
+            r#"{"statusCode": 400}"#,
+            r#"{"body": "", "statusCode": 503}"#,
+            r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#,
+        ] {
+            assert!(!is_done(failed), "{failed}");
+        }
+    }
+}

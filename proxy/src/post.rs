@@ -1,0 +1,64 @@
+//! What the runtime posts to end an invocation.
+
+use hyper::body::{Bytes, Frame};
+
+use crate::api::{ERROR_TYPE, End};
+
+/// What the runtime has posted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Posted {
+    /// Nothing: it asked for another event instead, or its POST broke.
+    #[default]
+    Nothing,
+    /// An error, or a response whose stream ended with one.
+    Error,
+    /// A response: its body, if that was to be kept and is no longer than a response may be that Lambda does not
+    /// stream.
+    Response(Option<Vec<u8>>),
+}
+
+/// A POST that is under way.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) id: String,
+    end: End,
+    /// What has arrived of the body; none if it is not kept.
+    body: Option<Vec<u8>>,
+}
+
+/// Lambda's limit for a response that it does not stream, and some more.
+const LONGEST: usize = 7 * 1024 * 1024;
+
+impl Post {
+    pub(crate) fn new(id: String, end: End) -> Self {
+        let body = None;
+        Self { id, end, body }
+    }
+
+    /// Keeps the body from now on.
+    pub(crate) fn keep(&mut self) {
+        self.body = Some(Vec::new());
+    }
+
+    /// A part of the message has arrived.
+    pub(crate) fn arrives(&mut self, frame: &Frame<Bytes>) {
+        if let Some(trailers) = frame.trailers_ref()
+            && trailers.contains_key(ERROR_TYPE)
+        {
+            self.end = End::Error;
+        }
+        if let (Some(data), Some(body)) = (frame.data_ref(), &mut self.body) {
+            body.extend_from_slice(data);
+        }
+        self.body.take_if(|body| body.len() > LONGEST);
+    }
+
+    /// The whole message has arrived.
+    pub(crate) fn posted(&mut self) -> Posted {
+        match self.end {
+            End::Error => Posted::Error,
+            End::Response => Posted::Response(self.body.take()),
+        }
+    }
+}
