@@ -345,7 +345,7 @@ impl<K> Config<K> {
 const KEY: &str = "LOCKS_KEY";
 
 /// What a rule is, for people.
-const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source` or a text in single \
+const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source`, `@request-id` or a text in single \
                     quotes, or several of them with commas";
 
 fn rule(vars: &Vars) -> Result<Option<KeyRule>, Error> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{NO_NUMBERS, time};
 
 /// What a rule for a key may be.
-const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source` or a text in single \
+const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source`, `@request-id` or a text in single \
                     quotes, or several of them with commas";
 
 fn layer(vars: &[(&str, &str)]) -> Result<LockLayer<Value>, Error> {
@@ -38,7 +38,7 @@ fn a_key_that_is_no_pointer_is_explained() {
         ),
         (
             "@tenants",
-            "`@tenants` is not known; the words are `@tenant`, `@function` and `@source`",
+            "`@tenants` is not known; the words are `@tenant`, `@function`, `@source` and `@request-id`",
         ),
         (
             "/Records",
