@@ -8,6 +8,7 @@
 mod any_language;
 mod local;
 mod managed;
+mod once;
 mod platform;
 mod scene;
 mod seen;

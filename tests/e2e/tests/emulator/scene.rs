@@ -191,7 +191,7 @@ pub(crate) fn emulator() -> Option<&'static Emulator> {
 }
 
 /// The function `orders` in Python.
-fn in_python(function: Function, python: &Path) -> Function {
+pub(crate) fn in_python(function: Function, python: &Path) -> Function {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = here.join("tests/emulator/python");
     let function = function.program(python);
@@ -202,7 +202,7 @@ fn in_python(function: Function, python: &Path) -> Function {
     function.variable("PYTHONPATH", &folder.to_string_lossy())
 }
 
-fn python() -> Option<&'static Path> {
+pub(crate) fn python() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOUND
         .get_or_init(|| found(testkit::emulator::python()))

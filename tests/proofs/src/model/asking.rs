@@ -2,10 +2,14 @@
 
 use super::client::Stage;
 use super::config::Config;
+use super::mutant::Mutant;
 use super::system::System;
 use super::transition::Trigger;
+use std::time::Duration;
+
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Terms,
+    Acquisition, Action, Answer, Completion, Entry, Event, Kept, Moment, Patience, Terms,
+    done_until,
 };
 
 impl System {
@@ -32,14 +36,23 @@ impl System {
         trigger: Trigger,
         at: Moment,
     ) -> Event {
-        let time = self.time;
+        let (time, mutant, window) = (self.time, config.mutant, config.window);
         let it = self.client(client);
         match trigger {
             Trigger::Begin | Trigger::StaleBegin => {
                 let terms = config.terms(client, it.rounds, at.tick);
                 if let Stage::Left(entry) = it.stage.clone() {
                     it.heir = true;
-                    it.acquisition = Some(heir(terms, entry, it.begun || it.died, at));
+                    let mut heir = heir(terms, entry, it.begun || it.died, at);
+                    let noted = it.noted.clone();
+                    let noted = match mutant {
+                        Some(mutant) => mutant.recovers(noted, &heir, window, at),
+                        None => noted,
+                    };
+                    if let Some(noted) = noted {
+                        heir.complete(noted);
+                    }
+                    it.acquisition = Some(heir);
                     return Event::GiveUp;
                 }
                 it.acquisition = Some(Acquisition::new(terms));
@@ -59,9 +72,25 @@ impl System {
                 it.beats -= 1;
                 Event::Beat
             }
+            Trigger::Complete => {
+                it.covered = it.acts_at(at.tick);
+                (it.leaving, it.lets_go, it.acts) = (true, true, None);
+                if let Some(acquisition) = &mut it.acquisition {
+                    let at = mutant.map_or(at, |mutant| mutant.dates_completions(at));
+                    let completion = completion(acquisition, window, at);
+                    acquisition.complete(completion.clone());
+                    it.noted = Some(completion);
+                }
+                Event::Release
+            }
             Trigger::Release => {
                 it.covered = it.acts_at(at.tick);
                 (it.leaving, it.lets_go, it.acts) = (true, true, None);
+                let completes = mutant.is_some_and(Mutant::completes_failures);
+                if let Some(acquisition) = it.acquisition.as_mut().filter(|_| completes) {
+                    let completion = completion(acquisition, window, at);
+                    acquisition.complete(completion);
+                }
                 Event::Release
             }
             Trigger::GiveUp => {
@@ -94,7 +123,7 @@ impl System {
             return Action::Look;
         };
         let observed = |event, acquisition: &Acquisition| match mutant {
-            Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir),
+            Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir, at),
             None => event,
         };
         let mut action = acquisition.step(observed(event, acquisition), at);
@@ -106,6 +135,16 @@ impl System {
             Some(mutant) => mutant.does(action, acquisition, begun, at),
             None => action,
         }
+    }
+}
+
+/// What a run says whose work has just ended well.
+pub(super) fn completion(acquisition: &Acquisition, window: Duration, at: Moment) -> Completion {
+    Completion {
+        until: done_until(at.now.latest, window),
+        fence: acquisition.stamp(),
+        fingerprint: None,
+        response: Kept::None,
     }
 }
 

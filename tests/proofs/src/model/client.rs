@@ -1,6 +1,6 @@
 //! One client, and what is known of it from outside.
 
-use dynamodb_locks::protocol::{Acquisition, Answer, Entry, Tick, Write};
+use dynamodb_locks::protocol::{Acquisition, Answer, Completion, Entry, Tick, Write};
 
 /// A seat at the table: a client, or who sweeps up after it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -18,6 +18,8 @@ pub(super) struct Client {
     pub(super) leaving: bool,
     /// Whether it has released.
     pub(super) lets_go: bool,
+    /// Its work has ended well, and is noted with this completion.
+    pub(super) noted: Option<Completion>,
     /// Whether its clock has seen an answer.
     pub(super) heard: bool,
     /// Whether a copy of the write that it waits for was applied already.
@@ -63,6 +65,7 @@ impl Client {
             died: false,
             leaving: false,
             lets_go: false,
+            noted: None,
             heard: false,
             spent: false,
             covered: false,

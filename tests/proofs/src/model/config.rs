@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fail, Nonce, Owner, Terms};
+use dynamodb_locks::protocol::{Fail, Nonce, OperationId, OperationTerms, Owner, Terms};
 use dynamodb_locks::{Expiry, protocol::Tick};
 
 use super::coverage::Coverage;
@@ -30,6 +30,8 @@ pub struct Config {
     /// How long a copy lives that nobody answered, in units; none for ever. With it the row is deleted
     /// when its time has come.
     pub(super) life: Option<u8>,
+    /// How long an operation counts as done.
+    pub(super) window: Duration,
     pub(super) covers: Vec<Coverage>,
     pub(super) mutant: Option<Mutant>,
 }
@@ -62,6 +64,7 @@ impl Config {
             found: vec![Found::Nothing],
             budget: Budget::default(),
             life: None,
+            window: Duration::from_secs(60 * 60),
             covers: Vec::new(),
             mutant: None,
         }
@@ -151,6 +154,12 @@ impl Config {
         }
     }
 
+    /// An operation counts as done for this many units. Default: to the end.
+    pub fn window(self, units: u32) -> Self {
+        let window = self.unit * units;
+        Self { window, ..self }
+    }
+
     /// Before anybody begins the table holds any of these. Default: nothing.
     pub fn finds(self, found: impl IntoIterator<Item = Found>) -> Self {
         let found = found.into_iter().collect();
@@ -204,7 +213,15 @@ impl Config {
             grace: self.grace,
             nonce: Nonce::new(client as u64 * 32 + u64::from(round)),
             owner: Owner::default(),
-            operation: None,
+            operation: seat.operation.map(|number| OperationTerms {
+                id: id(number),
+                fingerprint: None,
+            }),
         }
     }
+}
+
+/// The id of an operation.
+pub(super) fn id(number: u8) -> OperationId {
+    OperationId::of([number; 12])
 }

@@ -2,6 +2,8 @@
 
 use dynamodb_locks::protocol::{Departure, Write};
 
+use super::table::operation;
+
 /// One kind of event that a configuration must reach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Coverage {
@@ -43,6 +45,14 @@ pub enum Coverage {
     Deleted,
     /// A fail-closed holder that is dead stays.
     Kept,
+    /// An operation is done.
+    Completed,
+    /// A recovery completes what its dead owner has noted.
+    Recovered,
+    /// One is told that its operation is done.
+    Skipped,
+    /// A run that did not complete is remembered.
+    Attempted,
 }
 
 impl Coverage {
@@ -68,12 +78,23 @@ impl Coverage {
             Self::Full => "full",
             Self::Deleted => "deletion",
             Self::Kept => "kept",
+            Self::Completed => "completion",
+            Self::Recovered => "completed by recovery",
+            Self::Skipped => "duplicate",
+            Self::Attempted => "attempt",
         }
     }
 
     /// Whether an applied write counts as this coverage; `begun`: its client has acted, `heir`: it cleans
     /// up after another.
     pub(super) fn is(self, write: &Write, begun: bool, heir: bool) -> bool {
+        let said = operation(write);
+        if self == Self::Attempted {
+            return said.is_some_and(|said| said.attempted.is_some());
+        }
+        if self == Self::Recovered {
+            return heir && said.is_some_and(|said| said.completes.is_some());
+        }
         match write {
             Write::Steal { behind, .. } => {
                 self == Self::Stolen || !behind.is_empty() && self == Self::StolenBoth

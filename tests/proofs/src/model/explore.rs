@@ -8,7 +8,7 @@ use super::coverage::Coverage;
 use super::invariant::Invariant;
 use super::system::System;
 use super::transition::Transition;
-use dynamodb_locks::protocol::{Answer, Write};
+use dynamodb_locks::protocol::{Answer, OperationState, Write};
 
 /// A configuration, to be explored.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ macro_rules! invariants {
 /// own.
 type Holds = fn(&Model, &System) -> bool;
 
-const INVARIANTS: [(Invariant, Holds); 9] = invariants![
+const INVARIANTS: [(Invariant, Holds); 12] = invariants![
     OneActs,
     FencesRise,
     QueueOrder,
@@ -72,7 +72,10 @@ const INVARIANTS: [(Invariant, Holds); 9] = invariants![
     DeadlineEnds,
     NothingIsLeft,
     BegunStays,
-    QueueIsBounded
+    QueueIsBounded,
+    DoneOnce,
+    CompletionsAreTrue,
+    NotedIsCompleted
 ];
 
 macro_rules! sometimes {
@@ -88,7 +91,8 @@ macro_rules! sometimes {
 
 fn sometimes(coverage: Coverage) -> Property<Model> {
     sometimes!(coverage: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
-        LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept)
+        LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept, Completed,
+        Recovered, Skipped, Attempted)
 }
 
 impl System {
@@ -109,6 +113,8 @@ impl System {
             Coverage::Kept => {
                 self.row().is_held_for_good() && any(|it| it.heir && it.asks().is_some())
             }
+            Coverage::Completed => !self.done.is_empty(),
+            Coverage::Skipped => any(|it| it.noted.is_none() && is_told_done(it)),
             _ => self.clients.iter().any(|it| applied(it, coverage)),
         }
     }
@@ -127,6 +133,24 @@ fn is_turned_away(config: &Config, it: &Client) -> bool {
             write: Write::Enqueue { stamp, .. },
             answer: Answer::Refused(Some(row)),
         } => !row.has_passed(*stamp) && row.queue.len() >= usize::from(config.cap),
+        _ => false,
+    }
+}
+
+/// Whether a client is being told, outside the queue, that its operation is done.
+fn is_told_done(it: &Client) -> bool {
+    let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
+    match (&it.stage, operation) {
+        (
+            Stage::Answered {
+                answer: Answer::Refused(Some(row)),
+                ..
+            },
+            Some(operation),
+        ) => {
+            let state = row.operations.get(&operation.id);
+            matches!(state, Some(OperationState::Completed(_)))
+        }
         _ => false,
     }
 }

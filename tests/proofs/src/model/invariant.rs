@@ -23,6 +23,12 @@ pub enum Invariant {
     BegunStays,
     /// 10: more stand in the queue than may.
     QueueIsBounded,
+    /// 11: one begins what is done, or is told that something is done that is not.
+    DoneOnce,
+    /// 12: a completion is not that of the last run that began, or its work did not end well.
+    CompletionsAreTrue,
+    /// 17: work that was noted as done left the queue without its completion.
+    NotedIsCompleted,
     /// 8, 10: a living waiter gets no turn, or the dead stay in the queue.
     EverybodyGoesOn,
 }
@@ -40,6 +46,9 @@ impl Invariant {
             Self::NothingIsLeft => "law 8: what is over is out for good",
             Self::BegunStays => "law 8: the begun is not given back",
             Self::QueueIsBounded => "law 10: the queue is bounded",
+            Self::DoneOnce => "law 11: what is done is not done again",
+            Self::CompletionsAreTrue => "law 12: completions are true",
+            Self::NotedIsCompleted => "law 17: what was noted is completed",
             Self::EverybodyGoesOn => "law 8: everybody gets on",
         }
     }

@@ -1,12 +1,17 @@
 //! Checks each transition against the invariants.
 
-use dynamodb_locks::protocol::{Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
 use std::time::Duration;
+
+use dynamodb_locks::protocol::{
+    Completion, Departure, Ending, Entry, GivenBack, Micros, OperationState, Refusal, Row, Stamp,
+    Tick, Why, Write,
+};
 
 use super::clock::{self, truth};
 use super::config::Config;
 use super::invariant::Invariant;
-use super::system::System;
+use super::system::{Done, System};
+use super::table::operation;
 
 /// How long after its deadline somebody may still be on its way out, as DESIGN.md has it.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
@@ -27,6 +32,7 @@ impl System {
         if after.queue.iter().any(|entry| self.gone.contains(entry)) {
             self.breaks(Invariant::NothingIsLeft);
         }
+        self.judge_operation(config, from, write, after);
         if write.enters().is_some() && after.queue.len() > usize::from(config.cap) {
             self.breaks(Invariant::QueueIsBounded);
         }
@@ -39,6 +45,28 @@ impl System {
             let known = config.budget.stale == 0;
             let quiet = || known.then(|| truth(config.elapsed(self.time)) - config.lease / 2);
             self.turn = given(write).or_else(quiet).filter(|_| waited);
+        }
+    }
+
+    /// Judges what a write says of operations.
+    fn judge_operation(&mut self, config: &Config, from: usize, write: &Write, after: &Row) {
+        let noted = self.clients[from].noted.clone();
+        if let Some((id, completion)) = operation(write).and_then(|said| said.completes.clone()) {
+            let last = self.begun.get(&id).copied();
+            if noted.as_ref() != Some(&completion) || last != Some(completion.fence) {
+                self.breaks(Invariant::CompletionsAreTrue);
+            }
+            let until = truth(config.elapsed(self.time)) + config.window;
+            let fence = completion.fence;
+            self.done.entry(id).or_insert(Done { fence, until });
+        }
+        let leaves = matches!(write, Write::Release { .. } | Write::Abandon { .. });
+        let said = |completion: &Completion| {
+            let mut states = after.operations.values();
+            states.any(|state| *state == OperationState::Completed(completion.clone()))
+        };
+        if leaves && noted.is_some_and(|noted| !said(&noted)) {
+            self.breaks(Invariant::NotedIsCompleted);
         }
     }
 
@@ -92,6 +120,9 @@ impl System {
         if deadline.is_some_and(|deadline| ends > deadline) {
             self.breaks(Invariant::DeadlineEnds);
         }
+        if !self.clients[client].begun {
+            self.judge_begin(config, client, stamp);
+        }
         if !self.clients[client].begun && acts {
             if stamp <= self.fence {
                 self.breaks(Invariant::FencesRise);
@@ -100,11 +131,34 @@ impl System {
         }
     }
 
+    /// Judges a run that begins to do an operation.
+    fn judge_begin(&mut self, config: &Config, client: usize, stamp: Stamp) {
+        let it = &self.clients[client];
+        let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
+        let Some(operation) = operation else { return };
+        self.begun.insert(operation.id, stamp);
+        let now = truth(config.elapsed(self.time));
+        let done = self.done.remove(&operation.id);
+        if config.is_sound() && done.is_some_and(|done| now <= done.until) {
+            self.breaks(Invariant::DoneOnce);
+        }
+    }
+
     /// Judges a client that is over, or has taken another stamp.
     pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
         let it = &self.clients[client];
         if matches!(ending, Some(Ending::Released)) && !it.covered && !it.heir {
             self.breaks(Invariant::AnswersAreTrue);
+        }
+        if let Some(Ending::Refused(Refusal {
+            why: Why::Completed,
+            ..
+        })) = ending
+        {
+            let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
+            if operation.is_none_or(|operation| !self.done.contains_key(&operation.id)) {
+                self.breaks(Invariant::DoneOnce);
+            }
         }
         let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
         if !kept && was.stamp().is_some() {

@@ -86,4 +86,26 @@ mutants! {
     NeverSteals,
     /// The sweep does not wait for the death.
     SweepsTheLiving,
+    /// What the row says of an operation is never looked at.
+    IgnoresCompletions,
+    /// What the row says of an operation is looked at only outside the queue.
+    IgnoresCompletionsInTurn,
+    /// A completing release does not ask for the entry.
+    CompletesWithoutTheEntry,
+    /// A run that failed is completed.
+    FailureCompletes,
+    /// The recovery forgets what was noted.
+    RecoveryForgetsTheNote,
+    /// The recovery completes what was not noted.
+    RecoveryCompletesAll,
+    /// A window is over by the latest possible now.
+    WindowEndsByLatest,
+    /// A completion is dated with the earliest possible now.
+    WindowFromEarliest,
+    /// A release forgets what is done.
+    ForgetsTheDone,
+    /// What is said of an attempt replaces what is said of a completion.
+    AttemptsOverwrite,
+    /// A refused completing release counts as done.
+    RefusedCompletionIsDone,
 }

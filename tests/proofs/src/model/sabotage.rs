@@ -3,16 +3,18 @@
 //! The code that ships is not touched. A mutant is a table that leaves out a condition, or stands
 //! between the protocol and the system and alters what the one hears or the other is told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Departure, Ending, Event, GivenBack, Micros, Moment, Pause, Row,
-    Tick, Write,
+    Acquisition, Action, Answer, Completion, Departure, Ending, Event, GivenBack, Micros, Moment,
+    OperationState, Pause, Row, Tick, Write,
 };
 
+use super::asking::completion;
 use super::clock::Reading;
 use super::mutant::Mutant;
-use super::table::Condition;
+use super::table::{Condition, operation};
 
 /// A lease that does not end.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -20,7 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 impl Mutant {
     /// Whether the table does not ask this of a row.
     pub(super) fn leaves_out(self, write: &Write, asked: &Condition) -> bool {
-        use Condition::{Contains, Fresh, Later, Queue, Room, Unbegun, Unmoved};
+        use Condition::{Contains, Fresh, Later, NotDone, Queue, Room, Unbegun, Unmoved};
         match (self, write, asked) {
             (Self::EntersUnderTheFloor, write, Fresh(_)) => write.enters().is_some(),
             (Self::EntersAFullQueue, _, Room(_))
@@ -32,6 +34,10 @@ impl Mutant {
             | (Self::VoidLowersTheStamp, Write::Void { .. }, Fresh(_))
             | (Self::BeatRevives, Write::Beat { .. }, Contains(_))
             | (Self::IgnoresHeld, Write::Steal { .. } | Write::Take { .. }, Unbegun(_)) => true,
+            (Self::CompletesWithoutTheEntry, Write::Release { operation, .. }, Contains(_)) => {
+                operation.completes.is_some()
+            }
+            (Self::IgnoresCompletions | Self::WindowEndsByLatest, _, NotDone(_)) => true,
             _ => false,
         }
     }
@@ -47,6 +53,18 @@ impl Mutant {
                 let fields = entry.fields();
                 fields.is_none_or(|fields| fields.own + fields.lease >= now)
             }),
+            (Self::AttemptsOverwrite, write) => {
+                let said = operation(write).and_then(|said| said.attempted);
+                if let Some((id, attempt)) = said {
+                    let state = OperationState::Attempted(attempt);
+                    after.operations.insert(id, state);
+                }
+            }
+            (Self::ForgetsTheDone, Write::Release { operation, .. }) => {
+                if operation.completes.is_none() {
+                    after.operations.clear();
+                }
+            }
             _ => {}
         }
     }
@@ -89,6 +107,7 @@ impl Mutant {
         asked: Option<&Write>,
         it: &Acquisition,
         heir: bool,
+        at: Moment,
     ) -> Event {
         use Answer::{Applied, Lost, Refused, Unapplied};
         match (self, asked, event) {
@@ -111,6 +130,16 @@ impl Mutant {
             {
                 Event::Answered(Refused(Some(Row { last: None, ..row })))
             }
+            (Self::IgnoresCompletions, _, event) => without_operations(event),
+            (Self::IgnoresCompletionsInTurn, _, event) if is_queued(&event, it) => {
+                without_operations(event)
+            }
+            (Self::WindowEndsByLatest, _, event) => hurried(event, it, at),
+            (
+                Self::RefusedCompletionIsDone,
+                Some(Write::Release { operation, .. }),
+                Event::Answered(Refused(row)),
+            ) if operation.completes.is_some() => Event::Answered(Applied(row.unwrap_or_default())),
             (Self::IgnoresHeld, _, Event::Answered(Refused(Some(row)))) => {
                 Event::Answered(Refused(Some(unheld(row, it))))
             }
@@ -202,6 +231,36 @@ impl Mutant {
         }
     }
 
+    /// What the sweep completes.
+    pub(super) fn recovers(
+        self,
+        noted: Option<Completion>,
+        heir: &Acquisition,
+        window: Duration,
+        at: Moment,
+    ) -> Option<Completion> {
+        match self {
+            Self::RecoveryForgetsTheNote => None,
+            Self::RecoveryCompletesAll => {
+                Some(noted.unwrap_or_else(|| completion(heir, window, at)))
+            }
+            _ => noted,
+        }
+    }
+
+    /// Whether a run that failed is completed.
+    pub(super) fn completes_failures(self) -> bool {
+        self == Self::FailureCompletes
+    }
+
+    /// The now from which a window counts.
+    pub(super) fn dates_completions(self, mut at: Moment) -> Moment {
+        if self == Self::WindowFromEarliest {
+            at.now.latest = at.now.earliest;
+        }
+        at
+    }
+
     pub(super) fn sweeps_the_living(self) -> bool {
         self == Self::SweepsTheLiving
     }
@@ -229,4 +288,43 @@ fn without(row: Row, it: &Acquisition) -> Row {
 fn unheld(row: Row, it: &Acquisition) -> Row {
     let held = row.held.filter(|held| *held == it.stamp());
     Row { held, ..row }
+}
+
+/// Whether an event shows the entry in the queue.
+fn is_queued(event: &Event, it: &Acquisition) -> bool {
+    let row = match event {
+        Event::Answered(Answer::Applied(row) | Answer::Refused(Some(row)))
+        | Event::Looked(Some(row)) => row,
+        _ => return false,
+    };
+    row.queue.contains(it.entry())
+}
+
+/// The event with another row.
+fn changed(event: Event, change: impl FnOnce(Row) -> Row) -> Event {
+    match event {
+        Event::Answered(Answer::Applied(row)) => Event::Answered(Answer::Applied(change(row))),
+        Event::Answered(Answer::Refused(Some(row))) => {
+            Event::Answered(Answer::Refused(Some(change(row))))
+        }
+        Event::Looked(Some(row)) => Event::Looked(Some(change(row))),
+        event => event,
+    }
+}
+
+fn without_operations(event: Event) -> Event {
+    changed(event, |row| Row {
+        operations: BTreeMap::new(),
+        ..row
+    })
+}
+
+/// Completions are over as soon as they may be.
+fn hurried(event: Event, it: &Acquisition, at: Moment) -> Event {
+    let own = it.terms().operation.map(|operation| operation.id);
+    changed(event, |mut row| {
+        row.operations
+            .retain(|id, state| Some(*id) != own || state.completed(at.now.latest).is_some());
+        row
+    })
 }

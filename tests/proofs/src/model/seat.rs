@@ -15,6 +15,7 @@ pub struct Seat {
     pub(super) before: Reading,
     pub(super) after: Vec<Reading>,
     pub(super) sweeps: bool,
+    pub(super) operation: Option<u8>,
 }
 
 impl Seat {
@@ -29,6 +30,7 @@ impl Seat {
             before: Reading::TRUE,
             after: vec![Reading::TRUE],
             sweeps: true,
+            operation: None,
         }
     }
 
@@ -58,6 +60,12 @@ impl Seat {
     pub fn unswept(self) -> Self {
         let sweeps = false;
         Self { sweeps, ..self }
+    }
+
+    /// Does an operation that is to be done once; those with the same number are the same.
+    pub fn once(self, operation: u8) -> Self {
+        let operation = Some(operation);
+        Self { operation, ..self }
     }
 
     /// Has bounds of the time that are this far from the truth, in milliseconds, and a guess between

@@ -145,7 +145,7 @@ impl System {
         }
         if matches!(
             trigger,
-            Trigger::Silence | Trigger::Release | Trigger::GiveUp
+            Trigger::Silence | Trigger::Release | Trigger::Complete | Trigger::GiveUp
         ) {
             self.loses_sight(config, client);
         }

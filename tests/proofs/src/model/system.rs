@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Micros, OperationId, Row, Stamp};
 
 use super::client::Client;
 use super::config::{Budget, Config};
@@ -37,11 +37,22 @@ pub struct System {
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
     pub(super) fence: Stamp,
+    /// The operations that are done, and the last run of each that began.
+    pub(super) done: BTreeMap<OperationId, Done>,
+    pub(super) begun: BTreeMap<OperationId, Stamp>,
     /// When it became the holder's turn; none if it was first at once.
     pub(super) turn: Option<Micros>,
     /// Entries that are over, and of which a copy is still on its way.
     pub(super) gone: Vec<Entry>,
     pub(super) broken: Option<Invariant>,
+}
+
+/// What is true of an operation that is done.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Done {
+    pub(super) fence: Stamp,
+    /// When its window ends, at the earliest.
+    pub(super) until: Micros,
 }
 
 impl System {
@@ -59,6 +70,8 @@ impl System {
             late: Copies::default(),
             budget: config.budget,
             fence: Stamp::default(),
+            done: BTreeMap::new(),
+            begun: BTreeMap::new(),
             turn: None,
             gone: Vec::new(),
             broken: None,

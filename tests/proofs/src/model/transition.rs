@@ -43,6 +43,8 @@ pub enum Trigger {
     Beat,
     /// Its work is done, or its lease is over.
     Release,
+    /// Its work has ended well, and is an operation that is to be done once.
+    Complete,
     /// It has waited long enough.
     GiveUp,
 }
@@ -122,6 +124,9 @@ impl System {
         let it = &self.clients[client];
         if it.begun && !it.leaving {
             self.triggers(config, client, Trigger::Release, all);
+            if config.seats[client].operation.is_some() {
+                self.triggers(config, client, Trigger::Complete, all);
+            }
         }
         let waits_too_long = self.is_impatient(config, client);
         if !it.leaving && (self.budget.give_ups > 0 && !it.begun || waits_too_long) {

@@ -1,6 +1,10 @@
 //! The configurations: what is explored every day, what at full size, and what when there is time.
 
+mod once;
+
 use proofs::model::{Config, Coverage, Found, Seat, Size};
+
+pub(crate) use once::{duplicates, two_and_another};
 
 use Coverage::{
     Acts, Beaten, Claimed, Deleted, Full, HandedOff, Kept, Late, LeftQuietly, LeftRaising,
@@ -9,9 +13,16 @@ use Coverage::{
 
 /// The configurations of a size; a larger size has those of the smaller ones too.
 pub(crate) fn configs(size: Size) -> Vec<Config> {
-    let mut configs = [small(), small_clocks(), small_rows(), small_three()].concat();
+    let mut configs = [
+        small(),
+        small_clocks(),
+        small_rows(),
+        small_three(),
+        once::small(),
+    ]
+    .concat();
     if size != Size::Small {
-        configs.extend([full(), full_clocks(), full_three()].concat());
+        configs.extend([full(), full_clocks(), full_three(), once::full()].concat());
     }
     if size == Size::Huge {
         configs.extend(huge());

@@ -5,11 +5,19 @@
 use proofs::model::Mutant::{self, *};
 use proofs::model::{Config, Invariant, Seat, check, check_liveness};
 
-use super::configs::{beating, fast, late, pair, trio, trio_with_a_trial, trying};
+use super::configs::{
+    beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying, two_and_another,
+};
 
 /// Everything that is left out, and where that is caught.
 fn mutants() -> Vec<(Mutant, Config)> {
-    [in_the_table(), in_what_is_heard(), in_what_is_done()].concat()
+    [
+        in_the_table(),
+        in_what_is_heard(),
+        in_what_is_done(),
+        of_operations(),
+    ]
+    .concat()
 }
 
 /// What breaks no law in any state, but leaves somebody without a way on.
@@ -142,6 +150,39 @@ fn in_what_is_done() -> Vec<(Mutant, Config)> {
             SkipsClaim,
             Config::new("a fast clock", 3, fast()).crashes(1),
         ),
+    ]
+}
+
+/// One operation that two are to do.
+fn twice() -> Config {
+    Config::new("once: two, crash", 2, duplicates())
+        .losses(1)
+        .crashes(1)
+}
+
+/// One after the other, by clocks that differ.
+fn window() -> Config {
+    let apart = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
+    Config::new("once: windows", 3, vec![apart(-900, 0), apart(0, 900)]).window(1)
+}
+
+fn of_operations() -> Vec<(Mutant, Config)> {
+    let zombie = || Config::new("once: zombie", 3, duplicates()).losses(2);
+    vec![
+        (IgnoresCompletions, twice()),
+        (IgnoresCompletionsInTurn, twice()),
+        (CompletesWithoutTheEntry, zombie()),
+        (FailureCompletes, twice()),
+        (RecoveryForgetsTheNote, twice()),
+        (RecoveryCompletesAll, twice()),
+        (WindowEndsByLatest, window()),
+        (WindowFromEarliest, window()),
+        (
+            ForgetsTheDone,
+            Config::new("once: three", 1, two_and_another()),
+        ),
+        (AttemptsOverwrite, zombie()),
+        (RefusedCompletionIsDone, zombie()),
     ]
 }
 

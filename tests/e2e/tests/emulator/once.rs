@@ -1,0 +1,259 @@
+//! Events that are delivered twice, to real functions that are really killed: each runs once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::Error;
+use testkit::dynamo::{Dynamo, Fate, Gate, Request, Schema, Wire};
+use testkit::emulator::{Emulator, Environment, Line, Signal};
+use testkit::lambda::{Answer, Function};
+use testkit::programs::Programs;
+
+use crate::scene::{TABLE, emulator, in_python, notes, python};
+
+/// How many events come to the environments that are killed.
+const EVENTS: usize = 24;
+
+/// Some environments of one function, over one table.
+struct Environments {
+    all: Vec<Environment>,
+    dynamo: Dynamo,
+    /// Whether completing writes are lost on their way.
+    losing: Arc<AtomicBool>,
+    /// Every completing write that is lost passes it.
+    lost: Gate,
+    _wire: Wire,
+}
+
+impl Environments {
+    async fn start(
+        emulator: &Emulator,
+        many: usize,
+        change: impl Fn(Function) -> Function,
+    ) -> Result<Self, Error> {
+        let programs = Programs::build()?;
+        let dynamo = Dynamo::new();
+        dynamo.create_table(&Schema::locks(TABLE))?;
+        let (losing, lost) = (Arc::new(AtomicBool::new(false)), Gate::closed());
+        lost.open();
+        let (loses, passed) = (Arc::clone(&losing), lost.clone());
+        dynamo.plan(move |request: &Request| {
+            let update = request.body["UpdateExpression"].as_str();
+            let completes = update.is_some_and(|update| update.contains("#done = :done"));
+            match completes && loses.load(Ordering::Relaxed) {
+                true => Fate::dropped().before(&passed),
+                false => Fate::delivered(),
+            }
+        });
+        let wire = dynamo.listen().await?;
+        let function = Function::new(&programs.function, &wire.url(), TABLE);
+        let function = change(function.extension(&programs.extension));
+        let function = function
+            .variable("LOCKS_DEDUP_KEY", "/messageId")
+            .timeout(Duration::from_secs(10));
+        let mut all = Vec::new();
+        for _ in 0..many {
+            all.push(emulator.start(&function).await?);
+        }
+        Ok(Self {
+            all,
+            dynamo,
+            losing,
+            lost,
+            _wire: wire,
+        })
+    }
+
+    /// How often the work on each order has ended, by the handlers' own lines.
+    fn works(&self) -> BTreeMap<String, usize> {
+        let mut works = BTreeMap::new();
+        let lines = self.all.iter().flat_map(Environment::lines);
+        for line in lines.filter(ends) {
+            let order = line.field("order_id").and_then(Value::as_str);
+            *works
+                .entry(order.unwrap_or_default().to_owned())
+                .or_default() += 1;
+        }
+        works
+    }
+
+    async fn shut_down(&self) -> Result<(), Error> {
+        for environment in &self.all {
+            environment.shut_down().await?;
+            assert_eq!(notes(environment.journal()), 0, "the journal is empty");
+        }
+        Ok(())
+    }
+}
+
+fn ends(line: &Line) -> bool {
+    line.message() == Some("work ends")
+}
+
+fn skips(function: Function) -> Function {
+    function.variable("LOCKS_DEDUP", "skip")
+}
+
+fn message(number: usize, work_ms: u64) -> Value {
+    json!({
+        "orderId": format!("order-{number}"),
+        "messageId": format!("message-{number}"),
+        "workMs": work_ms,
+    })
+}
+
+#[tokio::test]
+async fn killed_between_the_effect_and_the_completion_the_extension_completes_it()
+-> Result<(), Error> {
+    let Some(emulator) = emulator() else {
+        return Ok(());
+    };
+    let environments = Environments::start(emulator, 2, skips).await?;
+    let [a, b] = &environments.all[..] else {
+        panic!("two environments")
+    };
+    environments.losing.store(true, Ordering::Relaxed);
+    let kill = async {
+        // The work has ended and is noted, and the write that says so does not arrive.
+        environments.lost.reached(1).await;
+        a.function()?.signal(Signal::KILL)?;
+        environments.losing.store(false, Ordering::Relaxed);
+        a.line(|line| line.message() == Some("entry given back"))
+            .await
+    };
+    let (first, given_back) = tokio::try_join!(a.invoke(message(1, 100)), kill)?;
+    assert_eq!(first, Answer::Died);
+    assert_eq!(given_back.field("how"), Some(&"completed".into()));
+    let second = b.invoke(message(1, 100)).await?;
+    assert_eq!(second, Answer::Response(Value::Null));
+    assert_eq!(
+        environments.works(),
+        BTreeMap::from([("order-1".to_owned(), 1)])
+    );
+    environments.shut_down().await
+}
+
+#[tokio::test]
+async fn killed_at_work_an_event_runs_again() -> Result<(), Error> {
+    let Some(emulator) = emulator() else {
+        return Ok(());
+    };
+    let environments = Environments::start(emulator, 2, skips).await?;
+    let [a, b] = &environments.all[..] else {
+        panic!("two environments")
+    };
+    let kill = async {
+        a.line(|line| line.message() == Some("work begins")).await?;
+        a.function()?.signal(Signal::KILL)
+    };
+    let (first, ()) = tokio::try_join!(a.invoke(message(1, 2000)), kill)?;
+    assert_eq!(first, Answer::Died);
+    for expected in [true, false] {
+        let answer = b.invoke(message(1, 10)).await?;
+        assert!(
+            matches!(&answer, Answer::Response(it) if it.is_object() == expected),
+            "{answer:?}"
+        );
+    }
+    environments.shut_down().await
+}
+
+#[tokio::test]
+async fn environments_that_are_killed_miss_no_effect_and_double_none() -> Result<(), Error> {
+    let Some(emulator) = emulator() else {
+        return Ok(());
+    };
+    let environments = Environments::start(emulator, 3, skips).await?;
+    // Each event comes twice, to two environments, and again until it is answered.
+    let deliver = async |environment: usize| {
+        let it = &environments.all[environment];
+        for number in (0..EVENTS).filter(|number| number % 3 != environment) {
+            while !matches!(it.invoke(message(number, 30)).await?, Answer::Response(_)) {}
+        }
+        Ok::<_, Error>(())
+    };
+    let kill = async {
+        for environment in [0, 1, 2, 0] {
+            let it = &environments.all[environment];
+            let before = it.lines().len();
+            it.line(|line| line.message() == Some("work begins"))
+                .await?;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            if it.lines().len() > before
+                && let Ok(function) = it.function()
+            {
+                // It may have ended by itself.
+                let _ = function.signal(Signal::KILL);
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(deliver(0), deliver(1), deliver(2), kill)?;
+    environments.shut_down().await?;
+    let works = environments.works();
+    assert_eq!(works.len(), EVENTS, "no effect is missing: {works:?}");
+    assert!(
+        works.values().all(|&often| often == 1),
+        "none is double: {works:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_python_functions_response_is_replayed() -> Result<(), Error> {
+    let (Some(emulator), Some(python)) = (emulator(), python()) else {
+        return Ok(());
+    };
+    let change = |function: Function| in_python(function, python).variable("LOCKS_DEDUP", "replay");
+    let environments = Environments::start(emulator, 2, change).await?;
+    let [a, b] = &environments.all[..] else {
+        panic!("two environments")
+    };
+    for (number, bytes) in [(1, 0), (2, 20_000)] {
+        let mut event = message(number, 10);
+        event["answerBytes"] = bytes.into();
+        let first = a.invoke(event.clone()).await?;
+        assert!(
+            matches!(first, Answer::Response(Value::Object(_))),
+            "{first:?}"
+        );
+        assert_eq!(b.invoke(event.clone()).await?, first);
+        assert_eq!(a.invoke(event).await?, first);
+    }
+    assert!(environments.works().values().all(|&often| often == 1));
+    assert_eq!(environments.works().len(), 2);
+    assert!(
+        environments
+            .dynamo
+            .row(TABLE, "order-1", "default")
+            .is_some()
+    );
+    environments.shut_down().await
+}
+
+#[tokio::test]
+async fn a_python_handler_that_raises_is_tried_again() -> Result<(), Error> {
+    let (Some(emulator), Some(python)) = (emulator(), python()) else {
+        return Ok(());
+    };
+    let change = |function: Function| in_python(function, python).variable("LOCKS_DEDUP", "skip");
+    let environments = Environments::start(emulator, 1, change).await?;
+    let a = &environments.all[0];
+    let mut event = message(1, 10);
+    event["then"] = "error".into();
+    let failed = a.invoke(event).await?;
+    assert!(matches!(failed, Answer::Error { .. }), "{failed:?}");
+    let first = a.invoke(message(1, 10)).await?;
+    assert!(
+        matches!(first, Answer::Response(Value::Object(_))),
+        "{first:?}"
+    );
+    assert_eq!(
+        a.invoke(message(1, 10)).await?,
+        Answer::Response(Value::Null)
+    );
+    environments.shut_down().await
+}

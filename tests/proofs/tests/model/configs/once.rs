@@ -1,0 +1,112 @@
+//! Operations that are to be done once.
+
+use proofs::model::{Config, Coverage, Seat};
+
+use Coverage::{
+    Attempted, Completed, Deleted, Late, Recovered, Skipped, Stale, Stolen, Swept, Taken,
+};
+
+/// Two deliveries of one event.
+pub(crate) fn duplicates() -> Vec<Seat> {
+    vec![Seat::new().once(1), Seat::new().once(1)]
+}
+
+/// Two deliveries of one event, and another event of the same order.
+pub(crate) fn two_and_another() -> Vec<Seat> {
+    vec![
+        Seat::new().once(1),
+        Seat::new().once(1),
+        Seat::new().once(2),
+    ]
+}
+
+/// After whom nobody sweeps up.
+fn unswept() -> Vec<Seat> {
+    let alone = || Seat::new().once(1).unswept();
+    vec![alone(), alone()]
+}
+
+pub(super) fn small() -> Vec<Config> {
+    let fast = Seat::new().once(1).believes(200_000, 244_000, 250_000);
+    let apart = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
+    vec![
+        Config::new("once, 2: crash, sweep, lost answer", 2, duplicates())
+            .losses(1)
+            .crashes(1)
+            .covers([Completed, Recovered, Skipped, Attempted, Swept, Late]),
+        Config::new("once, 2: two lost answers, leases end", 2, duplicates())
+            .losses(2)
+            .covers([Completed, Skipped, Stolen, Late]),
+        Config::new("once, 2: crash, no sweep", 3, unswept())
+            .crashes(1)
+            .covers([Completed, Attempted, Stolen]),
+        Config::new(
+            "once, 2: a wild clock at first",
+            2,
+            vec![fast, Seat::new().once(1)],
+        )
+        .losses(1)
+        .covers([Completed, Skipped]),
+        Config::new(
+            "once, 2: a window ends",
+            3,
+            vec![apart(-900, 0), apart(0, 900)],
+        )
+        .window(1)
+        .covers([Completed, Skipped]),
+        Config::new("once, 2: try, crash", 2, {
+            vec![Seat::new().once(1), Seat::new().once(1).tries()]
+        })
+        .crashes(1)
+        .covers([Completed, Skipped, Taken]),
+        Config::new("once, 2: fail-closed, crash", 2, duplicates())
+            .closed()
+            .losses(1)
+            .crashes(1)
+            .covers([Completed, Recovered]),
+        Config::new(
+            "once, 3: two of one event, and another",
+            1,
+            two_and_another(),
+        )
+        .covers([Completed, Skipped]),
+    ]
+}
+
+pub(super) fn full() -> Vec<Config> {
+    let again = || Seat::new().once(1).rounds(2);
+    vec![
+        Config::new("once, 2: everything once", 2, duplicates())
+            .losses(1)
+            .crashes(1)
+            .drops(1)
+            .give_ups(1)
+            .covers([Completed, Recovered, Skipped, Attempted]),
+        Config::new("once, 2: again and again", 2, vec![again(), again()])
+            .crashes(1)
+            .covers([Completed, Recovered, Skipped]),
+        Config::new("once, 2: stale looks, crash", 2, duplicates())
+            .crashes(1)
+            .stale(1)
+            .covers([Completed, Skipped, Stale]),
+        Config::new("once, 2: the row is deleted", 4, duplicates())
+            .ttl(3)
+            .window(1)
+            .losses(1)
+            .covers([Completed, Deleted]),
+        Config::new(
+            "once, 3: two of one event, another, crash",
+            1,
+            two_and_another(),
+        )
+        .crashes(1)
+        .covers([Completed, Recovered, Skipped]),
+        Config::new("once, 3: three of one event, crash", 1, {
+            let one = || Seat::new().once(1);
+            vec![one(), one(), one()]
+        })
+        .losses(1)
+        .crashes(1)
+        .covers([Completed, Recovered, Skipped]),
+    ]
+}
