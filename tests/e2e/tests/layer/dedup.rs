@@ -88,8 +88,9 @@ impl Counting {
             LambdaEvent<Value>,
             Response = Value,
             Error = String,
-            Future = impl Future<Output = Result<Value, String>>,
-        > + Clone,
+            Future = impl Future<Output = Result<Value, String>> + use<>,
+        > + Clone
+        + use<>,
         Value,
     > {
         let counting = self.clone();

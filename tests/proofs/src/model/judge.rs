@@ -155,6 +155,7 @@ impl System {
             ..
         })) = ending
         {
+            let it = &self.clients[client];
             let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
             if operation.is_none_or(|operation| !self.done.contains_key(&operation.id)) {
                 self.breaks(Invariant::DoneOnce);
