@@ -23,7 +23,7 @@ use testkit::locks::{LockTable, Step};
 const ROWS: usize = 100;
 
 /// So many forms there are: each step, fail-open or closed, with an anchor or without.
-const FORMS: usize = 16;
+const FORMS: usize = 28;
 
 #[tokio::test(start_paused = true)]
 async fn the_model_of_the_table_does_what_dynamodb_does() {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fields, Micros, Row};
-use dynamodb_locks::{Fail, Locks};
+use dynamodb_locks::protocol::{Fields, Micros, OperationId, Row};
+use dynamodb_locks::{Fail, Limits, Locks, Operation};
 use serde_json::Value;
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
@@ -23,6 +23,10 @@ pub(super) async fn requests() -> Vec<(Step, Value)> {
         tables.push(cut_off(fail).await);
         tables.push(given_up(fail).await);
         tables.push(dropped(fail).await);
+        tables.push(once(fail).await);
+        for anchor in [None, Some(LONG_AGO / 2)] {
+            tables.push(once_after_a_death(fail, anchor).await);
+        }
     }
     tables.push(held_for_hours().await);
     let logs = tables.iter().flat_map(|table| table.log_of("a"));
@@ -175,5 +179,67 @@ async fn held_for_hours() -> LockTable {
     let held = a.acquire(KEY).await.expect("it is free");
     tokio::time::sleep(14 * hour).await;
     held.release().await.expect("it is held");
+    table
+}
+
+/// An operation that is to be done once, and whose window is soon over.
+fn operation(name: &str) -> Limits {
+    let operation = Operation::new("corpus", name).window(LONG_AGO);
+    Limits::wait(2 * LONG_AGO).operation(operation)
+}
+
+/// Operations fail, are dropped, are completed, and are forgotten.
+async fn once(fail: Fail) -> LockTable {
+    let table = LockTable::new();
+    let a = client(&table, "a", fail);
+    let held = a.acquire_within(KEY, operation("one")).await;
+    let held = held.expect("it is free");
+    held.release().await.expect("it is held");
+    drop(a.acquire_within(KEY, operation("one")).await);
+    a.release_all(LONG_AGO).await;
+    if fail == Fail::Closed {
+        return table;
+    }
+    let tried = operation("one").at_most(Duration::ZERO);
+    let held = a.acquire_within(KEY, tried).await.expect("it is free");
+    held.complete(None).await.expect("it is held");
+    tokio::time::sleep(3 * LONG_AGO).await;
+    let held = a.acquire_within(KEY, operation("two")).await;
+    held.expect("it is free")
+        .complete(None)
+        .await
+        .expect("it is held");
+    let forgotten = Operation::new("corpus", "two");
+    a.forget(KEY, forgotten).await.expect("it is free");
+    table
+}
+
+/// The place of a dead run is taken; then one is removed that others wait behind.
+async fn once_after_a_death(fail: Fail, anchor: Option<Duration>) -> LockTable {
+    let table = LockTable::new();
+    let fields = |ago| Fields {
+        operation: Some(OperationId::of([7; 12])),
+        ..table.entry("dead", ago)
+    };
+    let left = |with: &[Fields]| Row {
+        anchor: anchor.map(|ago| table.ago(ago)),
+        closed: fail == Fail::Closed,
+        ..table.row_of(with.iter().cloned())
+    };
+    table.put(&left(&[fields(LONG_AGO)]));
+    let a = client(&table, "a", fail);
+    let tried = operation("one").at_most(Duration::ZERO);
+    let held = a.acquire_within(KEY, tried).await;
+    held.expect("the holder is dead")
+        .complete(None)
+        .await
+        .expect("it is held");
+    let living = table.entry("living", Duration::ZERO);
+    table.put(&left(&[fields(LONG_AGO), living]));
+    let held = a.acquire_within(KEY, operation("two")).await;
+    held.expect("all are dead in the end")
+        .complete(None)
+        .await
+        .expect("it is held");
     table
 }
