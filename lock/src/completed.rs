@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::idempotency::{Completed, Response};
 use crate::key::Key;
 use crate::operation_id::OperationId;
-use crate::time::{Clock, Mark, Micros};
+use crate::time::{Clock, Mark, Timestamp};
 
 /// The completed operations of one client, as long as there is room.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl CompletedCache {
         let name = (Arc::from(key.as_str()), id);
         let known = cache.known.get(&name)?;
         let age = clock.tick().since(known.since.tick()) + clock.missed_since(known.since);
-        let until = Micros(known.completed.completion().until * 1_000_000);
+        let until = Timestamp(known.completed.completion().until * 1_000_000);
         if age < AGE && !clock.has_gone_back(known.since) && clock.moment().now.latest <= until {
             return Some(known.completed.clone());
         }

@@ -17,7 +17,7 @@ mod operation;
 mod row;
 mod write;
 
-mod terms;
+mod messages;
 
-mod judge;
+mod liveness;
 pub mod protocol;

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::entry::Stamp;
+use crate::entry::Ticket;
 use crate::operation::{Completion, Kept, LONGEST_WINDOW, OperationTerms, done_until};
 use crate::operation_id::{Fingerprint, OperationId};
-use crate::time::Micros;
+use crate::time::Timestamp;
 
 /// Something that is to be done once, whoever asks for it and how often.
 ///
@@ -104,10 +104,10 @@ impl Operation {
     }
 
     /// Its completion by the run with this fence, whose work has ended now at the latest.
-    pub(crate) fn completion(&self, fence: u64, latest: Micros) -> Completion {
+    pub(crate) fn completion(&self, fence: u64, latest: Timestamp) -> Completion {
         Completion {
             until: done_until(latest, self.window),
-            fence: Stamp(fence),
+            fence: Ticket(fence),
             fingerprint: self.fingerprint,
             response: Kept::None,
         }
@@ -158,7 +158,7 @@ impl Completed {
     /// Until when the operation counts as done.
     #[must_use]
     pub fn until(&self) -> SystemTime {
-        Micros(self.completion.until * 1_000_000).to_system_time()
+        Timestamp(self.completion.until * 1_000_000).to_system_time()
     }
 
     /// The response of that run.

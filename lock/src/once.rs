@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::drive::{Bound, Drive};
+use crate::driver::{Bound, Driver};
 use crate::error::{Error, Kind};
 use crate::idempotency::{Completed, Operation, Response};
 use crate::key::Key;
+use crate::messages::{Refusal, RefusalReason};
 use crate::operation::{Completion, Kept};
 use crate::shared::Shared;
 use crate::table::{Failure, Table};
-use crate::terms::{Refusal, Why};
 use crate::trail::Trail;
 
 /// A response of this length stands in the lock's row: there each write of the lock pays for it.
@@ -29,7 +29,7 @@ const TRIES: u32 = 3;
 
 /// Fails if an operation is known to be done, or cannot be done once in this table.
 pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result<(), Error> {
-    if operation.replays && !shared.place.keeps_responses() {
+    if operation.replays && !shared.layout.keeps_responses() {
         let message = "responses cannot be kept in a table whose partition key is a number and that has no sort \
                        key: add a sort key, or do not replay";
         return Err(Error::new(Kind::Configuration, message));
@@ -46,46 +46,46 @@ pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result
 /// Why there is no lock for an operation; with the response, if that is to be replayed.
 pub(crate) async fn refused(
     shared: &Shared,
-    drive: &Drive,
+    driver: &Driver,
     refusal: &Refusal,
     operation: Operation,
     bound: Bound,
 ) -> Error {
     let completion = match &refusal.completion {
-        Some(completion) if refusal.why == Why::Completed => completion,
-        _ => return Error::refused(&drive.key, refusal, drive.clock.moment().now),
+        Some(completion) if refusal.reason == RefusalReason::Completed => completion,
+        _ => return Error::refused(&driver.key, refusal, driver.clock.moment().now),
     };
     let response = match Completed::told(completion) {
         Some(response) => response,
         None if !operation.replays => Response::None,
         None => {
             let until = bound.send.max(shared.clock.after(READING));
-            match timeout_at(until, read(drive, operation, completion)).await {
+            match timeout_at(until, read(driver, operation, completion)).await {
                 Ok(Ok(text)) => text.map_or(Response::Gone, |text| Response::Text(text.into())),
                 Ok(Err(failure)) => {
-                    return drive
+                    return driver
                         .table
-                        .explain(&drive.key, "read the response of", failure);
+                        .explain(&driver.key, "read the response of", failure);
                 }
-                Err(_) => return unread(&drive.key),
+                Err(_) => return unread(&driver.key),
             }
         }
     };
     let completed = Completed::new(completion.clone(), response);
-    remember(shared, &drive.key, operation, completed.clone());
-    Error::completed(&drive.key, completed)
+    remember(shared, &driver.key, operation, completed.clone());
+    Error::completed(&driver.key, completed)
 }
 
 async fn read(
-    drive: &Drive,
+    driver: &Driver,
     operation: Operation,
     completion: &Completion,
 ) -> Result<Option<String>, Failure> {
     let mut tries = 1;
     loop {
-        let read = drive
+        let read = driver
             .table
-            .response(&drive.key, operation.id(), completion.fence);
+            .response(&driver.key, operation.id(), completion.fence);
         match read.await {
             Err(failure) if failure.answer().is_some() && tries < TRIES => tries += 1,
             done => return done,
@@ -104,7 +104,7 @@ pub(crate) fn remember(shared: &Shared, key: &Key, operation: Operation, complet
     shared.completed.add(key, id, completed, &shared.clock);
 }
 
-/// Notes that the work of an operation is done, so that a recovery completes it if this process dies now; and keeps the
+/// Records that the work of an operation is done, so that a recovery completes it if this process dies now; and keeps the
 /// response. Returns the completion that the release is to write, and what it keeps.
 pub(crate) async fn completion(
     trail: &Trail,

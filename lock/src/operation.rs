@@ -22,9 +22,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entry::{Entry, Stamp};
+use crate::entry::{Entry, Ticket};
 use crate::operation_id::{Fingerprint, OperationId};
-use crate::time::Micros;
+use crate::time::Timestamp;
 
 /// What one acquisition is to do once.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -52,7 +52,7 @@ pub struct Attempt {
     /// Until when it is remembered, in seconds since the epoch.
     pub until: u64,
     /// The fence of the run.
-    pub fence: Stamp,
+    pub fence: Ticket,
 }
 
 /// The end of the run that has done the operation.
@@ -61,7 +61,7 @@ pub struct Completion {
     /// Until when the operation counts as done, in seconds since the epoch.
     pub until: u64,
     /// The fence of the run.
-    pub fence: Stamp,
+    pub fence: Ticket,
     /// What the request was.
     pub fingerprint: Option<Fingerprint>,
     /// Where the response is.
@@ -127,7 +127,7 @@ impl OperationTerms {
 impl OperationState {
     /// The completion, unless its window is over for certain.
     #[must_use]
-    pub fn completed(&self, earliest: Micros) -> Option<&Completion> {
+    pub fn completed(&self, earliest: Timestamp) -> Option<&Completion> {
         match self {
             Self::Completed(completion) if completion.until >= seconds(earliest) => {
                 Some(completion)
@@ -138,7 +138,7 @@ impl OperationState {
 
     /// Whether it is of no use to anybody any more.
     #[must_use]
-    pub fn is_over(&self, earliest: Micros) -> bool {
+    pub fn is_expired(&self, earliest: Timestamp) -> bool {
         match self {
             Self::Attempted(attempt) => attempt.until < seconds(earliest),
             Self::Completed(_) => self.completed(earliest).is_none(),
@@ -150,7 +150,7 @@ impl OperationState {
 impl Attempt {
     /// The run with this fence began, and did not complete.
     #[must_use]
-    pub fn of(fence: Stamp, latest: Micros) -> Self {
+    pub fn of(fence: Ticket, latest: Timestamp) -> Self {
         let until = seconds(latest + ATTEMPT_KEPT);
         Self { until, fence }
     }
@@ -167,7 +167,7 @@ impl Completion {
 impl UnlessDone {
     /// The operation is not done, as far as is known at this time.
     #[must_use]
-    pub fn of(id: OperationId, earliest: Micros) -> Self {
+    pub fn of(id: OperationId, earliest: Timestamp) -> Self {
         let now = seconds(earliest);
         Self { id, now }
     }
@@ -176,9 +176,9 @@ impl UnlessDone {
 impl OperationUpdate {
     /// The owner of an entry has begun, perhaps, and does not go on.
     #[must_use]
-    pub fn attempted(entry: &Entry, latest: Micros) -> Self {
+    pub fn attempted(entry: &Entry, latest: Timestamp) -> Self {
         let attempted = entry.fields().and_then(|fields| {
-            let attempt = Attempt::of(fields.stamp, latest);
+            let attempt = Attempt::of(fields.ticket, latest);
             Some((fields.operation?, attempt))
         });
         Self {
@@ -193,11 +193,11 @@ impl OperationUpdate {
         self,
         operations: impl IntoIterator<Item = (&'a OperationId, &'a OperationState)>,
         own: OperationId,
-        earliest: Micros,
+        earliest: Timestamp,
     ) -> Self {
         let over = operations
             .into_iter()
-            .filter(|(_, state)| state.is_over(earliest));
+            .filter(|(_, state)| state.is_expired(earliest));
         let forgets = over.map(|(&id, _)| id).filter(|&id| id != own);
         Self {
             forgets: forgets.take(MOST_FORGOTTEN).collect(),
@@ -207,12 +207,12 @@ impl OperationUpdate {
 }
 
 /// Whole seconds, rounded down for what is compared and up for what is kept: see the callers.
-fn seconds(time: Micros) -> u64 {
+fn seconds(time: Timestamp) -> u64 {
     time.0 / 1_000_000
 }
 
 /// Until when an operation counts as done that was done now at the latest, in seconds since the epoch.
 #[must_use]
-pub fn done_until(latest: Micros, window: Duration) -> u64 {
+pub fn done_until(latest: Timestamp, window: Duration) -> u64 {
     (latest + window.min(LONGEST_WINDOW)).0.div_ceil(1_000_000)
 }

@@ -7,7 +7,7 @@ use dynamodb_locks::{Error, Operation, Vars};
 use crate::event::Event;
 use crate::fingerprint::FingerprintRule;
 use crate::invocation::Invocation;
-use crate::key::{KeyRule, NoKey};
+use crate::key::{KeyError, KeyRule};
 
 /// How events are deduplicated: what tells that two deliveries are the same event, and what becomes of the second.
 ///
@@ -156,12 +156,16 @@ impl Dedup {
     }
 
     /// What an event asks to be done once.
-    pub(crate) fn operation<E>(&self, event: &E, about: Invocation<'_>) -> Result<Operation, NoKey>
+    pub(crate) fn operation<E>(
+        &self,
+        event: &E,
+        about: Invocation<'_>,
+    ) -> Result<Operation, KeyError>
     where
         E: Event + ?Sized,
     {
         let (Ok(key), Ok(fingerprint)) = (&self.key, &self.fingerprint) else {
-            return Err(NoKey::bad("the configuration was not checked"));
+            return Err(KeyError::bad("the configuration was not checked"));
         };
         let scope = self.scope.as_deref().unwrap_or(NO_FUNCTION);
         let operation = Operation::new(scope, &key.find(event, about)?).window(self.window);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::event::Event;
 use crate::invocation::Invocation;
-use crate::key::{KeyRule, NoKey};
+use crate::key::{KeyError, KeyRule};
 use crate::pointer::{Pointer, Value};
 use crate::source::Source;
 
@@ -65,7 +65,7 @@ impl FingerprintRule {
     }
 
     /// The text that has to be the same, if anything has to be.
-    pub(crate) fn of<E>(&self, event: &E, about: Invocation<'_>) -> Result<Option<String>, NoKey>
+    pub(crate) fn of<E>(&self, event: &E, about: Invocation<'_>) -> Result<Option<String>, KeyError>
     where
         E: Event + ?Sized,
     {
@@ -78,7 +78,7 @@ impl FingerprintRule {
             // Without it a changed request would pass for the same one.
             Self::Parts(rule) => match rule.find(event, about) {
                 Ok(text) => Ok(Some(text)),
-                Err(none) => Err(NoKey::bad(format!("the fingerprint: {none}"))),
+                Err(none) => Err(KeyError::bad(format!("the fingerprint: {none}"))),
             },
         }
     }

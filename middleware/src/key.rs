@@ -45,7 +45,7 @@ enum Term {
 
 /// Why an event has no key.
 #[derive(Debug)]
-pub struct NoKey {
+pub struct KeyError {
     kind: Kind,
     why: BadKey,
 }
@@ -116,11 +116,11 @@ impl KeyRule {
     /// # Errors
     ///
     /// When the event has no key, or is a batch of which the pointers name one record.
-    pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, NoKey> {
+    pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, KeyError> {
         self.find(event, about)
     }
 
-    pub(crate) fn find<E>(&self, event: &E, about: Invocation<'_>) -> Result<String, NoKey>
+    pub(crate) fn find<E>(&self, event: &E, about: Invocation<'_>) -> Result<String, KeyError>
     where
         E: Event + ?Sized,
     {
@@ -148,7 +148,7 @@ impl Term {
         event: &E,
         about: Invocation<'_>,
         variable: &'static str,
-    ) -> Result<Part, NoKey>
+    ) -> Result<Part, KeyError>
     where
         E: Event + ?Sized,
     {
@@ -161,7 +161,7 @@ impl Term {
             Self::RequestId => about.request_id.map(str::to_owned),
         };
         let known = text.filter(|text| !text.is_empty());
-        let missing = || NoKey::missing(format!("`{self}` is missing; {}", self.missing()));
+        let missing = || KeyError::missing(format!("`{self}` is missing; {}", self.missing()));
         known.map(Part::Text).ok_or_else(missing)
     }
 
@@ -175,10 +175,10 @@ impl Term {
     }
 }
 
-fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<Part, NoKey> {
+fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<Part, KeyError> {
     let Found { value, batch } = found;
     if let Some(records) = batch {
-        return Err(NoKey::bad(format!(
+        return Err(KeyError::bad(format!(
             "`{pointer}` points to one of {records} records, and the lock would protect only that one; \
              set BatchSize 1"
         )));
@@ -188,12 +188,12 @@ fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<P
         Value::Number(digits) => Ok(Part::Text(digits)),
         Value::Text(text) if !text.is_empty() => Ok(Part::Text(text)),
         Value::Whole(canonical) if !is_empty(&canonical) => Ok(Part::Whole(canonical)),
-        Value::Unreadable(why) => Err(NoKey::bad(format!(
+        Value::Unreadable(why) => Err(KeyError::bad(format!(
             "the event cannot be read for its key at `{pointer}`: {why}"
         ))),
-        missing => Err(NoKey::missing(format!(
+        missing => Err(KeyError::missing(format!(
             "`{pointer}` is {}",
-            Why(&missing, variable)
+            Described(&missing, variable)
         ))),
     }
 }
@@ -203,9 +203,9 @@ fn is_empty(canonical: &str) -> bool {
 }
 
 /// What is there instead of a key, and what to do about it.
-struct Why<'a>(&'a Value<'a>, &'static str);
+struct Described<'a>(&'a Value<'a>, &'static str);
 
-impl fmt::Display for Why<'_> {
+impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Text(_) => f.write_str("an empty string; a lock needs a name"),
@@ -223,7 +223,7 @@ impl fmt::Display for Why<'_> {
     }
 }
 
-impl NoKey {
+impl KeyError {
     pub(crate) fn missing(why: impl Into<String>) -> Self {
         Self::new(Kind::Missing, why)
     }
@@ -286,8 +286,8 @@ impl OnMissing {
     }
 
     /// What is to be done for an event with this key, or with none.
-    pub(crate) fn decide(self, key: Result<String, NoKey>) -> Decision {
-        let NoKey { kind, why } = match key {
+    pub(crate) fn decide(self, key: Result<String, KeyError>) -> Decision {
+        let KeyError { kind, why } = match key {
             Ok(key) => return Decision::Lock(key, None),
             Err(none) => none,
         };
@@ -301,8 +301,8 @@ impl OnMissing {
     /// The same where events are deduplicated. One without an idempotency key that is to run does so under its lock.
     pub(crate) fn decide_once(
         self,
-        key: Result<String, NoKey>,
-        operation: Result<Operation, NoKey>,
+        key: Result<String, KeyError>,
+        operation: Result<Operation, KeyError>,
     ) -> Decision {
         match (self.decide(key), operation) {
             (Decision::Lock(key, _), Ok(operation)) => Decision::Lock(key, Some(operation)),
@@ -324,13 +324,13 @@ impl fmt::Display for BadKey {
     }
 }
 
-impl fmt::Display for NoKey {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.why.fmt(f)
     }
 }
 
-impl StdError for NoKey {}
+impl StdError for KeyError {}
 
 #[cfg(test)]
 mod tests;

@@ -18,9 +18,9 @@ use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
 use crate::dedup::Dedup;
 use crate::event::Event;
-use crate::failure::LockFailure;
+use crate::failure::LockError;
 use crate::invocation::Invocation;
-use crate::key::{Decision, KeyRule, NoKey};
+use crate::key::{Decision, KeyError, KeyRule};
 use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock};
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -47,13 +47,13 @@ pub enum Admission {
     /// Do not run the handler; answer this.
     Answer(Rejection),
     /// Do not run the handler; fail with this.
-    Fail(LockFailure),
+    Fail(LockError),
 }
 
 /// What an event asks to be done once.
 #[derive(Debug)]
 pub(crate) struct DoneOnce {
-    operation: Result<Operation, NoKey>,
+    operation: Result<Operation, KeyError>,
     discards: bool,
 }
 
@@ -136,7 +136,7 @@ impl Shared {
     pub(crate) fn plan(
         &self,
         source: Source,
-        key: Result<String, NoKey>,
+        key: Result<String, KeyError>,
         once: Option<DoneOnce>,
         deadline: Option<SystemTime>,
     ) -> Plan {
@@ -185,8 +185,8 @@ impl Shared {
                 tracing::info!(%why, "the event is given up: the handler is skipped");
                 Admission::Answer(Rejection::nothing(source))
             }
-            Decision::Bad(why) => Admission::refuse(LockFailure::bad_key(&why), source),
-            Decision::Durable => Admission::refuse(LockFailure::durable(), source),
+            Decision::Bad(why) => Admission::refuse(LockError::bad_key(&why), source),
+            Decision::Durable => Admission::refuse(LockError::durable(), source),
         }))
     }
 
@@ -194,7 +194,7 @@ impl Shared {
         match lock::acquire(Arc::clone(&self), locking).await {
             Ok(lock) => Admission::Run(Some(lock)),
             Err(NoLock::Duplicate(duplicate)) => self.answer(&duplicate, source, discards),
-            Err(NoLock::Failure(failure)) => {
+            Err(NoLock::LayerError(failure)) => {
                 self.metrics.refused(&failure);
                 if self.on_busy == OnBusy::Skip && failure.is_busy() {
                     tracing::info!(%failure, "the event is given up: the handler is skipped");
@@ -225,13 +225,13 @@ impl Shared {
         match completed.response() {
             Response::Text(text) if replays => Admission::Answer(Rejection::replay(text, source)),
             _ if !replays || discards => Admission::Answer(Rejection::nothing(source)),
-            _ => Admission::refuse(LockFailure::response_gone(key), source),
+            _ => Admission::refuse(LockError::response_gone(key), source),
         }
     }
 }
 
 impl Admission {
-    fn refuse(failure: LockFailure, source: Source) -> Self {
+    fn refuse(failure: LockError, source: Source) -> Self {
         match Rejection::of(failure, source) {
             Ok(rejection) => Self::Answer(rejection),
             Err(failure) => Self::Fail(failure),

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::Locks;
 use crate::error::{Error, Kind};
-use crate::held::Held;
-use crate::holding::Holding;
+use crate::guard::LockGuard;
+use crate::handle::LockHandle;
 use crate::idempotency::{Completed, Operation, Response};
 use crate::with;
 
@@ -61,7 +61,7 @@ impl Locks {
         work: F,
     ) -> Result<Once<T, E>, Error>
     where
-        F: FnOnce(Holding) -> W,
+        F: FnOnce(LockHandle) -> W,
         W: Future<Output = Result<T, E>>,
     {
         match self.begin(key, operation).await? {
@@ -80,7 +80,7 @@ impl Locks {
     /// use dynamodb_locks::Operation;
     ///
     /// let payment = Operation::new("payments", "invoice-7");
-    /// let pay = || locks.replay("order/42", payment, async |held| Ok::<_, ()>(held.fence()));
+    /// let pay = || locks.replay("order/42", payment, async |guard| Ok::<_, ()>(guard.fence()));
     /// let first = pay().await?.expect("it is paid");
     /// assert_eq!(pay().await?, Ok(first));
     /// # Ok(()) });
@@ -97,7 +97,7 @@ impl Locks {
         work: F,
     ) -> Result<Result<T, E>, Error>
     where
-        F: FnOnce(Holding) -> W,
+        F: FnOnce(LockHandle) -> W,
         W: Future<Output = Result<T, E>>,
         T: Serialize + DeserializeOwned,
     {
@@ -145,8 +145,8 @@ impl Locks {
     }
 
     async fn begin(&self, key: impl Into<Arc<str>>, operation: Operation) -> Result<Begun, Error> {
-        let limits = self.limits().operation(operation);
-        match self.acquire_within(key, limits).await {
+        let options = self.options().operation(operation);
+        match self.acquire_with(key, options).await {
             Ok(held) => Ok(Begun::First(held)),
             Err(error) if error.kind() == Kind::Completed => match error.into_completion() {
                 Ok(completed) => Ok(Begun::Before(completed)),
@@ -162,6 +162,6 @@ impl Locks {
     reason = "it lives for a moment, and mostly it is the large one"
 )]
 enum Begun {
-    First(Held),
+    First(LockGuard),
     Before(Completed),
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Attempt, Completion, Kept, OperationState, Stamp, UnlessDone};
+use super::{Attempt, Completion, Kept, OperationState, Ticket, UnlessDone};
 
 const ATTEMPTED: &str = "attempted";
 const DONE: &str = "done";
@@ -53,7 +53,7 @@ fn read(line: &str) -> Option<OperationState> {
     let mut words = line.splitn(5, ' ');
     let kind = words.next()?;
     let until = digits(words.next()?, 10)?;
-    let fence = Stamp(digits(words.next()?, 16)?);
+    let fence = Ticket(digits(words.next()?, 16)?);
     match kind {
         ATTEMPTED => Some(OperationState::Attempted(Attempt { until, fence })),
         DONE => {

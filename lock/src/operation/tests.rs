@@ -1,6 +1,6 @@
 use super::*;
 
-const FENCE: Stamp = Stamp(1_763_640_123_456_789);
+const FENCE: Ticket = Ticket(1_763_640_123_456_789);
 
 fn done(until: u64, response: Kept) -> Completion {
     Completion {
@@ -11,8 +11,8 @@ fn done(until: u64, response: Kept) -> Completion {
     }
 }
 
-fn at(second: u64) -> Micros {
-    Micros(second * 1_000_000)
+fn at(second: u64) -> Timestamp {
+    Timestamp(second * 1_000_000)
 }
 
 #[test]
@@ -89,16 +89,16 @@ fn one_comparison_tells_what_is_done() {
 #[test]
 fn a_window_is_over_when_it_is_so_for_certain() {
     let state = OperationState::Completed(done(1_763_812_800, Kept::None));
-    let last = Micros(1_763_812_800_999_999);
-    assert!(state.completed(last).is_some() && !state.is_over(last));
+    let last = Timestamp(1_763_812_800_999_999);
+    assert!(state.completed(last).is_some() && !state.is_expired(last));
     let over = at(1_763_812_801);
-    assert!(state.completed(over).is_none() && state.is_over(over));
-    assert!(!OperationState::Unreadable.is_over(over));
+    assert!(state.completed(over).is_none() && state.is_expired(over));
+    assert!(!OperationState::Unreadable.is_expired(over));
 }
 
 #[test]
 fn a_window_counts_from_the_latest_now_and_has_a_bound() {
-    let now = Micros(1_763_640_000_000_001);
+    let now = Timestamp(1_763_640_000_000_001);
     assert_eq!(done_until(now, Duration::from_secs(10)), 1_763_640_011);
     let longest = done_until(now, Duration::MAX);
     assert_eq!(longest, 1_763_640_001 + LONGEST_WINDOW.as_secs());

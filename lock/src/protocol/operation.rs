@@ -4,12 +4,12 @@
 //! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
 //! successor has done, and whoever is first in the queue has seen every completion there is.
 
-use super::{Acquisition, Phase, Then};
+use super::{Acquisition, AfterLeave, Phase};
+use crate::messages::{Action, OnExpiry, RecoveryOutcome, RefusalReason};
 use crate::operation::{Completion, OperationState, OperationUpdate, UnlessDone};
 use crate::operation_id::OperationId;
 use crate::row::Row;
-use crate::terms::{Action, Fail, GivenBack, Why};
-use crate::time::{Micros, Moment};
+use crate::time::{Moment, Timestamp};
 use crate::write::Write;
 
 impl Acquisition {
@@ -34,15 +34,15 @@ impl Acquisition {
     }
 
     /// Why there is nothing to do, if the row says so.
-    pub(super) fn settled(&self, at: Moment) -> Option<Why> {
+    pub(super) fn settled(&self, at: Moment) -> Option<RefusalReason> {
         let state = self.own_state()?;
         if *state == OperationState::Unreadable {
-            return Some(Why::Unreadable);
+            return Some(RefusalReason::Unreadable);
         }
         let completion = state.completed(at.now.earliest)?;
         match self.terms.operation?.differs_from(completion) {
-            true => Some(Why::KeyReused),
-            false => Some(Why::Completed),
+            true => Some(RefusalReason::KeyReused),
+            false => Some(RefusalReason::Completed),
         }
     }
 
@@ -85,9 +85,9 @@ impl Acquisition {
 
     /// A later date for the row, if the one that came with the entry does not outlive the completion.
     fn outlives(&self, completion: &Completion, at: Moment) -> Option<u64> {
-        let dated = (Micros(self.stamp.0) + self.terms.grace).0 / 1_000_000;
+        let dated = (Timestamp(self.ticket.0) + self.terms.grace).0 / 1_000_000;
         let needed = completion.keeps_row_until();
-        let late = self.terms.fail == Fail::Open && needed > dated;
+        let late = self.terms.on_expiry == OnExpiry::TakeOver && needed > dated;
         late.then(|| needed.max(self.ttl(at)))
     }
 
@@ -111,27 +111,27 @@ impl Acquisition {
     }
 
     /// How the entry has left.
-    pub(super) fn left(&self) -> GivenBack {
+    pub(super) fn left(&self) -> RecoveryOutcome {
         match self.completion {
-            Some(_) => GivenBack::Completed,
-            None => GivenBack::Abandoned,
+            Some(_) => RecoveryOutcome::Completed,
+            None => RecoveryOutcome::Withdrawn,
         }
     }
 
     /// Whether it is our turn, and there is nothing to do in it.
     pub(super) fn is_first_in_vain(&self, at: Moment) -> bool {
         let first = self.row.holder() == Some(&self.me);
-        first && !self.acted && self.settled(at).is_some()
+        first && !self.granted && self.settled(at).is_some()
     }
 
     /// Hands the lock on without having acted: the next one's turn counts from now.
-    pub(super) fn hand_on(&mut self, then: Then, at: Moment) -> Action {
+    pub(super) fn hand_on(&mut self, then: AfterLeave, at: Moment) -> Action {
         self.phase = Phase::Leaving(then);
         self.send(Write::Release {
             me: self.me.clone(),
             dead: Vec::new(),
             now: at.now.latest,
-            closed: self.terms.fail == Fail::Closed,
+            hold_on_expiry: self.terms.on_expiry == OnExpiry::Hold,
             operation: OperationUpdate::default(),
         })
     }

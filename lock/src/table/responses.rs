@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::request::id;
-use super::step::number;
-use super::{Failure, KeyKind, Place, Table, failure};
-use crate::entry::Stamp;
+use super::update_expression::number;
+use super::{Failure, KeyKind, Table, TableLayout, failure};
+use crate::entry::Ticket;
 use crate::key::Key;
 use crate::operation::Completion;
 use crate::operation_id::OperationId;
@@ -17,14 +17,14 @@ pub(super) const RESPONSE: &str = "response";
 /// What the namespace of such rows has behind the lock's own.
 pub(crate) const SUFFIX: &str = "#once:";
 
-impl Place {
+impl TableLayout {
     /// Whether there is room for responses beside the locks. A numeric key without a sort key has none.
     pub(crate) fn keeps_responses(&self) -> bool {
         self.sort.is_some() || self.kind != KeyKind::N
     }
 
     /// Where the response of a run is.
-    fn of_response(&self, operation: OperationId, fence: Stamp) -> Self {
+    fn of_response(&self, operation: OperationId, fence: Ticket) -> Self {
         let namespace = format!("{}{SUFFIX}{operation}.{:016}", self.namespace, fence.0);
         Self {
             namespace,
@@ -42,17 +42,17 @@ impl Table {
         completion: &Completion,
         text: &str,
     ) -> Result<(), Failure> {
-        let place = self.place.of_response(operation, completion.fence);
+        let layout = self.layout.of_response(operation, completion.fence);
         let mut request = self
             .client()?
             .update_item()
-            .table_name(&place.table)
-            .set_key(Some(id(&place, key)))
+            .table_name(&layout.table)
+            .set_key(Some(id(&layout, key)))
             .condition_expression("attribute_not_exists(#r)")
             .expression_attribute_names("#r", RESPONSE)
             .expression_attribute_values(":r", AttributeValue::S(text.to_owned()));
         let mut update = "SET #r = :r".to_owned();
-        if let Some(column) = &place.ttl {
+        if let Some(column) = &layout.ttl {
             update.push_str(", #t = :t");
             request = request
                 .expression_attribute_names("#t", column)
@@ -70,16 +70,16 @@ impl Table {
         &self,
         key: &Key,
         operation: OperationId,
-        fence: Stamp,
+        fence: Ticket,
     ) -> Result<Option<String>, Failure> {
-        let place = self.place.of_response(operation, fence);
+        let layout = self.layout.of_response(operation, fence);
         // It was written before its completion, so an eventually consistent read finds it as a rule.
         for consistent in [false, true] {
             let request = self
                 .client()?
                 .get_item()
-                .table_name(&place.table)
-                .set_key(Some(id(&place, key)))
+                .table_name(&layout.table)
+                .set_key(Some(id(&layout, key)))
                 .consistent_read(consistent);
             let output = request.send().await.map_err(failure::of)?;
             let text = output.item.and_then(|mut item| item.remove(RESPONSE));

@@ -12,7 +12,7 @@ use testkit::emulator::{Emulator, Environment, Line, Signal};
 use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 
-use crate::scene::{TABLE, emulator, in_python, notes, python};
+use crate::scene::{TABLE, emulator, in_python, intents, python};
 
 /// How many events come to the environments that are killed.
 const EVENTS: usize = 24;
@@ -83,7 +83,7 @@ impl Environments {
     async fn shut_down(&self) -> Result<(), Error> {
         for environment in &self.all {
             environment.shut_down().await?;
-            assert_eq!(notes(environment.journal()), 0, "the journal is empty");
+            assert_eq!(intents(environment.journal()), 0, "the journal is empty");
         }
         Ok(())
     }
@@ -121,12 +121,12 @@ async fn killed_between_the_effect_and_the_completion_the_extension_completes_it
         environments.lost.reached(1).await;
         a.function()?.signal(Signal::KILL)?;
         environments.losing.store(false, Ordering::Relaxed);
-        a.line(|line| line.message() == Some("entry given back"))
+        a.line(|line| line.message() == Some("entry recovered"))
             .await
     };
-    let (first, given_back) = tokio::try_join!(a.invoke(message(1, 100)), kill)?;
+    let (first, recovered) = tokio::try_join!(a.invoke(message(1, 100)), kill)?;
     assert_eq!(first, Answer::Died);
-    assert_eq!(given_back.field("how"), Some(&"completed".into()));
+    assert_eq!(recovered.field("how"), Some(&"completed".into()));
     let second = b.invoke(message(1, 100)).await?;
     assert_eq!(second, Answer::Response(Value::Null));
     assert_eq!(

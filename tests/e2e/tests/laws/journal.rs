@@ -2,9 +2,9 @@
 
 pub(crate) mod folder;
 mod forged;
-mod give_back;
-mod notes;
+mod intents;
 mod open;
+mod recover;
 mod recovery;
 
 use std::time::Duration;

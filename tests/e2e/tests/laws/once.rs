@@ -9,7 +9,7 @@ mod windows;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::OperationState;
-use dynamodb_locks::{Error, Held, Limits, Locks, Once, Operation};
+use dynamodb_locks::{AcquireOptions, Error, LockGuard, Locks, Once, Operation};
 use testkit::locks::{KEY, LockTable};
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -39,9 +39,9 @@ async fn pay(locks: &Locks) -> Result<bool, Error> {
 }
 
 /// Holds the lock to do the operation.
-async fn begin(locks: &Locks) -> Result<Held, Error> {
-    let limits = Limits::wait(Duration::from_secs(20)).operation(payment());
-    locks.acquire_within(KEY, limits).await
+async fn begin(locks: &Locks) -> Result<LockGuard, Error> {
+    let limits = AcquireOptions::wait(Duration::from_secs(20)).operation(payment());
+    locks.acquire_with(KEY, limits).await
 }
 
 /// What the row says of operations.

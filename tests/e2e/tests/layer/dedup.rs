@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dynamodb_locks::{Locks, Vars};
-use lambda_locks::{Answer, Failure, LockLayer, Locked};
+use lambda_locks::{LayerError, LockLayer, LockResponse, Locked};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ fn message(id: &str) -> Value {
 /// What the runtime sends for an event, or the name of what it reports.
 async fn deliver<S, A>(service: &mut S, event: Value) -> Result<Value, String>
 where
-    S: Service<RawEvent, Response = Answer<A>, Error = Failure<String>>,
-    Answer<A>: serde::Serialize,
+    S: Service<RawEvent, Response = LockResponse<A>, Error = LayerError<String>>,
+    LockResponse<A>: serde::Serialize,
 {
     let mut context = Context::default();
     let end = Clock::system().since_epoch() + Duration::from_secs(60);
@@ -60,7 +60,7 @@ where
     let ready = service.ready().await.map_err(|error| error.to_string())?;
     match ready.call(event).await {
         Ok(answer) => Ok(serde_json::to_value(answer).expect("it is JSON")),
-        Err(Failure::Lock(failure)) => Err(failure.name().to_owned()),
+        Err(LayerError::Lock(failure)) => Err(failure.name().to_owned()),
         Err(other) => Err(other.to_string()),
     }
 }

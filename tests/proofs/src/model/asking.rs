@@ -8,7 +8,7 @@ use super::transition::Trigger;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Completion, Entry, Event, Kept, Moment, Patience, Terms,
+    Acquisition, Action, Answer, Completion, Entry, Event, Kept, Moment, Terms, WaitMode,
     done_until,
 };
 
@@ -44,13 +44,13 @@ impl System {
                 if let Stage::Left(entry) = it.stage.clone() {
                     it.heir = true;
                     let mut heir = heir(terms, entry, it.begun || it.died, at);
-                    let noted = it.noted.clone();
-                    let noted = match mutant {
-                        Some(mutant) => mutant.recovers(noted, &heir, window, at),
-                        None => noted,
+                    let recorded = it.recorded.clone();
+                    let recorded = match mutant {
+                        Some(mutant) => mutant.recovers(recorded, &heir, window, at),
+                        None => recorded,
                     };
-                    if let Some(noted) = noted {
-                        heir.complete(noted);
+                    if let Some(recorded) = recorded {
+                        heir.complete(recorded);
                     }
                     it.acquisition = Some(heir);
                     return Event::GiveUp;
@@ -68,9 +68,9 @@ impl System {
                 Event::Answered(Answer::Lost)
             }
             Trigger::Wake | Trigger::StaleLook => Event::Woken,
-            Trigger::Beat => {
+            Trigger::Heartbeat => {
                 it.beats -= 1;
-                Event::Beat
+                Event::Heartbeat
             }
             Trigger::Complete => {
                 it.covered = it.acts_at(at.tick);
@@ -79,7 +79,7 @@ impl System {
                     let at = mutant.map_or(at, |mutant| mutant.dates_completions(at));
                     let completion = completion(acquisition, window, at);
                     acquisition.complete(completion.clone());
-                    it.noted = Some(completion);
+                    it.recorded = Some(completion);
                 }
                 Event::Release
             }
@@ -120,15 +120,15 @@ impl System {
         let it = self.client(client);
         let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
         let Some(acquisition) = &mut it.acquisition else {
-            return Action::Look;
+            return Action::Poll;
         };
         let observed = |event, acquisition: &Acquisition| match mutant {
             Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir, at),
             None => event,
         };
         let mut action = acquisition.step(observed(event, acquisition), at);
-        if action == Action::Look {
-            let looked = observed(Event::Looked(shown), acquisition);
+        if action == Action::Poll {
+            let looked = observed(Event::Polled(shown), acquisition);
             action = acquisition.step(looked, at);
         }
         match mutant {
@@ -142,7 +142,7 @@ impl System {
 pub(super) fn completion(acquisition: &Acquisition, window: Duration, at: Moment) -> Completion {
     Completion {
         until: done_until(at.now.latest, window),
-        fence: acquisition.stamp(),
+        fence: acquisition.ticket(),
         fingerprint: None,
         response: Kept::None,
     }
@@ -150,11 +150,11 @@ pub(super) fn completion(acquisition: &Acquisition, window: Duration, at: Moment
 
 /// The acquisition that gives back what another has left.
 fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
-    let stamp = entry.stamp().unwrap_or_default();
+    let ticket = entry.ticket().unwrap_or_default();
     let terms = Terms {
-        patience: Patience::Try,
+        wait_mode: WaitMode::Try,
         deadline: Some(at.tick),
         ..terms
     };
-    Acquisition::left_behind(terms, entry, stamp, begun)
+    Acquisition::left_behind(terms, entry, ticket, begun)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Completion, Departure, Ending, Entry, GivenBack, Micros, OperationState, Refusal, Row, Stamp,
-    Tick, Why, Write,
+    Completion, Entry, MonotonicInstant, OperationState, Outcome, RecoveryOutcome, Refusal,
+    RenewalUpdate, Row, Ticket, Timestamp, Why, Write,
 };
 
 use super::clock::{self, truth};
@@ -50,22 +50,22 @@ impl System {
 
     /// Judges what a write says of operations.
     fn judge_operation(&mut self, config: &Config, from: usize, write: &Write, after: &Row) {
-        let noted = self.clients[from].noted.clone();
+        let recorded = self.clients[from].recorded.clone();
         if let Some((id, completion)) = operation(write).and_then(|said| said.completes.clone()) {
             let last = self.begun.get(&id).copied();
-            if noted.as_ref() != Some(&completion) || last != Some(completion.fence) {
+            if recorded.as_ref() != Some(&completion) || last != Some(completion.fence) {
                 self.breaks(Invariant::CompletionsAreTrue);
             }
             let until = truth(config.elapsed(self.time)) + config.window;
             let fence = completion.fence;
             self.done.entry(id).or_insert(Done { fence, until });
         }
-        let leaves = matches!(write, Write::Release { .. } | Write::Abandon { .. });
+        let leaves = matches!(write, Write::Release { .. } | Write::Withdraw { .. });
         let said = |completion: &Completion| {
             let mut states = after.operations.values();
             states.any(|state| *state == OperationState::Completed(completion.clone()))
         };
-        if leaves && noted.is_some_and(|noted| !said(&noted)) {
+        if leaves && recorded.is_some_and(|recorded| !said(&recorded)) {
             self.breaks(Invariant::NotedIsCompleted);
         }
     }
@@ -84,7 +84,7 @@ impl System {
         };
         let it = &self.clients[owner];
         let releases = from == owner && it.lets_go && matches!(write, Write::Release { .. });
-        let held = row.held.is_some() && row.held == entry.stamp();
+        let held = row.pinned.is_some() && row.pinned == entry.ticket();
         if held && it.begun && !releases {
             self.breaks(Invariant::BegunStays);
         } else if it.wants() && from != owner && self.lives(config, row, entry) {
@@ -110,33 +110,33 @@ impl System {
     }
 
     /// Judges a client that begins to act, or goes on to.
-    pub(super) fn judge_act(&mut self, config: &Config, client: usize, ends: Tick) {
+    pub(super) fn judge_act(&mut self, config: &Config, client: usize, ends: MonotonicInstant) {
         let it = &self.clients[client];
         let Some(acquisition) = &it.acquisition else {
             return;
         };
-        let (stamp, deadline) = (acquisition.stamp(), acquisition.terms().deadline);
+        let (ticket, deadline) = (acquisition.ticket(), acquisition.terms().deadline);
         let acts = clock::tick(config.elapsed(self.time), client) < ends;
         if deadline.is_some_and(|deadline| ends > deadline) {
             self.breaks(Invariant::DeadlineEnds);
         }
         if !self.clients[client].begun {
-            self.judge_begin(config, client, stamp);
+            self.judge_begin(config, client, ticket);
         }
         if !self.clients[client].begun && acts {
-            if stamp <= self.fence {
+            if ticket <= self.fence {
                 self.breaks(Invariant::FencesRise);
             }
-            self.fence = stamp;
+            self.fence = ticket;
         }
     }
 
     /// Judges a run that begins to do an operation.
-    fn judge_begin(&mut self, config: &Config, client: usize, stamp: Stamp) {
+    fn judge_begin(&mut self, config: &Config, client: usize, ticket: Ticket) {
         let it = &self.clients[client];
         let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
         let Some(operation) = operation else { return };
-        self.begun.insert(operation.id, stamp);
+        self.begun.insert(operation.id, ticket);
         let now = truth(config.elapsed(self.time));
         let done = self.done.remove(&operation.id);
         if config.is_sound() && done.is_some_and(|done| now <= done.until) {
@@ -144,13 +144,13 @@ impl System {
         }
     }
 
-    /// Judges a client that is over, or has taken another stamp.
-    pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
+    /// Judges a client that is over, or has taken another ticket.
+    pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Outcome>) {
         let it = &self.clients[client];
-        if matches!(ending, Some(Ending::Released)) && !it.covered && !it.heir {
+        if matches!(ending, Some(Outcome::Released)) && !it.covered && !it.heir {
             self.breaks(Invariant::AnswersAreTrue);
         }
-        if let Some(Ending::Refused(Refusal {
+        if let Some(Outcome::Refused(Refusal {
             why: Why::Completed,
             ..
         })) = ending
@@ -161,8 +161,8 @@ impl System {
                 self.breaks(Invariant::DoneOnce);
             }
         }
-        let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
-        if !kept && was.stamp().is_some() {
+        let kept = matches!(ending, Some(Outcome::Recovered(RecoveryOutcome::Pinned)));
+        if !kept && was.ticket().is_some() {
             self.forget(was.clone());
         }
     }
@@ -188,12 +188,12 @@ impl System {
 }
 
 /// When a write gives its turn to the next in line; none if it does not say.
-fn given(write: &Write) -> Option<Micros> {
+fn given(write: &Write) -> Option<Timestamp> {
     match write {
-        Write::Release { now, .. } | Write::Steal { now, .. } => Some(*now),
-        Write::Abandon { anchor, .. } => match anchor {
-            Departure::Raise(now) | Departure::Under(now) => Some(*now),
-            Departure::Quiet => None,
+        Write::Release { now, .. } | Write::Evict { now, .. } => Some(*now),
+        Write::Withdraw { renewal, .. } => match renewal {
+            RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) => Some(*now),
+            RenewalUpdate::Keep => None,
         },
         _ => None,
     }

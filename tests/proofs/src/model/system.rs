@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dynamodb_locks::protocol::{Entry, Micros, OperationId, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, OperationId, Row, Ticket, Timestamp};
 
 use super::client::Client;
 use super::config::{Budget, Config};
@@ -15,9 +15,9 @@ use super::part::Part;
 static NO_ROW: Row = Row {
     queue: BTreeSet::new(),
     last: None,
-    anchor: None,
-    closed: false,
-    held: None,
+    renewed_at: None,
+    hold_on_expiry: false,
+    pinned: None,
     format: None,
     operations: BTreeMap::new(),
 };
@@ -36,12 +36,12 @@ pub struct System {
     pub(super) late: Copies,
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
-    pub(super) fence: Stamp,
+    pub(super) fence: Ticket,
     /// The operations that are done, and the last run of each that began.
     pub(super) done: BTreeMap<OperationId, Done>,
-    pub(super) begun: BTreeMap<OperationId, Stamp>,
+    pub(super) begun: BTreeMap<OperationId, Ticket>,
     /// When it became the holder's turn; none if it was first at once.
-    pub(super) turn: Option<Micros>,
+    pub(super) turn: Option<Timestamp>,
     /// Entries that are over, and of which a copy is still on its way.
     pub(super) gone: Vec<Entry>,
     pub(super) broken: Option<Invariant>,
@@ -50,9 +50,9 @@ pub struct System {
 /// What is true of an operation that is done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Done {
-    pub(super) fence: Stamp,
+    pub(super) fence: Ticket,
     /// When its window ends, at the earliest.
-    pub(super) until: Micros,
+    pub(super) until: Timestamp,
 }
 
 impl System {
@@ -69,7 +69,7 @@ impl System {
                 .collect(),
             late: Copies::default(),
             budget: config.budget,
-            fence: Stamp::default(),
+            fence: Ticket::default(),
             done: BTreeMap::new(),
             begun: BTreeMap::new(),
             turn: None,

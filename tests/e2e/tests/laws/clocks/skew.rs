@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Expiry, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Expiry, Locks, Settings};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{HOUR, LEASE, millis, outlive, seldom, silence};
@@ -45,14 +45,14 @@ async fn each(test: impl AsyncFn(LockTable, [Locks; 2], &str)) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_living_are_never_stolen_from() {
+async fn the_living_are_never_evicted() {
     each(async |table, [a, b], case| {
         let held = a.acquire(KEY).await.expect(case);
         tokio::time::sleep(LEASE / 2).await;
-        let limits = Limits::wait(LEASE * 2);
-        let refusal = b.acquire_within(KEY, limits).await.expect_err(case);
+        let limits = AcquireOptions::wait(LEASE * 2);
+        let refusal = b.acquire_with(KEY, limits).await.expect_err(case);
         assert!(refusal.is_timed_out(), "{case}: {refusal}");
-        assert!(!held.lease().is_over(), "{case}");
+        assert!(!held.lease().is_expired(), "{case}");
         held.release().await.expect(case);
         assert!(table.row().queue.is_empty(), "{case}");
     })
@@ -60,13 +60,13 @@ async fn the_living_are_never_stolen_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_dead_are_stolen_from_within_two_leases_and_not_while_they_may_still_act() {
+async fn the_dead_are_evicted_within_two_leases_and_not_while_they_may_still_act() {
     each(async |table, [a, b], case| {
         let held = a.acquire(KEY).await.expect(case);
         silence(&table, "a");
         tokio::time::sleep(LEASE / 2).await;
         let (stolen, waited) = outlive(&table, &b).await;
-        assert!(held.lease().is_over(), "{case}");
+        assert!(held.lease().is_expired(), "{case}");
         assert!(stolen.fence() > held.fence(), "{case}");
         assert!(waited >= LEASE / 3, "{case}: {waited:?}");
         assert!(waited <= LEASE * 2, "{case}: {waited:?}");
@@ -82,7 +82,7 @@ async fn a_hand_off_needs_no_clock() {
         tokio::time::sleep(millis(500)).await;
         let first = held.fence();
         let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-        table.delivered("b", testkit::locks::Step::Look, 2).await;
+        table.delivered("b", testkit::locks::Step::Poll, 2).await;
         held.release().await.expect(case);
         let begun = table.clock().now();
         let next = waiting.await.unwrap().expect(case);
@@ -90,18 +90,18 @@ async fn a_hand_off_needs_no_clock() {
         // It polls seldom here, and still long before the end of the lease.
         assert!(took <= LEASE / 3, "{case}: {took:?}");
         assert!(next.fence() > first, "{case}");
-        assert!(!next.lease().is_over(), "{case}");
+        assert!(!next.lease().is_expired(), "{case}");
         next.release().await.expect(case);
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_clock_costs_a_claim_and_a_fast_one_nothing() {
+async fn a_slow_clock_costs_a_confirmation_and_a_fast_one_nothing() {
     let stories: [(Off, &[&str]); 3] = [
         (Off::Right, &["enqueue", "release"]),
         (Off::Fast, &["enqueue", "release"]),
-        (Off::Slow, &["enqueue", "beat", "release"]),
+        (Off::Slow, &["enqueue", "heartbeat", "release"]),
     ];
     for mode in MODES {
         for (off, story) in stories {
@@ -140,13 +140,13 @@ async fn clients_of_one_key_with_different_skews_are_safe_beside_each_other() {
             let b = b.with(with(skews[1])).ready();
             let first = table.client("first").acquire(KEY).await.unwrap();
             silence(&table, "a");
-            let patient = Limits::wait(LEASE * 3);
-            let next = tokio::spawn(async move { a.acquire_within(KEY, patient).await });
-            table.delivered("a", Step::Look, 1).await;
+            let patient = AcquireOptions::wait(LEASE * 3);
+            let next = tokio::spawn(async move { a.acquire_with(KEY, patient).await });
+            table.delivered("a", Step::Poll, 1).await;
             first.release().await.unwrap();
             let next = next.await.unwrap().unwrap();
-            let stolen = b.acquire_within(KEY, patient).await.unwrap();
-            assert!(next.lease().is_over(), "{skews:?}, {apart}");
+            let stolen = b.acquire_with(KEY, patient).await.unwrap();
+            assert!(next.lease().is_expired(), "{skews:?}, {apart}");
             stolen.release().await.unwrap();
         }
     }

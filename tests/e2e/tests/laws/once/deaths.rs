@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
-use dynamodb_locks::{ErrorKind, GivenBack};
+use dynamodb_locks::{ErrorKind, RecoveryOutcome};
 use testkit::dynamo::{Fate, Refusal};
 use testkit::locks::{KEY, LockTable, Step, die};
 
@@ -14,10 +14,10 @@ async fn a_run_whose_lease_was_lost_neither_completes_nor_overwrites() {
     let table = LockTable::new();
     let zombie = begin(&table.client("a")).await.unwrap();
     for nth in 1..=100 {
-        table.fate("a", Step::Beat, nth, Fate::dropped());
+        table.fate("a", Step::Heartbeat, nth, Fate::dropped());
     }
     let successor = begin(&table.client("b")).await.unwrap();
-    assert!(successor.holding().was_attempted());
+    assert!(successor.handle().was_attempted());
     let lost = zombie.complete(None).await.unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::Lost, "{lost}");
     assert!(is_attempted(&table));
@@ -32,7 +32,7 @@ async fn a_completion_of_a_lost_run_that_arrives_late_changes_nothing() {
     let table = LockTable::new();
     let zombie = begin(&table.client("a")).await.unwrap();
     for nth in 1..=100 {
-        table.fate("a", Step::Beat, nth, Fate::dropped());
+        table.fate("a", Step::Heartbeat, nth, Fate::dropped());
         table.fate("a", Step::Release, nth, Fate::delivered().before(LEASE * 2));
     }
     assert!(zombie.complete(None).await.is_err());
@@ -93,7 +93,7 @@ async fn a_dead_run_leaves_an_attempt_whoever_removes_it() {
     let table = LockTable::new();
     die(begin(&table.client("a")).await.unwrap());
     let successor = begin(&table.client("b")).await.unwrap();
-    assert!(successor.holding().was_attempted());
+    assert!(successor.handle().was_attempted());
     assert!(is_attempted(&table));
     successor.complete(None).await.unwrap();
     assert!(is_completed(&table));
@@ -105,10 +105,10 @@ async fn a_duplicate_behind_a_dead_run_learns_of_the_attempt() {
     let dead = begin(&table.client("a")).await.unwrap();
     let b = table.client("b");
     let waits = tokio::spawn(async move { begin(&b).await });
-    table.delivered("b", Step::Look, 1).await;
+    table.delivered("b", Step::Poll, 1).await;
     die(dead);
     let successor = waits.await.unwrap().unwrap();
-    assert!(successor.holding().was_attempted());
+    assert!(successor.handle().was_attempted());
     successor.complete(None).await.unwrap();
 }
 
@@ -122,14 +122,19 @@ async fn killed_between_the_effect_and_the_completion_it_is_completed_by_recover
     // The work has ended and is noted; no copy of the completion arrives before the process dies.
     let completing = tokio::spawn(held.complete(None));
     tokio::time::sleep(millis(100)).await;
-    let noted = folder.notes().remove(0);
-    assert!(noted["completion"].as_str().unwrap().starts_with("done "));
+    let recorded = folder.intents().remove(0);
+    assert!(
+        recorded["completion"]
+            .as_str()
+            .unwrap()
+            .starts_with("done ")
+    );
     completing.abort();
     folder.orphan();
     let sweep = folder.client(&table, "sweep");
     let recovery = sweep.recover_orphans(LEASE / 5).await;
     let outcome = &recovery.entries().next().unwrap().outcome;
-    assert_eq!(*outcome.as_ref().unwrap(), GivenBack::Completed);
+    assert_eq!(*outcome.as_ref().unwrap(), RecoveryOutcome::Completed);
     assert!(is_completed(&table) && table.row().queue.is_empty());
     assert!(!pay(&table.client("b")).await.unwrap());
 }
@@ -140,10 +145,10 @@ async fn killed_at_work_it_runs_again_and_knows() {
     die(begin(&folder.client(&table, "a")).await.unwrap());
     folder.orphan();
     let sweep = folder.client(&table, "sweep");
-    assert_eq!(sweep.recover_orphans(LEASE / 5).await.given_back(), 1);
+    assert_eq!(sweep.recover_orphans(LEASE / 5).await.recovered(), 1);
     assert!(is_attempted(&table));
     let again = begin(&table.client("b")).await.unwrap();
-    assert!(again.holding().was_attempted());
+    assert!(again.handle().was_attempted());
     again.complete(None).await.unwrap();
 }
 
@@ -153,11 +158,11 @@ async fn a_note_of_another_run_completes_nothing() {
     die(begin(&folder.client(&table, "a")).await.unwrap());
     folder.orphan();
     let file = folder.files().remove(0);
-    let mut note = folder.notes().remove(0);
-    note["completion"] = "done 9999999999 1763640123456789 - none".into();
+    let mut intent = folder.intents().remove(0);
+    intent["completion"] = "done 9999999999 1763640123456789 - none".into();
     folder.write(
         file.file_name().unwrap().to_str().unwrap(),
-        &note.to_string(),
+        &intent.to_string(),
     );
     let sweep = folder.client(&table, "sweep");
     sweep.recover_orphans(LEASE / 5).await;
@@ -179,7 +184,7 @@ async fn a_recovery_that_comes_too_late_completes_nothing() {
     let sweep = folder.client(&table, "sweep");
     let recovery = sweep.recover_orphans(LEASE / 5).await;
     let outcome = &recovery.entries().next().unwrap().outcome;
-    assert_eq!(*outcome.as_ref().unwrap(), GivenBack::Gone);
+    assert_eq!(*outcome.as_ref().unwrap(), RecoveryOutcome::Gone);
     assert!(is_attempted(&table));
     successor.complete(None).await.unwrap();
 }
@@ -215,8 +220,8 @@ async fn a_forced_release_leaves_an_attempt() {
 async fn a_waiter_that_gives_up_leaves_no_attempt() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
-    let limits = dynamodb_locks::Limits::wait(millis(1000)).operation(payment());
-    let waited = table.client("b").acquire_within(KEY, limits).await;
+    let limits = dynamodb_locks::AcquireOptions::wait(millis(1000)).operation(payment());
+    let waited = table.client("b").acquire_with(KEY, limits).await;
     assert!(waited.unwrap_err().is_timed_out());
     held.release().await.unwrap();
     assert!(states(&table).is_empty());

@@ -2,16 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
-use dynamodb_locks::{ErrorKind, Held, Limits, Locks, Response};
+use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Locks, Response};
 use serde_json::json;
 use testkit::dynamo::{Count, Fate};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{millis, payment, states, tick};
 
-async fn begin(locks: &Locks) -> Result<Held, dynamodb_locks::Error> {
-    let limits = Limits::wait(millis(1000)).operation(payment().replays());
-    locks.acquire_within(KEY, limits).await
+async fn begin(locks: &Locks) -> Result<LockGuard, dynamodb_locks::Error> {
+    let limits = AcquireOptions::wait(millis(1000)).operation(payment().replays());
+    locks.acquire_with(KEY, limits).await
 }
 
 /// The response that a client gets whose operation is done.
@@ -48,7 +48,7 @@ async fn a_large_response_has_a_row_of_its_own() {
     let before = table.dynamo().counts();
     tick().await;
     assert_eq!(response(&b).await, Response::Text(text.into()));
-    assert_eq!(table.story("b"), ["enqueue refused", "look"]);
+    assert_eq!(table.story("b"), ["enqueue refused", "poll"]);
     let after = table.dynamo().counts();
     let writes = after.of("UpdateItem").units - before.of("UpdateItem").units;
     let reads: Count = after.of("GetItem");

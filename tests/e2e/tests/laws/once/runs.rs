@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
-use dynamodb_locks::{Limits, Once};
+use dynamodb_locks::{AcquireOptions, Once};
 use testkit::dynamo::{Count, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -64,13 +64,13 @@ async fn a_duplicate_in_progress_waits_and_is_answered_when_the_first_is_done() 
     tick().await;
     let b = table.client("b");
     let waits = tokio::spawn(async move { pay(&b).await });
-    table.delivered("b", Step::Look, 2).await;
+    table.delivered("b", Step::Poll, 2).await;
     held.complete(None).await.unwrap();
     assert!(!waits.await.unwrap().unwrap());
     let story = table.story("b");
     assert_eq!(story.first().unwrap(), "enqueue");
     assert_eq!(story.last().unwrap(), "release");
-    let writes = story.iter().filter(|step| *step != "look").count();
+    let writes = story.iter().filter(|step| *step != "poll").count();
     assert_eq!(writes, 2, "{story:?}");
     assert!(table.row().queue.is_empty() && is_completed(&table));
 }
@@ -119,7 +119,7 @@ async fn a_duplicate_runs_in_its_turn_when_the_first_fails() {
     let held = begin(&table.client("a")).await.unwrap();
     let b = table.client("b");
     let waits = tokio::spawn(async move { pay(&b).await });
-    table.delivered("b", Step::Look, 1).await;
+    table.delivered("b", Step::Poll, 1).await;
     held.release().await.unwrap();
     assert!(waits.await.unwrap().unwrap());
 }
@@ -149,14 +149,16 @@ async fn work_that_panics_or_is_dropped_is_not_done() {
 async fn the_same_key_with_another_request_is_refused() {
     let table = LockTable::new();
     let a = table.client("a");
-    let of = |request: &str| Limits::wait(millis(1000)).operation(payment().fingerprint(request));
-    let held = a.acquire_within(KEY, of("ten euros")).await.unwrap();
+    let of = |request: &str| {
+        AcquireOptions::wait(millis(1000)).operation(payment().fingerprint(request))
+    };
+    let held = a.acquire_with(KEY, of("ten euros")).await.unwrap();
     held.complete(None).await.unwrap();
     for locks in [&a, &table.client("b")] {
-        let reused = locks.acquire_within(KEY, of("a thousand")).await;
+        let reused = locks.acquire_with(KEY, of("a thousand")).await;
         let reused = reused.unwrap_err();
         assert!(reused.is_key_reused(), "{reused}");
-        let again = locks.acquire_within(KEY, of("ten euros")).await;
+        let again = locks.acquire_with(KEY, of("ten euros")).await;
         assert!(again.unwrap_err().is_completed());
     }
     // Who does not compare is answered.
@@ -167,10 +169,12 @@ async fn the_same_key_with_another_request_is_refused() {
 async fn a_failed_run_may_come_again_with_another_request() {
     let table = LockTable::new();
     let a = table.client("a");
-    let of = |request: &str| Limits::wait(millis(1000)).operation(payment().fingerprint(request));
-    let held = a.acquire_within(KEY, of("ten euros")).await.unwrap();
+    let of = |request: &str| {
+        AcquireOptions::wait(millis(1000)).operation(payment().fingerprint(request))
+    };
+    let held = a.acquire_with(KEY, of("ten euros")).await.unwrap();
     held.release().await.unwrap();
-    let held = a.acquire_within(KEY, of("eleven euros")).await.unwrap();
+    let held = a.acquire_with(KEY, of("eleven euros")).await.unwrap();
     held.complete(None).await.unwrap();
 }
 

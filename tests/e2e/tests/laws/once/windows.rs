@@ -46,8 +46,8 @@ async fn the_row_outlives_its_completions() {
     let table = LockTable::new();
     let locks = table.client("a");
     let operation = Operation::new("payments", "invoice-7").window(Operation::LONGEST_WINDOW);
-    let limits = dynamodb_locks::Limits::wait(millis(100)).operation(operation);
-    let held = locks.acquire_within(KEY, limits).await.unwrap();
+    let limits = dynamodb_locks::AcquireOptions::wait(millis(100)).operation(operation);
+    let held = locks.acquire_with(KEY, limits).await.unwrap();
     tokio::time::sleep(DAY).await;
     held.complete(None).await.unwrap();
     let OperationState::Completed(done) = states(&table).remove(0) else {

@@ -5,17 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cleanup::Cleanup;
-use crate::drive::{Bound, Drive, Stop};
+use crate::driver::{Budget, Driver, Exit};
 use crate::error::{Error, Kind};
-use crate::holding::Holding;
+use crate::handle::LockHandle;
+use crate::heartbeat::HeartbeatTask;
 use crate::idempotency::{Completed, Operation};
-use crate::keep::Keeper;
 use crate::key::Key;
-use crate::lease::{Health, Lease};
+use crate::lease::{Lease, LeaseHealth};
+use crate::messages::{Event, OnExpiry, Outcome};
 use crate::once;
 use crate::protocol::Acquisition;
-use crate::terms::{Ending, Event, Fail};
-use crate::time::Tick;
+use crate::time::MonotonicInstant;
 use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
@@ -28,9 +28,9 @@ use crate::trail::Trail;
 /// Not `Clone`: two handles could both believe that they released.
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released at once"]
-pub struct Held {
-    holding: Holding,
-    keeper: Keeper,
+pub struct LockGuard {
+    handle: LockHandle,
+    heartbeats: HeartbeatTask,
     trail: Trail,
     /// What is done under the lock, if it is to be done once.
     operation: Option<Operation>,
@@ -41,24 +41,24 @@ pub struct Held {
 /// How long a release may take.
 const RELEASE: Duration = Duration::from_secs(3);
 
-impl Held {
+impl LockGuard {
     pub(crate) fn new(
-        drive: Drive,
+        driver: Driver,
         mut trail: Trail,
         cleanup: Cleanup,
-        ends: Tick,
+        ends: MonotonicInstant,
         period: Option<Duration>,
     ) -> Self {
-        let (clock, since) = (drive.clock.clone(), drive.sent);
-        let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
-        let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
-        let attempted = drive.acquisition.was_attempted();
-        let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());
-        trail.hold(clock, keeper.lease().clone());
-        let holding = Holding::new(place, key, fence, lease, tally, attempted);
+        let (clock, since) = (driver.clock.clone(), driver.sent);
+        let (key, fence) = (driver.key.clone(), driver.acquisition.ticket().0);
+        let (layout, counters) = (driver.table.layout().clone(), driver.counters.clone());
+        let attempted = driver.acquisition.was_attempted();
+        let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
+        trail.hold(clock, heartbeats.lease().clone());
+        let handle = LockHandle::new(layout, key, fence, lease, counters, attempted);
         Self {
-            holding,
-            keeper,
+            handle,
+            heartbeats,
             trail,
             operation: None,
             cleanup,
@@ -73,19 +73,19 @@ impl Held {
     /// The lock's name.
     #[must_use]
     pub fn key(&self) -> &Key {
-        self.holding.key()
+        self.handle.key()
     }
 
-    /// The fencing token; see [`Holding::fence`].
+    /// The fencing token; see [`LockHandle::fence`].
     #[must_use]
     pub fn fence(&self) -> u64 {
-        self.holding.fence()
+        self.handle.fence()
     }
 
     /// The lease, to be watched from elsewhere.
     #[must_use]
     pub fn lease(&self) -> Lease {
-        self.holding.lease()
+        self.handle.lease()
     }
 
     /// Waits until the lease is lost.
@@ -93,38 +93,38 @@ impl Held {
     /// ```
     /// # testkit::locks::example(async |locks| {
     /// # async fn work() {}
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// tokio::select! {
     ///     () = work() => println!("done"),
-    ///     () = held.lost() => println!("somebody else may work on it now"),
+    ///     () = guard.lost() => println!("somebody else may work on it now"),
     /// }
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     pub async fn lost(&self) {
-        self.lease().over().await;
+        self.lease().expired().await;
     }
 
-    /// How the lease does: it tells before it is lost when beats fail.
+    /// How the lease does: it tells before it is lost when heartbeats fail.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
-    /// let health = held.health();
-    /// assert!(!health.left.is_zero());
-    /// assert_eq!(health.overdue, None);
-    /// held.release().await?;
+    /// let guard = locks.acquire("order/42").await?;
+    /// let health = guard.health();
+    /// assert!(!health.remaining.is_zero());
+    /// assert_eq!(health.heartbeat_overdue, None);
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     #[must_use]
-    pub fn health(&self) -> Health {
-        self.holding.lease().health()
+    pub fn health(&self) -> LeaseHealth {
+        self.handle.lease().health()
     }
 
     /// What the work may know of the lock; it can be passed on, the lock cannot.
     #[must_use]
-    pub fn holding(&self) -> Holding {
-        self.holding.clone()
+    pub fn handle(&self) -> LockHandle {
+        self.handle.clone()
     }
 
     /// The work under the lock stops when the lease is over, and then releases it: until it has, nobody
@@ -154,12 +154,12 @@ impl Held {
     ///
     /// As [`release`](Self::release).
     pub async fn release_within(self, time: Duration) -> Result<(), Error> {
-        let until = self.holding.lease().after(time);
+        let until = self.handle.lease().after(time);
         self.hand_on(until, |_| {}).await
     }
 
     /// Releases the lock, and says with the same write that its operation is done: see
-    /// [`AcquireOptions::operation`](crate::Limits::operation). Nobody does it again within its window. Without an
+    /// [`AcquireOptions::operation`](crate::AcquireOptions::operation). Nobody does it again within its window. Without an
     /// operation it only releases.
     ///
     /// The response is kept for those who ask again, if the operation [`replays`](Operation::replays).
@@ -182,7 +182,7 @@ impl Held {
         response: Option<String>,
         time: Duration,
     ) -> Result<(), Error> {
-        let lease = self.holding.lease();
+        let lease = self.handle.lease();
         let until = lease.after(time);
         let Some(operation) = self.operation else {
             return self.hand_on(until, |_| {}).await;
@@ -191,7 +191,7 @@ impl Held {
         let done = operation.completion(self.fence(), lease.moment().now.latest);
         let table = shared.table().await;
         // The heartbeats go on meanwhile, and the release needs the other half.
-        let keeping = Bound::until(lease.after(time / 2));
+        let keeping = Budget::until(lease.after(time / 2));
         let kept = once::completion(
             &self.trail,
             &table,
@@ -212,7 +212,7 @@ impl Held {
     /// Releases the lock, and forgets an operation with the same write.
     pub(crate) async fn forget(self, operation: Operation) -> Result<(), Error> {
         let (key, shared) = (self.key().clone(), self.cleanup.shared());
-        let until = self.holding.lease().after(RELEASE);
+        let until = self.handle.lease().after(RELEASE);
         self.hand_on(until, |acquisition| acquisition.forget(operation.id()))
             .await?;
         shared.completed.remove(&key, operation.id());
@@ -225,40 +225,40 @@ impl Held {
         until: Instant,
         prepare: impl FnOnce(&mut Acquisition),
     ) -> Result<(), Error> {
-        let Some(mut drive) = self.keeper.stop().await else {
+        let Some(mut driver) = self.heartbeats.stop().await else {
             return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
             // `release_all` has it.
             return Ok(());
         }
-        prepare(&mut drive.acquisition);
+        prepare(&mut driver.acquisition);
         self.trail.release();
-        let bound = Bound::until(until);
-        match drive
-            .run(Event::Release, bound, Some(&mut self.trail))
+        let budget = Budget::until(until);
+        match driver
+            .run(Event::Release, budget, Some(&mut self.trail))
             .await
         {
-            Ok(Stop::Over(ending)) => {
+            Ok(Exit::Over(outcome)) => {
                 self.trail.settle();
-                match ending {
-                    Ending::Released => Ok(()),
+                match outcome {
+                    Outcome::Released => Ok(()),
                     _ => Err(Error::lost(self.key())),
                 }
             }
-            Ok(_) => Err(match drive.trouble.take() {
+            Ok(_) => Err(match driver.trouble.take() {
                 Some(failure) => self.unknown("no answer came").because(failure),
                 None => self.unknown("no time was left"),
             }),
-            Err(failure) => Err(drive.table.explain(self.key(), "release", failure)),
+            Err(failure) => Err(driver.table.explain(self.key(), "release", failure)),
         }
     }
 
     fn unknown(&self, reason: &str) -> Error {
         let (key, fence) = (self.key(), self.fence());
-        let then = match self.trail.fail() {
-            Fail::Open => "its lease ends".to_owned(),
-            Fail::Closed => format!(
+        let then = match self.trail.on_expiry() {
+            OnExpiry::TakeOver => "its lease ends".to_owned(),
+            OnExpiry::Hold => format!(
                 "it does not expire: if it is still held with fencing token {fence}, an operator has to force its \
                  release"
             ),
