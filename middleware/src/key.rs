@@ -46,9 +46,9 @@ pub struct KeyError {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
-    /// There is nothing where the key should be.
+    /// The key is missing.
     Missing,
-    /// There is something that cannot be a key.
+    /// The value cannot be a key.
     Bad,
 }
 
@@ -56,7 +56,7 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct BadKey(String);
 
-/// What becomes of an event without a key.
+/// What happens to an event without a key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OnMissing {
@@ -69,10 +69,10 @@ pub enum OnMissing {
     Skip,
 }
 
-/// What is to be done for an event.
+/// The decision about an event.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Take this lock first.
+    /// Acquire this lock first.
     Lock(String),
     /// Run without a lock.
     Run(BadKey),
@@ -91,7 +91,7 @@ impl KeyRule {
     ///
     /// # Errors
     ///
-    /// When a part is neither a JSON pointer to a key nor one of the words, nor a quoted text.
+    /// If a part is neither a JSON pointer to a key nor one of the words, nor a quoted text.
     pub fn parse(text: &str) -> Result<Self, KeyRuleError> {
         grammar::parse(text)
     }
@@ -109,7 +109,7 @@ impl KeyRule {
     ///
     /// # Errors
     ///
-    /// When the event has no key, or is a batch of which the pointers name one record.
+    /// If the event has no key, or is a batch of which the pointers name one record.
     pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, KeyError> {
         self.find(event, about)
     }
@@ -173,7 +173,7 @@ fn is_empty(canonical: &str) -> bool {
     matches!(canonical, "[]" | "{}")
 }
 
-/// What is there instead of a key, and what to do about it.
+/// Describes the value that was found instead of a key, and what to do about it.
 struct Described<'a>(&'a Value<'a>);
 
 impl fmt::Display for Described<'_> {
@@ -207,7 +207,7 @@ impl KeyError {
         Self { kind, why }
     }
 
-    /// Whether there is nothing where the key should be, as against something that cannot be one.
+    /// Whether the key is missing, and not only invalid.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.kind == Kind::Missing
@@ -254,7 +254,7 @@ impl OnMissing {
         vars.choice(ON_MISSING, &words)
     }
 
-    /// What is to be done for an event with this key, or with none.
+    /// The decision about an event with this key, or without one.
     pub(crate) fn decide(self, key: Result<String, KeyError>) -> Decision {
         let KeyError { kind, why } = match key {
             Ok(key) => return Decision::Lock(key),
