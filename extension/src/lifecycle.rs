@@ -76,7 +76,7 @@ async fn on_event(event: LambdaEvent, any_language: Option<AnyLanguage>) -> Resu
     Ok(())
 }
 
-/// Gives back what the dead have left, for at most this long.
+/// Releases the locks of dead processes, for at most this long.
 pub(crate) async fn sweep(time: Duration) {
     let recovered = sweep::within(time).await;
     metrics::recovered(recovered, now());

@@ -1,4 +1,4 @@
-//! A Lambda extension that gives back the locks of a function that died, and locks for functions of every
+//! A Lambda extension that releases the locks of a function that died, and locks for functions of every
 //! language.
 //!
 //! It lies in a Lambda layer, shares the function's disk, and is told when the environment is shut

@@ -1,10 +1,10 @@
-//! What was given back, in CloudWatch's embedded format: a line of the log that becomes a metric.
+//! The number of recovered entries, in CloudWatch's embedded format: a log line that becomes a metric.
 
 use std::time::Duration;
 
 use dynamodb_locks::Vars;
 
-/// Tells how many entries were given back at a time since the epoch, if metrics are on.
+/// Logs how many entries were recovered at a time since the epoch, if metrics are on.
 pub(crate) fn recovered(entries: usize, now: Duration) {
     let vars = Vars::from_env();
     let on = vars.choice("LOCKS_METRICS", &[("0", false), ("1", true)]);

@@ -1,11 +1,11 @@
-//! The sweep: giving back what the journal lists and no living process owns, and telling of it.
+//! The sweep: the recovery of the entries that the journal lists and no living process owns, and its log.
 
 use std::time::Duration;
 
 use dynamodb_locks::{Error, Locks, Recovered, RecoveryOutcome, Settings, Vars};
 
-/// Sweeps, and goes on for at most this long; tells how many entries were taken out or invalidated. Whatever
-/// goes wrong is logged: a lock that is not given back ends with its lease.
+/// Recovers for at most this long; returns how many entries were withdrawn or invalidated. Failures are
+/// logged: a lock that is not released ends with its lease.
 pub(crate) async fn within(time: Duration) -> usize {
     // A connection of its own: those of before a freeze are dead.
     match Settings::for_recovery(&Vars::from_env()).and_then(Locks::new) {
@@ -45,12 +45,12 @@ fn log(entry: &Recovered) {
                 key,
                 fence,
                 how,
-                "its lock is fail-closed: only a person gives it back"
+                "its lock is fail-closed: only an operator releases it"
             );
             return;
         }
         Err(error) => {
-            tracing::error!(%intent, key, fence, %error, "entry not given back");
+            tracing::error!(%intent, key, fence, %error, "entry not recovered");
             return;
         }
     };

@@ -1,4 +1,4 @@
-//! Taking a lock, and getting out again when it is not to be had.
+//! Acquiring a lock, and leaving the queue if it was not acquired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::time::{FAR, MonotonicInstant};
 use crate::trail::Trail;
 
-/// How far one acquisition may go.
+/// Options of one acquisition: how long to wait, how often to poll, and the caller's deadline.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct AcquireOptions {
@@ -29,7 +29,7 @@ pub struct AcquireOptions {
 }
 
 impl AcquireOptions {
-    /// Waits at most this long for its turn; zero asks once and does not wait.
+    /// Waits up to `wait` for its turn; zero tries once and does not wait.
     pub fn wait(wait: Duration) -> Self {
         Self {
             wait,
@@ -39,7 +39,7 @@ impl AcquireOptions {
         }
     }
 
-    /// Looks at most this often whether its turn has come. Default: as often as the wait allows.
+    /// Polls the row at most this many times while waiting. Default: as often as the wait allows.
     pub fn max_polls(self, polls: u32) -> Self {
         Self {
             max_polls: Some(polls),
@@ -47,7 +47,7 @@ impl AcquireOptions {
         }
     }
 
-    /// Waits no longer than this.
+    /// Caps the wait at this length.
     pub fn cap_wait(self, wait: Duration) -> Self {
         Self {
             wait: self.wait.min(wait),
@@ -55,7 +55,7 @@ impl AcquireOptions {
         }
     }
 
-    /// How long it waits at most.
+    /// The longest wait.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
         self.wait
@@ -69,8 +69,8 @@ impl AcquireOptions {
         Self { operation, ..self }
     }
 
-    /// The caller ends this long from now, whatever happens: nothing is held or waited for beyond.
-    /// Default: it goes on for ever.
+    /// The caller's deadline, from now: the lock is neither held nor waited for beyond it. Default:
+    /// none.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self {
             deadline: Some(deadline.min(FAR)),
@@ -79,13 +79,13 @@ impl AcquireOptions {
     }
 }
 
-/// However short the wait is, a request gets this long.
+/// A request gets this long, however short the wait is.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
 
-/// What is left before the deadline for whoever has got no lock.
+/// Time kept before the deadline to report that the lock was not acquired.
 const LAST_WORD: Duration = Duration::from_millis(300);
 
-/// How long getting out of the queue may take.
+/// How long leaving the queue may take.
 const LEAVING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn acquire(
@@ -118,7 +118,7 @@ async fn take(shared: &Arc<Shared>, key: Key, options: AcquireOptions) -> Result
         operation: options.operation.map(|operation| operation.terms()),
         ..shared.terms(options.wait, deadline)?
     };
-    // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
+    // Stop waiting early enough to leave the queue and report the error.
     let word = options.deadline.map(|left| (left / 10).min(LAST_WORD));
     let before = |words: u32| Some(deadline? - word? * words);
     let at = |tick: MonotonicInstant, end: Option<MonotonicInstant>| {
@@ -157,13 +157,13 @@ async fn take(shared: &Arc<Shared>, key: Key, options: AcquireOptions) -> Result
                 _ => ended(&driver, &outcome),
             })
         }
-        // This copy was turned away; only an earlier one can have left something behind.
+        // This copy was refused; only an earlier one can have left something behind.
         Err(failure) if !driver.acquisition.leaves_a_trace() => {
             trail.settle();
             Err(driver.table.explain(&driver.key, "acquire", failure))
         }
         stopped => {
-            // Who may not go on waiting may still leave.
+            // The wait is over, but there is time to leave the queue.
             driver.trouble = stopped.err().or(driver.trouble);
             let until = at(shared.clock.tick() + LEAVING, before(1));
             Err(get_out(driver, trail, Budget::until(until)).await)
@@ -171,10 +171,10 @@ async fn take(shared: &Arc<Shared>, key: Key, options: AcquireOptions) -> Result
     }
 }
 
-/// There is no lock to be had: leaves the queue, and tells why.
+/// Leaves the queue after a failed acquisition, and returns the reason.
 async fn get_out(mut driver: Driver, mut trail: Trail, budget: Budget) -> Error {
     let trouble = driver.trouble.take();
-    // It may have to look where it stands before it leaves.
+    // It may have to read its place in the queue before it leaves.
     driver.polls_left = None;
     let left = driver.run(Event::GiveUp, budget, Some(&mut trail)).await;
     if matches!(left, Ok(Exit::Over(_))) {
@@ -187,7 +187,10 @@ async fn get_out(mut driver: Driver, mut trail: Trail, budget: Budget) -> Error 
         (Some(failure), _) => driver.table.explain(&driver.key, "acquire", failure),
         (None, Ok(Exit::Over(outcome))) => ended(&driver, &outcome),
         (None, _) => {
-            let message = format!("lock `{}` was not taken in time, nor given up", driver.key);
+            let message = format!(
+                "lock `{}` was not acquired in time, and leaving its queue failed",
+                driver.key
+            );
             Error::new(Kind::Unavailable, message)
         }
     }

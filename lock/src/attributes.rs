@@ -1,4 +1,4 @@
-//! The caller's additional attributes of an entry: what people and their tools are to find beside it.
+//! The caller's additional attributes of an entry, for people and their tools.
 //!
 //! They enter with the entry and leave with it, in the same writes; nothing in the protocol reads
 //! them.
@@ -18,17 +18,17 @@ pub enum Attribute {
 /// The additional attributes of one entry, by name.
 pub(crate) type Attributes = BTreeMap<String, Attribute>;
 
-/// What one entry may bring along. DynamoDB counts a write by the size of the whole row, so
-/// everybody in the queue pays for this.
+/// Size limit for one entry's attributes. DynamoDB charges a write by the size of the whole row, so
+/// all clients of the queue pay for them.
 pub(crate) const MOST_BYTES: usize = 1024;
 
-/// So many entries with attributes are a third of the 400 KB that DynamoDB allows a row.
+/// This many entries with attributes are a third of the 400 KB that DynamoDB allows a row.
 pub(crate) const MOST_ENTRIES: u16 = 100;
 
-/// A number needs no more, by DynamoDB's count.
+/// The size of a number, by DynamoDB's count.
 const NUMBER_BYTES: usize = 21;
 
-/// What is wrong with attributes, if something is.
+/// Describes what is wrong with the attributes, if anything is.
 pub(crate) fn wrong(attributes: &Attributes, cap: u16) -> Option<String> {
     let bytes: usize = attributes.iter().map(bytes).sum();
     if attributes.contains_key("") {

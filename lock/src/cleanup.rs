@@ -1,4 +1,4 @@
-//! Releasing what was dropped.
+//! Releasing dropped locks.
 //!
 //! `Drop` does no I/O: it hands the entry to a task of the client, which releases it at once. Where no
 //! runtime runs, the next call on the client does it, or `release_all`, or the recovery of orphans.
@@ -13,7 +13,7 @@ use crate::driver::Budget;
 use crate::release;
 use crate::shared::Shared;
 
-/// How long one attempt may take; what is not released then is left to the next call.
+/// How long one attempt may take; the next call on the client retries the rest.
 const BUDGET: Duration = Duration::from_secs(3);
 
 /// Starts the cleanup when it is dropped, if an orphan was left. It is dropped after the

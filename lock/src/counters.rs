@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Counts that are read while they grow.
+/// Counters, readable while the acquisition goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: AtomicU32,
@@ -10,12 +10,12 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// A request leaves.
+    /// Counts a request.
     pub(crate) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A dead holder was taken out.
+    /// Counts the eviction of a dead holder.
     pub(crate) fn count_eviction(&self) {
         self.evictions.fetch_add(1, Ordering::Relaxed);
     }

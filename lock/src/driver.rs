@@ -18,13 +18,13 @@ use crate::trail::Trail;
 use crate::wait::{self, Schedule};
 use crate::write::Write;
 
-/// How long the first copy of a write may stay unanswered; each further one gets twice as long.
+/// How long the first copy of a write may stay unanswered; each further copy gets twice as long.
 const FIRST_ATTEMPT: Duration = Duration::from_millis(400);
 
-/// A copy that is sent at all gets this long.
+/// The shortest time for the answer to a copy that was sent.
 const LEAST_ATTEMPT: Duration = Duration::from_millis(50);
 
-/// One acquisition at work: the protocol, and what it needs to reach the table.
+/// One running acquisition: the protocol, and what it needs to reach the table.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) table: Table,
@@ -35,31 +35,31 @@ pub(crate) struct Driver {
     /// What enters with the entry.
     attributes: Attributes,
     schedule: Schedule,
-    /// How often to look yet; none for as often as the time allows.
+    /// How many polls are left; none if only the time limits them.
     pub(crate) polls_left: Option<u32>,
-    /// Whether to log each step where everybody sees it.
+    /// Whether to log each step at the level `info`.
     loud: bool,
-    /// What earlier acquisitions of this client have seen of holders, and later ones go on from.
+    /// What this client has observed of holders, shared by its acquisitions.
     observations: Arc<Observations>,
     /// When the last request left, by all clocks: what its answer proves counts from there.
     pub(crate) sent: Mark,
     /// Requests in a row that got no useful answer.
     unanswered: u32,
-    /// What the last of them failed of.
+    /// The last failure.
     pub(crate) trouble: Option<Failure>,
 }
 
-/// Until when to go on.
+/// How long a run may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
-    /// No pause goes beyond this.
+    /// No pause ends later.
     pub(crate) wait: Instant,
-    /// No request goes beyond this.
+    /// No request is answered later.
     pub(crate) send: Instant,
 }
 
 impl Budget {
-    /// Goes on until then.
+    /// One end for pauses and requests.
     pub(crate) fn until(end: Instant) -> Self {
         Self {
             wait: end,
@@ -68,14 +68,14 @@ impl Budget {
     }
 }
 
-/// Why the driving stopped.
+/// Why a run ended.
 #[derive(Debug)]
 pub(crate) enum Exit {
-    /// The lock is held until then.
+    /// The lock is held, and its lease ends at this instant.
     Act(MonotonicInstant),
     /// Nothing is left to do.
     Over(Outcome),
-    /// The bound was reached first.
+    /// The budget was used up first.
     OutOfBudget,
 }
 
@@ -100,7 +100,8 @@ impl Driver {
         }
     }
 
-    /// Does what the protocol asks for, from one event until it acts, ends or meets the bound.
+    /// Does what the protocol asks for, from one event until the lock is held, the acquisition is
+    /// over or the budget is used up.
     pub(crate) async fn run(
         &mut self,
         event: Event,
@@ -166,7 +167,7 @@ impl Driver {
         answer
     }
 
-    /// A look whose answer is lost shows nothing, and does no harm.
+    /// A poll whose answer is lost shows nothing, and does no harm.
     async fn poll(&mut self, budget: Budget) -> Result<Event, Failure> {
         self.polls_left = self.polls_left.map(|left| left.saturating_sub(1));
         let (sent, until) = self.ready(budget).await;
@@ -186,7 +187,7 @@ impl Driver {
         }
     }
 
-    /// Waits until the next request may leave; tells when it left, and until when it may be
+    /// Waits until the next request may be sent; returns when it was sent, and until when it may be
     /// answered.
     async fn ready(&mut self, budget: Budget) -> (MonotonicInstant, Instant) {
         if self.unanswered > 0 {
@@ -195,7 +196,7 @@ impl Driver {
         }
         self.counters.count_request();
         let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
-        // However late it is, a request that is sent at all gets time for an answer.
+        // A request that is sent at all gets time for an answer, however late it is.
         let until = budget
             .send
             .min(self.clock.after(patience))
@@ -216,7 +217,7 @@ impl Driver {
         match reply.date {
             Some(date) => self.clock.observe_server_date(sent, received, date),
             None if reply.answer.is_ok() => self.is_undated(),
-            // There was no answer at all, or not one of DynamoDB's.
+            // No answer, or not one of DynamoDB's.
             None => {}
         }
         let answer = reply.answer?;
@@ -230,7 +231,8 @@ impl Driver {
         }
     }
 
-    /// Keeps a passing failure in mind, and tells what it means; fails with one that is not.
+    /// Remembers a transient failure and returns what it means to the protocol; returns any other
+    /// as an error.
     fn endure(&mut self, failure: Failure) -> Result<Answer, Failure> {
         let Some(answer) = failure.answer() else {
             return Err(failure);

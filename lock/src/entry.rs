@@ -1,4 +1,4 @@
-//! An entry: somebody who holds a lock, or waits for it.
+//! An entry: one client's place in the queue, as the holder or a waiter.
 //!
 //! It is one line of text that a person can read in the DynamoDB console and that sorts bytewise in
 //! queue order.
@@ -11,7 +11,7 @@
 //!           lease (ms, s)┘
 //! ```
 //!
-//! An entry is judged by what it says of itself, never by the settings of the client that judges it.
+//! Others judge an entry by its own fields, never by their own settings.
 
 mod line;
 
@@ -26,11 +26,12 @@ use crate::nonce::Nonce;
 use crate::operation_id::OperationId;
 use crate::time::{Expiry, Timestamp};
 
-/// What orders entries; the holder's is its fence. Strictly increasing for each key.
+/// The number that orders entries; the holder's is its fencing token. Strictly increasing for each
+/// key.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Ticket(pub u64);
 
-/// Who an entry belongs to, for people: bounded, and safe to print.
+/// The owner's label, for people: bounded, and safe to print.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Owner(String);
 
@@ -42,7 +43,7 @@ pub struct Entry {
     attributed: bool,
 }
 
-/// What an entry says.
+/// The fields of an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fields {
     /// Its place in the queue.
@@ -51,15 +52,15 @@ pub struct Fields {
     pub own: Timestamp,
     /// How long its owner counts as alive without a renewal, once it holds.
     pub lease: Duration,
-    /// When its owner ends, whatever happens.
+    /// When its owner ends at the latest.
     pub deadline: Option<Timestamp>,
     /// How its owner judges others.
     pub expiry: Expiry,
     /// How far apart its owner expects clocks to be.
     pub skew: Duration,
-    /// What tells it from an entry with the same ticket.
+    /// Distinguishes it from an entry with the same ticket.
     pub nonce: Nonce,
-    /// Whose it is.
+    /// Its owner's label.
     pub owner: Owner,
     /// What its owner is to do once.
     pub operation: Option<OperationId>,
@@ -74,13 +75,13 @@ impl Owner {
     /// Longer labels would make the row, and with it every write, larger.
     const MAX_BYTES: usize = 32;
 
-    /// Keeps what fits of a label; whatever could break the line is percent-encoded.
+    /// Truncates a label to what fits, and percent-encodes what could break the line.
     #[must_use]
     pub fn new(label: &str) -> Self {
         Self::keep(label, |byte| byte.is_ascii_graphic() && byte != b'%')
     }
 
-    /// Reads a label as it stands in an entry: encoded already, unless somebody else wrote it.
+    /// Reads a label out of an entry: encoded already, unless another program wrote it.
     fn read(label: &str) -> Self {
         Self::keep(label, |byte| byte.is_ascii_graphic())
     }
@@ -127,7 +128,7 @@ impl Entry {
         &self.text
     }
 
-    /// What the line says, if it can be read.
+    /// The fields of the line, if it can be read.
     #[must_use]
     pub fn fields(&self) -> Option<&Fields> {
         self.fields.as_ref()
@@ -139,8 +140,8 @@ impl Entry {
         line::format(&self.text).filter(|&format| format > line::FORMAT)
     }
 
-    /// The same line, with additional attributes beside it in the row; whatever removes the entry
-    /// removes them. It is no other entry because of them.
+    /// The same entry, marked as having additional attributes in the row; its removal removes them
+    /// too. They do not count in comparisons.
     #[must_use]
     pub fn attributed(self) -> Self {
         Self {
@@ -149,7 +150,7 @@ impl Entry {
         }
     }
 
-    /// Whether there are additional attributes beside it.
+    /// Whether it has additional attributes.
     #[must_use]
     pub fn is_attributed(&self) -> bool {
         self.attributed

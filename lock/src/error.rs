@@ -1,7 +1,7 @@
-//! What can go wrong, told apart.
+//! The errors of this crate.
 //!
-//! Three answers, never two: a lock was had, it was refused, or nobody knows. A refusal says who
-//! holds the lock and when to come back.
+//! An operation has three outcomes: acquired, refused, or unknown. A refusal names the holder and
+//! the time to come back.
 
 mod kind;
 mod words;
@@ -23,21 +23,21 @@ use crate::time::{TimeInterval, Timestamp};
 
 type Source = Box<dyn StdError + Send + Sync>;
 
-/// Why there is no lock, or why nobody can say.
+/// Why an operation failed, or why its outcome is unknown.
 ///
 /// | predicate | what it means | what helps |
 /// |---|---|---|
-/// | [`is_busy`](Error::is_busy) | somebody holds the lock, and we were not to wait | come back after [`retry_after`](Error::retry_after) |
-/// | [`is_timed_out`](Error::is_timed_out) | the wait ended before our turn | the same, or a longer wait |
-/// | [`is_full`](Error::is_full) | as many wait as may wait | the same |
-/// | [`is_reentrant`](Error::is_reentrant) | the work that asks for the lock holds it already | acquire it once |
-/// | [`is_lost`](Error::is_lost) | the lease ended while we held the lock | a longer lease, more frequent heartbeats |
-/// | [`is_unknown`](Error::is_unknown) | no answer told whether a release was applied | nothing: the lease ends by itself |
+/// | [`is_busy`](Error::is_busy) | the lock is held, and the call did not wait | come back after [`retry_after`](Error::retry_after) |
+/// | [`is_timed_out`](Error::is_timed_out) | the wait ended before the lock was free | the same, or a longer wait |
+/// | [`is_full`](Error::is_full) | the queue is full | the same |
+/// | [`is_reentrant`](Error::is_reentrant) | the caller holds the lock already | acquire it once |
+/// | [`is_lost`](Error::is_lost) | the lease ended while the lock was held | a longer lease, more frequent heartbeats |
+/// | [`is_unknown`](Error::is_unknown) | it is unknown whether a release was applied | nothing: the lease expires |
 /// | [`is_unavailable`](Error::is_unavailable) | DynamoDB does not answer | what the source says |
-/// | [`is_denied`](Error::is_denied) | the credentials may not do this | the rights that the message names |
+/// | [`is_denied`](Error::is_denied) | the credentials lack a permission | the permissions that the message names |
 /// | [`is_bad_table`](Error::is_bad_table) | there is no such table, or it has other keys | the table that the message names |
 /// | [`is_bad_key`](Error::is_bad_key) | the key cannot name a lock | another key |
-/// | [`is_configuration`](Error::is_configuration) | a setting is wrong, or clients of one key disagree | what the message says |
+/// | [`is_configuration`](Error::is_configuration) | a setting is invalid, or clients of one key have conflicting settings | what the message says |
 /// | [`is_completed`](Error::is_completed) | the operation is done already | nothing: see [`completion`](Error::completion) |
 /// | [`is_key_reused`](Error::is_key_reused) | the same idempotency key came with another request | a key of its own for each request |
 /// | [`is_response_gone`](Error::is_response_gone) | the operation is done, and its response cannot be replayed | nothing |
@@ -77,7 +77,7 @@ impl Error {
         }))
     }
 
-    /// A setting that is wrong: for crates that read settings of their own beside these.
+    /// An invalid setting, for crates that read settings of their own.
     #[must_use]
     pub fn configuration(message: impl Into<String>) -> Self {
         Self::new(Kind::Configuration, message)
@@ -131,14 +131,14 @@ impl Error {
 
     pub(crate) fn reentrant(key: &Key, fence: u64) -> Self {
         let message = format!(
-            "lock `{key}` is held by the very work that asks for it, with fence {fence}: it would \
+            "lock `{key}` is already held by the caller, with fencing token {fence}: it would \
              wait for itself"
         );
         Self::new(ErrorKind::Reentrant, message)
     }
 
     pub(crate) fn given_up(key: &Key) -> Self {
-        let message = format!("lock `{key}` is not waited for any more: everything was released");
+        let message = format!("lock `{key}` is no longer waited for: everything was released");
         Self::new(ErrorKind::TimedOut, message)
     }
 
@@ -149,8 +149,8 @@ impl Error {
 
     fn mismatch(key: &Key) -> Self {
         let message = format!(
-            "lock `{key}` is used by clients that do not go together with this one: all clients of a key \
-             use the expiry `observe`, or none; and all of them fail closed, or none"
+            "lock `{key}` is used by clients with conflicting settings: all clients of a key \
+             must use the expiry `observe`, or none; and all must be fail-closed, or none"
         );
         Self::new(ErrorKind::Configuration, message)
     }
@@ -164,9 +164,7 @@ impl Error {
     }
 
     fn exhausted(key: &Key) -> Self {
-        let message = format!(
-            "lock `{key}` has a last ticket that leaves no room for another; the row was damaged, delete it"
-        );
+        let message = format!("lock `{key}` has no tickets left; the row was damaged, delete it");
         Self::new(ErrorKind::BadTable, message)
     }
 
@@ -233,7 +231,7 @@ impl Error {
     ///
     /// let guard = locks.acquire("order/42").await?;
     /// match locks.try_acquire("order/42").await.unwrap_err().kind() {
-    ///     ErrorKind::Busy => println!("somebody else works on it"),
+    ///     ErrorKind::Busy => println!("another client works on it"),
     ///     kind => println!("{kind:?}"),
     /// }
     /// guard.release().await?;
@@ -244,37 +242,37 @@ impl Error {
         self.0.kind
     }
 
-    /// Somebody holds the lock, and we were not to wait.
+    /// The lock is held, and the call did not wait.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.0.kind == ErrorKind::Busy
     }
 
-    /// The wait ended before our turn.
+    /// The wait ended before the lock was free.
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
         self.0.kind == ErrorKind::TimedOut
     }
 
-    /// As many wait as may wait.
+    /// The queue is full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.kind == ErrorKind::Full
     }
 
-    /// The work that asks for the lock holds it already, and would wait for itself.
+    /// The caller holds the lock already, and would wait for itself.
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
         self.0.kind == ErrorKind::Reentrant
     }
 
-    /// The lease ended while we held the lock.
+    /// The lease ended while the lock was held.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.0.kind == ErrorKind::Lost
     }
 
-    /// No answer told whether it was done.
+    /// No answer came, so the outcome is unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.0.kind == ErrorKind::Unknown
@@ -286,7 +284,7 @@ impl Error {
         self.0.kind == ErrorKind::Unavailable
     }
 
-    /// The credentials may not do this.
+    /// The credentials lack a permission.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         self.0.kind == ErrorKind::Denied
@@ -304,7 +302,7 @@ impl Error {
         self.0.kind == ErrorKind::BadKey
     }
 
-    /// A setting is wrong, or the clients of one key disagree.
+    /// A setting is invalid, or the clients of one key have incompatible settings.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         self.0.kind == ErrorKind::Configuration
@@ -347,7 +345,7 @@ impl Error {
         self.0.until
     }
 
-    /// After how long the lock may be free, if it is refused: the rest of the holder's lease.
+    /// How long until the lock may be free, after a refusal: the rest of the holder's lease.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -383,7 +381,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The message names the source already.
+        // The message includes the source.
         let Inner { kind, message, .. } = &*self.0;
         f.debug_tuple("Error").field(kind).field(message).finish()
     }

@@ -1,4 +1,4 @@
-//! The forced release: for a person who knows that the owner is dead.
+//! The forced release, for an operator who knows that the owner is dead.
 
 use crate::entry::Ticket;
 use crate::error::{Error, Kind};
@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use crate::table::RowSnapshot;
 use crate::time::Timestamp;
 
-/// How often a living owner's heartbeats may come in between.
+/// How many heartbeats of a living owner may interfere.
 const TRIES: u32 = 8;
 
 pub(crate) async fn release(
@@ -23,15 +23,16 @@ pub(crate) async fn release(
     for _ in 0..TRIES {
         let sent = clock.tick();
         let RowSnapshot { row, date, .. } = table.inspect(key).await.map_err(explain)?;
-        // The renewal time is written by the server's clock: a wall clock that is an hour fast would keep the
-        // next holder alive for an hour after its death.
+        // The renewal time is by the server's clock: by a wall clock that is an hour fast, the next
+        // holder would outlive its death by an hour.
         if let Some(date) = date {
             clock.observe_server_date(sent, clock.tick(), date);
         }
         let Some(entry) = row.entry(fence) else {
             return Ok(false);
         };
-        // Above every renewal: under another, living holder the renewal time must not fall.
+        // Above every earlier renewal: the renewal time of another, living holder must not
+        // decrease.
         let above = row.renewed_at.map_or(Timestamp(0), |renewed_at| {
             Timestamp(renewed_at.0.saturating_add(1))
         });
@@ -41,6 +42,7 @@ pub(crate) async fn release(
             return Ok(true);
         }
     }
-    let message = format!("lock `{key}` was not released by force: its holder is alive and beats");
+    let message =
+        format!("lock `{key}` was not released by force: its holder is alive and renews its lease");
     Err(Error::new(Kind::Unknown, message))
 }

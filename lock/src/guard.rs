@@ -1,4 +1,4 @@
-//! A lock that is held, and how it is given up.
+//! The guard of a held lock, and its release.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use crate::trail::Trail;
 /// A lock that is held until it is released, or until its lease is lost.
 ///
 /// Dropping it without a release ends the lease and hands the entry to a task of its client, which
-/// releases it at once. Where no runtime runs the next call on the client does, or
-/// [`Locks::release_all`](crate::Locks::release_all); if the process dies first, the lease ends by
-/// itself. Prefer [`release`](Self::release): it says whether the lock was still held.
+/// releases it at once. Without a running runtime, the next call on the client releases it, or
+/// [`Locks::release_all`](crate::Locks::release_all); if the process dies first, the lease expires.
+/// Prefer [`release`](Self::release): it returns whether the lock was still held.
 ///
-/// Not `Clone`: two handles could both believe that they released.
+/// Not `Clone`: two guards could both believe that they released.
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released at once"]
 pub struct LockGuard {
@@ -34,7 +34,7 @@ pub struct LockGuard {
     trail: Trail,
     /// What is done under the lock, if it is to be done once.
     operation: Option<Operation>,
-    /// The lock is released when all the others were dropped.
+    /// Releases the lock after the other fields were dropped.
     cleanup: Cleanup,
 }
 
@@ -82,13 +82,13 @@ impl LockGuard {
         self.handle.fence()
     }
 
-    /// The lease, to be watched from elsewhere.
+    /// The lease, to watch from other code.
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.handle.lease()
     }
 
-    /// Waits until the lease is lost.
+    /// Completes when the lease has expired or was lost.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -96,7 +96,7 @@ impl LockGuard {
     /// let guard = locks.acquire("order/42").await?;
     /// tokio::select! {
     ///     () = work() => println!("done"),
-    ///     () = guard.lost() => println!("somebody else may work on it now"),
+    ///     () = guard.lost() => println!("another client may work on it now"),
     /// }
     /// guard.release().await?;
     /// # Ok(()) });
@@ -105,7 +105,7 @@ impl LockGuard {
         self.lease().expired().await;
     }
 
-    /// How the lease does: it tells before it is lost when heartbeats fail.
+    /// Health of the lease: reports failing heartbeats before the lease is lost.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -121,14 +121,14 @@ impl LockGuard {
         self.handle.lease().health()
     }
 
-    /// What the work may know of the lock; it can be passed on, the lock cannot.
+    /// A handle for the work under the lock: it can be cloned and passed on, the guard cannot.
     #[must_use]
     pub fn handle(&self) -> LockHandle {
         self.handle.clone()
     }
 
-    /// The work under the lock stops when the lease is over, and then releases it: until it has, nobody
-    /// else is to give the lock back.
+    /// Declares that the work under the lock stops when the lease expires, and then releases the
+    /// lock; until then no other task of the client releases it.
     pub fn stops_with_its_lease(&self) {
         self.trail.stops();
     }
@@ -137,18 +137,18 @@ impl LockGuard {
         self.trail.is_ours()
     }
 
-    /// Gives the lock up. Once this has returned without an error the next one may hold it.
+    /// Releases the lock. When this returns `Ok`, the next waiter may hold it.
     ///
     /// # Errors
     ///
-    /// [`is_lost`](Error::is_lost) when the lease had ended and somebody else took over;
-    /// [`is_unknown`](Error::is_unknown) when no answer came in time. The lease ends by itself then; a
+    /// [`is_lost`](Error::is_lost) if the lease had ended and another client took over;
+    /// [`is_unknown`](Error::is_unknown) if no answer came in time. The lease then expires; a
     /// fail-closed lock may need [`Locks::force_release`](crate::Locks::force_release).
     pub async fn release(self) -> Result<(), Error> {
         self.release_within(RELEASE).await
     }
 
-    /// Gives the lock up, and goes on for at most this long.
+    /// Releases the lock, and tries for at most this long.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl LockGuard {
             return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
-            // `release_all` has it.
+            // `release_all` releases it.
             return Ok(());
         }
         prepare(&mut driver.acquisition);

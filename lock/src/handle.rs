@@ -1,4 +1,4 @@
-//! What the work that is done under a lock knows of it.
+//! The handle of a lock, for the work under it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,13 +11,14 @@ tokio::task_local! {
     static SCOPE: Arc<Scope>;
 }
 
-/// The locks under which a piece of work is done, the innermost first.
+/// The locks that a piece of work runs under, the innermost first.
 struct Scope {
     handle: LockHandle,
     outer: Option<Arc<Scope>>,
 }
 
-/// A lock, to those who work under it: what can be known of it, but not its release.
+/// A held lock, as the work under it sees it: its key, fencing token and lease, but not its
+/// release.
 #[derive(Clone, Debug)]
 pub struct LockHandle {
     layout: Arc<TableLayout>,
@@ -30,14 +31,14 @@ pub struct LockHandle {
     done: Arc<Mutex<Option<bool>>>,
 }
 
-/// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
-/// elsewhere, tasks that were spawned from there included.
+/// The innermost lock of the calling task: that of the closure, or of the Lambda invocation. `None`
+/// elsewhere, also in tasks that were spawned from there.
 #[must_use]
 pub fn current() -> Option<LockHandle> {
     scope().map(|scope| scope.handle.clone())
 }
 
-/// The lock of this name under which this is called.
+/// The lock of this key, if the caller runs under it.
 pub(crate) fn current_for(layout: &TableLayout, key: &Key) -> Option<LockHandle> {
     let mut scope = scope();
     while let Some(inner) = scope {
@@ -98,33 +99,34 @@ impl LockHandle {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fencing token: larger than that of everybody who held this lock before. Store it with what is
-    /// done under the lock, and refuse whoever comes with a smaller one than the stored.
+    /// The fencing token: larger than the token of every earlier holder. Store it with every write
+    /// made under the lock, and reject writes whose token is smaller than the stored one.
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.fence
     }
 
-    /// The lease, to be watched from elsewhere.
+    /// The lease, to watch from other code.
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease.clone()
     }
 
-    /// How many requests were sent for the lock so far: writes, looks, and heartbeats.
+    /// How many requests the lock has cost so far: writes, polls and heartbeats.
     #[must_use]
     pub fn requests(&self) -> u32 {
         self.counters.requests()
     }
 
-    /// How many times a dead holder was taken out on the way to the lock.
+    /// How many dead holders were evicted on the way to the lock.
     #[must_use]
     pub fn evictions(&self) -> u32 {
         self.counters.evictions()
     }
 
-    /// Does a piece of work under the lock: [`current`] tells it, and asking for the same lock once more
-    /// is refused at once, because it would wait for itself. For those who poll a future themselves.
+    /// Runs a closure under the lock: [`current`] returns this handle, and acquiring the same lock
+    /// again fails at once, because it would wait for itself. For callers that poll a future
+    /// themselves.
     pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
         let scope = Scope {
             handle: self.clone(),

@@ -1,7 +1,7 @@
-//! Keeping a lease alive.
+//! The heartbeats that keep a lease alive.
 //!
-//! While a lock is held, one task heartbeats for it. It is stopped and awaited before the release is sent, so
-//! nothing of it outlives the call, and no heartbeat can come after the release.
+//! While a lock is held, one task renews its lease. The task is stopped and awaited before the
+//! release is sent, so nothing of it outlives the call, and no heartbeat can follow the release.
 
 use std::future::pending;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::liveness;
 use crate::messages::{Event, Outcome};
 use crate::time::{Clock, Mark, MonotonicInstant};
 
-/// The task that heartbeats; it is ended with its handle.
+/// The task that sends the heartbeats; dropping the handle ends it.
 #[derive(Debug)]
 pub(crate) struct HeartbeatTask {
     stop: Option<oneshot::Sender<()>>,
@@ -45,12 +45,13 @@ impl HeartbeatTask {
         (task, lease)
     }
 
-    /// What ends the lease that the heartbeats keep alive.
+    /// Controls the lease that the heartbeats renew.
     pub(crate) fn lease(&self) -> &LeaseControl {
         &self.lease
     }
 
-    /// Ends the lease and stops the heartbeats, and waits until nothing of them is left. None if they failed.
+    /// Ends the lease, stops the heartbeats and waits for the task's end. `None` if the task
+    /// failed.
     pub(crate) async fn stop(&mut self) -> Option<Driver> {
         let _ = self.stop.take().map(|stop| stop.send(()));
         self.lease.end();
@@ -65,7 +66,8 @@ impl Drop for HeartbeatTask {
     }
 }
 
-/// Heartbeats until it is told to stop, or until the lease is lost; then only waits for the word.
+/// Sends heartbeats until it is stopped or the lease is lost; after that it only waits to be
+/// stopped.
 async fn run(
     mut driver: Driver,
     lease: LeaseControl,
@@ -94,7 +96,7 @@ async fn run(
             return driver;
         }
     }
-    // A lease that was ended from outside is no news; one that ended here is lost.
+    // The owner knows of a lease that it ended itself; one that ended here is lost.
     if stop
         .try_recv()
         .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
@@ -105,8 +107,8 @@ async fn run(
     driver
 }
 
-/// Waits for the next heartbeat and gives it; tells the new end of the lease and since when it is proven, or none if the lease is
-/// lost.
+/// Waits for the next heartbeat and sends it; returns the new end of the lease and the time of its
+/// proof, or `None` if the lease is lost.
 async fn heartbeat(driver: &mut Driver, state: LeaseState) -> Option<(MonotonicInstant, Mark)> {
     let clock = driver.clock.clone();
     let end = clock.instant(state.ends);
@@ -132,7 +134,7 @@ async fn heartbeat(driver: &mut Driver, state: LeaseState) -> Option<(MonotonicI
     }
 }
 
-/// How often a lease is held against the clocks that run on while the machine is suspended.
+/// How often a lease is checked against the clocks that run on while the machine is suspended.
 const CHECK: Duration = Duration::from_millis(500);
 
 /// Waits for the end of a lease, by whichever clock comes first.
@@ -146,7 +148,7 @@ async fn run_out(state: LeaseState, clock: &Clock) {
     }
 }
 
-/// When the next heartbeat is due; never if the lease lasts as long as the caller.
+/// When the next heartbeat is due; never if the lease lasts until the caller's deadline.
 fn due(
     driver: &Driver,
     ends: MonotonicInstant,

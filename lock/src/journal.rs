@@ -1,8 +1,9 @@
-//! The journal: records, on local disk, of entries that this machine has written or may have written.
+//! The journal: one record on local disk for each entry that this machine has written or may have
+//! written.
 //!
-//! A record is written before its entry's first copy leaves and removed when the entry is settled; so
-//! whatever dies in between leaves a record, and the sweep knows what to give back. The only file
-//! that touches the file system.
+//! A record is written before its entry's first copy is sent, and removed when the entry is
+//! settled. A process that dies in between leaves its record, which names the entry to recover. The
+//! only file that touches the file system.
 
 #![expect(
     clippy::disallowed_methods,
@@ -26,11 +27,11 @@ use crate::nonce::Nonces;
 use crate::operation::{Completion, OperationState};
 use crate::table::TableLayout;
 
-/// Where the records are, unless a setting says otherwise: the one place that a function and its
-/// extension share, and that survives the death of either.
+/// The default folder of the records: a function and its extension share it, and it survives the
+/// death of either.
 pub(crate) const DEFAULT_DIR: &str = "/tmp/lambda-locks";
 
-/// A folder with more records than this was not filled by us.
+/// More records than this were not written by us; read only the first ones.
 const MAX_INTENTS: usize = 10_000;
 
 /// Longer than any record that we write.
@@ -43,7 +44,7 @@ pub struct Journal {
     writer: Process,
 }
 
-/// What is known about one entry: enough to give it back.
+/// One record: what is needed to recover an entry.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Intent {
     pub(crate) key: String,
@@ -61,28 +62,28 @@ pub struct Intent {
     pub(crate) writer: Process,
 }
 
-/// A record as it was found.
+/// A record that was read.
 #[derive(Debug)]
 pub struct ReadIntent {
-    /// Where it lies.
+    /// Its file.
     pub path: PathBuf,
-    /// What it says, or why it cannot be read.
+    /// Its content, or why it cannot be read.
     pub intent: Result<Intent, io::Error>,
 }
 
 impl Journal {
-    /// Opens the folder, and makes it if there is none.
+    /// Opens the folder, and creates it if it is missing.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be used: it is not a folder, belongs to somebody else, is open to
+    /// If the folder cannot be used: it is not a folder, belongs to another user, is open to
     /// others, or cannot be written.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = dir.into();
         prepare(&dir).map_err(|why| {
             let message = format!(
                 "the journal's folder `{}` cannot be used: {why}; set LOCKS_JOURNAL_DIR to a folder \
-                 that this process may write and nobody else, or leave it empty to keep no notes",
+                 that this process may write and nobody else, or leave it empty to keep no journal",
                 dir.display()
             );
             Error::new(Kind::Configuration, message).because(why)
@@ -99,7 +100,7 @@ impl Journal {
         &self.writer
     }
 
-    /// Writes a record: whole, or not at all.
+    /// Writes a record atomically.
     pub(crate) fn record(&self, intent: &Intent) -> io::Result<PathBuf> {
         let entry = intent.entry();
         let fields = entry.fields().ok_or(io::ErrorKind::InvalidData)?;
@@ -113,13 +114,13 @@ impl Journal {
         Ok(path)
     }
 
-    /// The records of processes that are dead, and those that cannot be read. The records of the living
-    /// are left alone. What the dead did not finish noting was never written to the table, and is
-    /// removed.
+    /// The records of dead processes, and those that cannot be read; records of living processes
+    /// are skipped. Records that a dead process did not finish are removed: their entries were
+    /// never sent.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn read(&self) -> io::Result<Vec<ReadIntent>> {
         let (whole, unfinished): (Vec<_>, Vec<_>) = list(&self.dir)?
             .into_iter()
@@ -135,7 +136,7 @@ impl Journal {
     }
 }
 
-/// Removes a record, in whatever folder it lies: its entry is settled.
+/// Removes a record of a settled entry, from any folder.
 pub(crate) fn forget(intent: &Path) -> io::Result<()> {
     match remove(intent) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -160,7 +161,7 @@ impl Intent {
         &self.key
     }
 
-    /// The number that orders its entry, and fences what its owner did.
+    /// The ticket of its entry, which is its fencing token.
     #[must_use]
     pub fn fence(&self) -> Option<u64> {
         self.entry().ticket().map(|ticket| ticket.0)
@@ -191,7 +192,7 @@ impl Intent {
     }
 }
 
-/// What a record is called until it is whole.
+/// The extension of a record's file until it is complete.
 const UNFINISHED: &str = "unfinished";
 
 fn prepare(dir: &Path) -> io::Result<()> {
@@ -221,7 +222,7 @@ fn prepare(dir: &Path) -> io::Result<()> {
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    // `create_new` follows no link and takes over no file that somebody else put there.
+    // `create_new` follows no link, and opens no file that another user put there.
     options
         .write(true)
         .create_new(true)
@@ -245,7 +246,7 @@ fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     paths.collect()
 }
 
-/// Whether whoever was writing this died over it.
+/// Whether the process that was writing this file is dead.
 fn is_abandoned(unfinished: &Path) -> bool {
     let name = unfinished.file_name().and_then(OsStr::to_str);
     let stem = name.and_then(|name| name.strip_suffix(UNFINISHED)?.strip_suffix('.'));
@@ -257,7 +258,7 @@ fn read(path: &Path) -> io::Result<Intent> {
     let found = std::fs::symlink_metadata(path)?;
     if !found.is_file() || found.len() > MOST_BYTES {
         return Err(io::Error::other(
-            "it is not a note: not a plain file, or too large",
+            "not a record: not a plain file, or too large",
         ));
     }
     let intent: Intent = serde_json::from_slice(&std::fs::read(path)?)?;

@@ -24,7 +24,7 @@ pub(crate) enum Redaction {
     Hashed,
 }
 
-/// How much of a hash is shown, in bytes: enough to tell keys apart.
+/// How much of a hash is shown, in bytes: enough to distinguish keys.
 const HASH_BYTES: usize = 16;
 
 impl Key {

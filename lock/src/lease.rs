@@ -1,6 +1,6 @@
-//! What a client shows of a lease, and its end.
+//! A lease, as its client sees it, and its end.
 //!
-//! A lease ends before the first write that gives the entry away leaves: nothing that watches it may still
+//! A lease ends before the first write that hands the entry on is sent: no watcher of it may
 //! believe in the lock when another client can hold it.
 
 use std::future::poll_fn;
@@ -13,19 +13,20 @@ use tokio::time::Instant;
 
 use crate::time::{Clock, Mark, Moment, MonotonicInstant};
 
-/// What can be known about a lease while other code has the [`LockGuard`](crate::LockGuard).
+/// Watches a lease while other code owns the [`LockGuard`](crate::LockGuard).
 #[derive(Clone, Debug)]
 pub struct Lease {
     state: watch::Receiver<LeaseState>,
     clock: Clock,
 }
 
-/// The lease as it stands.
+/// The present state of a lease.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeaseState {
-    /// Until when there is a proof that the lock is ours.
+    /// Until when the lock is proven to be ours.
     pub(crate) ends: MonotonicInstant,
-    /// When the proof began, by all clocks: `ends` comes sooner if the monotonic one has stood still since.
+    /// When the proof began, by all clocks: `ends` comes earlier if the monotonic clock has stood
+    /// still since.
     pub(crate) since: Mark,
     /// When the next heartbeat is due.
     pub(crate) due: Option<MonotonicInstant>,
@@ -33,16 +34,16 @@ pub(crate) struct LeaseState {
     pub(crate) ended: bool,
 }
 
-/// Prolongs a lease, or ends it. Each place that may give the entry away has one.
+/// Extends a lease, or ends it. Each place that may hand the entry on has one.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseControl(watch::Sender<LeaseState>);
 
-/// How a lease does.
+/// Health of a lease.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeaseHealth {
-    /// How long there is still a proof that the lock is ours; zero if it is lost.
+    /// How long the lock is still proven to be ours; zero if it is lost.
     pub remaining: Duration,
-    /// For how long a heartbeat has been due that was not answered; none if all is well.
+    /// For how long a heartbeat has gone unanswered; `None` if all is well.
     pub heartbeat_overdue: Option<Duration>,
 }
 
@@ -50,7 +51,7 @@ pub struct LeaseHealth {
 const ANSWER: Duration = Duration::from_millis(400);
 
 impl LeaseState {
-    /// For how long the proof still holds, by the clock that has run the furthest.
+    /// How long the proof still holds, by the clock that has run the furthest.
     pub(crate) fn remaining(&self, clock: &Clock) -> Duration {
         let passed = clock.tick() + clock.missed_since(self.since);
         self.ends.since(passed)
@@ -103,7 +104,7 @@ impl LeaseControl {
 }
 
 impl Lease {
-    /// Whether there is no proof any more that the lock is ours.
+    /// Whether the lease has expired: the lock is no longer proven to be ours.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.remaining().is_zero()
@@ -111,14 +112,14 @@ impl Lease {
 
     fn remaining(&self) -> Duration {
         let state = *self.state.borrow();
-        // Without a task that could renew or end it, nothing vouches for the lease.
+        // Without a task that could renew or end it, the lease is not proven.
         if state.ended || self.state.has_changed().is_err() {
             return Duration::ZERO;
         }
         state.remaining(&self.clock)
     }
 
-    /// How the lease does.
+    /// Health of the lease.
     #[must_use]
     pub fn health(&self) -> LeaseHealth {
         let due = self.state.borrow().due;
@@ -139,11 +140,12 @@ impl Lease {
         self.clock.after(time)
     }
 
-    /// Waits until the lease is over, be it lost or released.
+    /// Completes when the lease has expired, whether the lock was lost or released.
     pub async fn expired(&mut self) {
         let mut state = self.state.clone();
         let mut ended = pin!(state.wait_for(|state| state.ended));
-        // A process that was stopped for long sees it by the clock, before the heartbeat task can tell.
+        // A process that was suspended sees the expiry by the clock, before the heartbeat task
+        // runs.
         poll_fn(|cx| match self.is_expired() {
             true => Poll::Ready(()),
             // An error means that the task has ended, and the lease with it.

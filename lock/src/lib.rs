@@ -4,7 +4,7 @@
 //! # async fn example() -> Result<(), dynamodb_locks::Error> {
 //! let locks = dynamodb_locks::Locks::from_env()?;
 //! let guard = locks.acquire("order/42").await?;
-//! // Nobody else works on order 42 now; `guard.fence()` proves it to whoever stores the result.
+//! // No other client works on order 42 now; store `guard.fence()` with the result.
 //! guard.release().await?;
 //! # Ok(())
 //! # }
@@ -13,24 +13,29 @@
 //! # Words
 //!
 //! - **lock**: one row in the table, named by a **key**.
-//! - **entry**: one line in the row's queue: somebody who holds the lock, or waits for it.
-//! - **holder**: the owner of the smallest entry. Its **position** is 0; the others have 1, 2, ...
-//! - **ticket**: the number that orders entries. The holder's is its **fence**.
-//! - **lease**: how long a holder counts as alive without a renewal; the **renewal time** is the time
-//!   of its last one. A **heartbeat** is such a sign, a **claim** is a heartbeat before acting.
-//! - **evict**: remove a dead holder's entry. **withdraw**: take one's own entry out of the queue.
-//!   **invalidate**: make sure that an entry that may still be on its way can no longer enter.
-//! - **journal**: the records, on local disk, of entries that this machine has written or may have
-//!   written. **sweep**: give back what the journal lists and no living process owns.
+//! - **entry**: one line in the row's queue: its owner holds the lock, or waits for it.
+//! - **holder**: the owner of the smallest entry. Its **position** is 0, the head of the queue;
+//!   waiters have 1, 2, ...
+//! - **ticket**: the number that orders the entries of a key. The holder's ticket is its **fencing
+//!   token**.
+//! - **lease**: how long a holder counts as alive after its last renewal. A **heartbeat** renews
+//!   the lease; the row stores the time of the last renewal. A waiter that may have been found dead
+//!   **confirms** with a heartbeat before it acts.
+//! - **evict**: remove a dead holder's entry. **withdraw**: remove one's own entry from the queue.
+//!   **invalidate**: make sure that an entry whose write may still be in flight can no longer
+//!   enter.
+//! - **journal**: records on local disk, one for each entry that this machine has written or may
+//!   have written. **Recovery** removes the entries that the journal lists and no living process
+//!   owns.
 //!
 //! # How it works
 //!
-//! The queue is the lock. One conditional write puts an entry into the row's queue; whose entry is
-//! the smallest holds the lock; one conditional write takes it out, and that is the hand-off to the
-//! next. An uncontended lock costs two writes and no read. Waiting costs eventually consistent
-//! reads only. Every write is conditional on something that its own success destroys, so a copy
-//! that arrives late or twice does nothing; and the answer, yes or no, shows the row, so a lost
-//! answer is settled by sending the same write again.
+//! The queue is the lock. One conditional write adds an entry to the row's queue, and the smallest
+//! entry holds the lock; one conditional write removes it, which hands the lock to the next waiter.
+//! An uncontended lock costs two writes and no read. Waiting costs eventually consistent reads
+//! only. Every write is conditional on something that its own success destroys, so a copy that
+//! arrives late or twice does nothing; and the answer shows the row whether the write was applied
+//! or refused, so a lost answer is settled by sending the same write again.
 //!
 //! # Foreign types
 //!

@@ -1,10 +1,10 @@
-//! Who is dead, and how long we ourselves may act. Pure.
+//! Which holders are dead, and how long we ourselves may act. Pure.
 //!
 //! Others are judged by the earliest possible now, ourselves by the latest. A time in the row that
-//! no honest clock can have written is not believed; then the lease is counted by watching.
+//! no correct clock can have written is not believed; the lease is then counted by watching.
 //!
-//! What is believed, and for how long, follows from the judged entry alone, so that a holder knows how
-//! all others judge it, whatever their settings are.
+//! Whether a time is believed follows from the judged entry alone, so a holder knows how all others
+//! judge it, whatever their settings are.
 
 #[cfg(test)]
 mod tests;
@@ -16,18 +16,18 @@ use crate::messages::Terms;
 use crate::row::{DEADLINE_MARGIN, Row};
 use crate::time::{Expiry, Moment, MonotonicInstant, Timestamp};
 
-/// How long the holder and its renewal time have stood unchanged before our eyes.
+/// How long the holder and its renewal time have been unchanged.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct Watch {
     head: Option<Entry>,
     renewed_at: Option<Timestamp>,
     since: MonotonicInstant,
-    /// Since when the holder has been this one, whatever renewals it gave.
+    /// Since when this has been the holder, whatever renewals it sent.
     held_since: MonotonicInstant,
 }
 
 impl Watch {
-    /// Takes note of a row that was seen at a tick, after its answer had come.
+    /// Records a row that was seen at a tick, after its answer had come.
     pub(crate) fn see(&mut self, row: &Row, tick: MonotonicInstant) {
         if self.head.as_ref() != row.holder() {
             self.head = row.holder().cloned();
@@ -39,18 +39,19 @@ impl Watch {
     }
 }
 
-/// A later waiter leaves each one before it this much time to evict, so that they do not all try at
-/// once.
+/// Each later waiter leaves the one before it this much time to evict, so that they do not all try
+/// at once.
 const STAGGER: Duration = Duration::from_millis(200);
 
 /// How long a silent holder of another expiry mode is left in the queue, beyond its lease.
 const FOREIGN: Duration = Duration::from_secs(60 * 60);
 
-/// However small the skew is, the latest possible now of an honest clock may lie this far ahead: a
+/// However small the skew is, the latest possible now of a correct clock may lie this far ahead: a
 /// `Date` names a second, and an answer takes its time.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How far ahead of its writer's now a predecessor's release lies that needs no claim.
+/// How far ahead of its writer's now a predecessor's release may lie without a confirming
+/// heartbeat.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// Whether the holder's lease is counted from the time in the row.
@@ -58,7 +59,7 @@ pub(crate) fn believes(terms: &Terms, row: &Row, holder: &Fields, at: Moment) ->
     terms.expiry != Expiry::Observe && is_honest(terms, row, holder, at)
 }
 
-/// Whether an honest clock can have written the time that the holder's lease is counted from.
+/// Whether a correct clock can have written the time that the holder's lease is counted from.
 fn is_honest(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
     // A local clock may be late, whatever it takes for the latest possible now.
     let late = match terms.expiry {
@@ -68,13 +69,13 @@ fn is_honest(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
     row.alive_at(holder) <= at.now.latest + late + reach(holder)
 }
 
-/// How far beyond now a time is believed from which this entry's lease counts.
+/// How far beyond now this entry's times are believed.
 fn reach(holder: &Fields) -> Duration {
     (2 * holder.skew).max(INTERVAL)
 }
 
-/// By how much longer an entry lives than its times say, to be safe from clocks that differ: two local
-/// ones by the larger skew, and a local one from DynamoDB's by its own.
+/// By how much longer an entry lives than its times say, because clocks differ: two local ones by the
+/// larger skew, and a local one from DynamoDB's by its own.
 fn allowance(terms: &Terms, judged: &Fields) -> Duration {
     let local = |expiry| expiry == Expiry::Clock;
     match (local(terms.expiry), local(judged.expiry)) {
@@ -85,7 +86,7 @@ fn allowance(terms: &Terms, judged: &Fields) -> Duration {
     }
 }
 
-/// For how long the holder has held, about: a guess for the polling, on which nothing else rests.
+/// About how long the holder has held: a guess for the polling only.
 pub(crate) fn age(row: &Row, watch: &Watch, at: Moment) -> Duration {
     let watched = at.tick.since(watch.held_since);
     let Some(holder) = row.holder().and_then(Entry::fields) else {
@@ -96,7 +97,8 @@ pub(crate) fn age(row: &Row, watch: &Watch, at: Moment) -> Duration {
     watched.max(at.now.likely.since(since))
 }
 
-/// In how long the holder will be dead to the one with this position: zero if it is, none if never.
+/// How long until a waiter at this position may find the holder dead: zero if it is dead, `None` if
+/// never.
 pub(crate) fn time_to_expiry(
     terms: &Terms,
     row: &Row,
@@ -106,8 +108,9 @@ pub(crate) fn time_to_expiry(
 ) -> Option<Duration> {
     let holder = row.holder()?.fields().filter(|_| !row.is_pinned())?;
     let stagger = STAGGER * u32::try_from(position.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
-    // Whoever judges in another way cannot be told to heartbeat for us: it gets much longer. That is long
-    // enough for an observer, too, who would otherwise be refused before it has watched anything.
+    // A holder of another expiry mode cannot know that it has to renew for us, so it gets much
+    // longer. That is long enough for an observer, too, which would otherwise be refused before it
+    // has watched anything.
     let foreign = row.conflicting_expiry(terms.expiry) == row.holder();
     let by_time = match foreign {
         true => is_honest(terms, row, holder, at),
@@ -131,7 +134,7 @@ pub(crate) fn time_to_expiry(
     Some((ends + stagger + first).saturating_sub(now))
 }
 
-/// Everybody who is dead, if the holder is: it, and the waiters who are past their deadline.
+/// The dead entries, if the holder is dead: the holder, and the waiters past their deadline.
 pub(crate) fn dead(
     terms: &Terms,
     row: &Row,
@@ -151,15 +154,16 @@ pub(crate) fn dead_waiters(terms: &Terms, row: &Row, at: Moment) -> Vec<Entry> {
     row.dead_waiters(now).cloned().collect()
 }
 
-/// How much of a lease is used: a timer may be late, and the next holder punctual. Over a long lease two
-/// monotonic clocks run apart by 400 ppm: 200 ppm each, the holder's and that of a client that watches it.
+/// The part of a lease that its holder uses: a timer may be late, and the next holder punctual.
+/// Over a long lease two monotonic clocks run apart by 400 ppm: 200 ppm each, the holder's and that
+/// of a client that watches it.
 pub(crate) fn safe_lease(lease: Duration) -> Duration {
     let apart = lease / 2500 + Duration::from_millis(100);
     lease - (lease / 20).min(apart.max(Duration::from_millis(250)))
 }
 
-/// Until when a renewal proves its holder alive, if it was written with this time at this
-/// tick. What the server has since shown us to have written too early is taken off.
+/// Until when a renewal proves its holder alive, if it was written with this time at this tick. If
+/// the server has since shown that the time was too early, the difference is subtracted.
 pub(crate) fn proven_by(
     terms: &Terms,
     written: Timestamp,
@@ -169,31 +173,32 @@ pub(crate) fn proven_by(
     since + safe_lease(terms.lease).saturating_sub(too_early(written, since, at))
 }
 
-/// When our own deadline comes as the table shows it: it stands there by the time that we wrote, and
-/// what was too early of that is taken off.
+/// Our own deadline, as the table shows it: it is stored by the time that we wrote, and if that was
+/// too early, the difference is subtracted.
 pub(crate) fn deadline(
     terms: &Terms,
     own: Timestamp,
     ticketed: MonotonicInstant,
     at: Moment,
 ) -> Option<MonotonicInstant> {
-    // Whoever finds us past it allows a margin. Half of it is left to a platform that is late.
+    // Others allow DEADLINE_MARGIN before they evict us; half of it covers a late platform kill.
     let early = too_early(own, ticketed, at).saturating_sub(DEADLINE_MARGIN / 2);
     terms.deadline.map(|deadline| deadline - early)
 }
 
-/// How much too early a time was written at a tick, as far as the server has shown it since.
+/// By how much a time was written too early at a tick, as far as the server has shown since.
 fn too_early(written: Timestamp, since: MonotonicInstant, at: Moment) -> Duration {
     let latest_then = at.now.latest - at.tick.since(since);
     latest_then.since(written)
 }
 
-/// Whether the renewal time that a predecessor left proves us alive to all others. Until a certain tick, at
-/// least, somebody stood before us.
+/// Whether the renewal time that a predecessor left proves us alive to all others. At least until
+/// `behind`, another entry stood before ours.
 ///
-/// Where others do not believe the renewal time they count our lease by watching, from our turn on, and an eviction
-/// that they have decided on may still be on its way when the renewal time has become believable. So it counts
-/// only if nobody can have watched it for a lease: it was believable by then, even to the latest clock.
+/// Clients that do not believe the renewal time count our lease by watching, from our turn on, and
+/// an eviction that they have decided on may still be in flight when the renewal time has become
+/// believable. So it counts only if no client can have watched it for a lease: it was believable by
+/// then, even to the latest clock.
 pub(crate) fn is_proven_by_renewal(
     terms: &Terms,
     row: &Row,
@@ -202,7 +207,7 @@ pub(crate) fn is_proven_by_renewal(
     at: Moment,
 ) -> bool {
     let alive = row.alive_at(me);
-    // Half of the lease is left to looks that were staler than they should be.
+    // Half of the lease allows for reads that were staler than they should be.
     let watched = at.now.earliest - at.tick.since(behind) + terms.lease / 2;
     let believed = alive <= at.now.earliest.min(watched) + reach(me);
     let near = alive <= at.now.latest + AHEAD;

@@ -35,8 +35,8 @@ pub struct Locks {
 }
 
 impl Locks {
-    /// Connects by itself: at the first use, or when [`connect`](Self::connect) is called. Region,
-    /// credentials and endpoint come from the environment; TLS is rustls on ring.
+    /// Connects on the first use, or when [`connect`](Self::connect) is called. Region, credentials
+    /// and endpoint come from the environment; TLS is rustls on ring.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Locks {
         Self::over(connection, Arc::default(), settings)
     }
 
-    /// Uses a DynamoDB client of the caller's: its connection, credentials and endpoint, but not its
+    /// Uses the caller's DynamoDB client: its connection, credentials and endpoint, but not its
     /// retries and timeouts, because every copy of a write must be counted.
     ///
     /// # Errors
@@ -117,19 +117,19 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When a variable has a value that is not right for it, or the journal's folder cannot be
-    /// used.
+    /// If a variable has an invalid value, or the journal's folder cannot be used.
     pub fn from_env() -> Result<Self, Error> {
         Self::new(Settings::from_vars(&Vars::from_env())?)
     }
 
-    /// Gets everything ready that the first acquisition needs, credentials and connection among it, so
-    /// that it need not wait for it. An acquisition that comes meanwhile waits for this. Under SnapStart
-    /// it does nothing: a snapshot cannot carry a connection or credentials.
+    /// Resolves the credentials and opens the connection ahead of the first acquisition, which
+    /// otherwise waits for them. An acquisition that starts meanwhile waits for this. Under
+    /// SnapStart it does nothing: a snapshot cannot carry a connection or credentials.
     ///
     /// # Errors
     ///
-    /// When there is no AWS region, or there are no credentials. What may pass is no error here.
+    /// If there is no AWS region, or there are no credentials. Transient failures are no error
+    /// here.
     pub async fn connect(&self) -> Result<(), Error> {
         let Shared {
             connection,
@@ -143,13 +143,13 @@ impl Locks {
         connection.open(layout).await
     }
 
-    /// Gives back what processes of this machine have left behind that are dead now: takes each of their
-    /// entries out of its queue, or makes sure that it can no longer enter. It reads the journal of this
-    /// client, goes on for at most this long, and reports every entry.
+    /// Recovers the locks of dead processes of this machine: removes each of their entries from its
+    /// queue, or makes sure that it can no longer enter. It reads this client's journal, works for
+    /// at most `budget`, and reports every entry.
     ///
-    /// The extension calls it when an environment begins and ends. A daemon that keeps a journal calls it
-    /// after its start: then the locks that its last life held are free at once, and not only at the end
-    /// of their leases.
+    /// The extension calls it when an environment begins and ends. A daemon that keeps a journal
+    /// calls it after its start: the locks that it held before a crash are then free at once, and
+    /// not only at the end of their leases.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -157,7 +157,7 @@ impl Locks {
     ///
     /// let recovery = locks.recover_orphans(Duration::from_secs(1)).await;
     /// for entry in recovery.entries() {
-    ///     println!("{:?} with fence {:?}: {:?}", entry.key, entry.fence, entry.outcome);
+    ///     println!("{:?} with fencing token {:?}: {:?}", entry.key, entry.fence, entry.outcome);
     /// }
     /// assert_eq!(recovery.remaining(), 0);
     /// # Ok(()) });
@@ -167,12 +167,12 @@ impl Locks {
         recovery::orphans(&self.shared, budget).await
     }
 
-    /// Gives back an entry that a dead process has noted. The record is removed from the journal when that
-    /// is certain. For tests, which forge records.
+    /// Recovers one entry of a dead process, and then removes its record from the journal. For
+    /// tests, which forge records.
     ///
     /// # Errors
     ///
-    /// When it did not succeed within the time, or the record's columns are none; the record stays then.
+    /// If the time ran out, or the record names invalid columns; the record then stays.
     #[doc(hidden)]
     pub async fn recover(
         &self,
@@ -185,9 +185,10 @@ impl Locks {
         recovery::one(&self.shared, table, intent, path, budget).await
     }
 
-    /// Gives up everything that this client and its children hold or wait for, in parallel and for at
-    /// most this long. Whoever holds loses the lease first, whoever waits gets an error that
-    /// [`is_timed_out`](Error::is_timed_out). Tells what could not be given back: it ends with its
+    /// Releases everything that this client and those made by
+    /// [`with_settings`](Self::with_settings) hold or wait for, in parallel and for at most `time`.
+    /// Holders lose their lease first, and waiters get an error that
+    /// [`is_timed_out`](Error::is_timed_out). Returns what could not be released: it ends with its
     /// lease.
     ///
     /// ```
@@ -196,7 +197,7 @@ impl Locks {
     ///
     /// let guard = locks.acquire("order/42").await?;
     /// let left = locks.release_all(Duration::from_secs(1)).await;
-    /// assert!(left.is_empty(), "all was given back");
+    /// assert!(left.is_empty(), "all was released");
     /// assert!(guard.lease().is_expired());
     /// # Ok(()) });
     /// ```
@@ -206,7 +207,7 @@ impl Locks {
         release::everything(&self.shared, budget).await
     }
 
-    /// A key of these locks: it shows itself as their settings say.
+    /// A key, which logs and errors show as the settings say.
     ///
     /// # Errors
     ///
@@ -215,14 +216,14 @@ impl Locks {
         self.shared.key(name)
     }
 
-    /// The lock of this name under which this is called: acquiring it again would wait for itself. None
-    /// elsewhere, as for [`current`](crate::current).
+    /// The handle of this key's lock, if the caller runs under it: acquiring it again would wait
+    /// for itself. `None` elsewhere, as for [`current`](crate::current).
     #[must_use]
     pub fn current(&self, key: &Key) -> Option<LockHandle> {
         handle::current_for(&self.shared.layout, key)
     }
 
-    /// The label of whoever holds these locks, percent-encoded as it stands in their entries.
+    /// The owner's label, percent-encoded as in the entries.
     #[must_use]
     pub fn owner(&self) -> &str {
         self.shared.settings.owner.as_str()
@@ -235,7 +236,7 @@ impl Locks {
         self.shared.settings.on_expiry == OnExpiry::Hold
     }
 
-    /// How far [`acquire`](Self::acquire) goes.
+    /// The options that [`acquire`](Self::acquire) uses.
     pub fn acquire_options(&self) -> AcquireOptions {
         let settings = &self.shared.settings;
         let options = AcquireOptions::wait(settings.max_wait);
@@ -244,7 +245,7 @@ impl Locks {
             .map_or(options, |polls| options.max_polls(polls))
     }
 
-    /// The folder of records, if these locks keep one.
+    /// The journal, if this client keeps one.
     #[doc(hidden)]
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {

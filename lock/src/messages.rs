@@ -1,5 +1,5 @@
-//! The words between the protocol and whoever drives it: what is asked for, what happened, what to
-//! do next.
+//! The messages between the protocol and its driver: what is asked for, what happened, what to do
+//! next.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use crate::write::Write;
 /// know how long the leases of the others are.
 pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long the row outlives its last use at least, whoever used it.
+/// The shortest time that any client lets the row outlive its last use.
 pub(crate) const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
-/// What one acquisition asks for; fixed for its length.
+/// The terms of one acquisition; fixed for its length.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Terms {
     /// How long a holder counts as alive without a renewal.
     pub lease: Duration,
-    /// When the caller ends, whatever happens.
+    /// The caller's deadline.
     pub deadline: Option<MonotonicInstant>,
     /// How others are judged dead.
     pub expiry: Expiry,
@@ -32,37 +32,37 @@ pub struct Terms {
     pub skew: Duration,
     /// What the end of the lease means.
     pub on_expiry: OnExpiry,
-    /// Whether to stand in the queue or to ask once.
+    /// Whether to wait in the queue or to try once.
     pub wait_mode: WaitMode,
     /// How many entries the queue may have.
     pub cap: u16,
     /// How long the row outlives its last use: the longest lease, and a day or more.
     pub grace: Duration,
-    /// What makes this acquisition unmistakable.
+    /// Makes this acquisition unique.
     pub nonce: Nonce,
-    /// Whose it is.
+    /// The owner's label.
     pub owner: Owner,
     /// What is to be done under the lock, if it is to be done once.
     pub operation: Option<OperationTerms>,
 }
 
-/// What the end of a lease means. A key's kind is fixed by its first use.
+/// What happens when a lease expires. A key's first use fixes it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnExpiry {
-    /// The lock is taken over.
+    /// The next waiter takes the lock over.
     #[default]
     TakeOver,
-    /// Nothing, once the holder has begun: only a person gives the lock back.
+    /// Nothing, once the holder has begun to act: only an operator releases the lock.
     Hold,
 }
 
-/// Whether a busy lock is waited for.
+/// Whether to wait for a held lock.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum WaitMode {
-    /// Stand in the queue.
+    /// Wait in the queue.
     Wait,
-    /// Take the lock only if it is free.
+    /// Acquire the lock only if it is free.
     Try,
 }
 
@@ -81,11 +81,11 @@ pub enum Event {
     Heartbeat,
     /// The work is done.
     Release,
-    /// Whatever the state: get out, leaving nothing behind.
+    /// Leave, whatever the state, and leave nothing behind.
     GiveUp,
 }
 
-/// What became of a write: three answers, never two.
+/// The outcome of a write: applied, refused or unknown.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Answer {
     /// It was applied; this is the row after it.
@@ -94,7 +94,7 @@ pub enum Answer {
     Refused(Option<Row>),
     /// It was certainly not applied, and may be sent again.
     Unapplied,
-    /// Nobody knows.
+    /// The outcome is unknown.
     Lost,
 }
 
@@ -120,7 +120,7 @@ pub enum Action {
     Poll,
     /// Sleep, then report [`Event::Woken`].
     Pause(Pause),
-    /// The lock is held; the lease ends at the tick, unless a heartbeat prolongs it.
+    /// The lock is held; the lease ends at this instant, unless a heartbeat renews it.
     Act(MonotonicInstant),
     /// Nothing of this acquisition is left in the table, nor on its way there.
     Over(Outcome),
@@ -131,13 +131,13 @@ pub enum Action {
 pub enum Pause {
     /// Others arrive at the same time: the number of refusals so far.
     Herd(u32),
-    /// Somebody else holds the lock.
+    /// Another entry holds the lock.
     Turn {
-        /// How many stand before us.
+        /// How many entries are before ours.
         position: usize,
         /// How long the holder has been seen to hold.
         age: Duration,
-        /// In how long it can be found dead; none if never.
+        /// How long until it may be found dead; `None` if never.
         time_to_expiry: Option<Duration>,
     },
 }
@@ -147,15 +147,15 @@ pub enum Pause {
 pub enum Outcome {
     /// The lock was handed on.
     Released,
-    /// The entry was gone before we removed it: somebody found us dead.
+    /// The entry was gone before we removed it: another client found us dead.
     Lost,
-    /// The lock was not to be had.
+    /// The lock was not acquired.
     Refused(Refusal),
-    /// The entry was given back.
+    /// The entry of another owner was recovered.
     Recovered(RecoveryOutcome),
 }
 
-/// Why there is no lock.
+/// Why the lock was not acquired.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Refusal {
     /// The reason.
@@ -171,15 +171,15 @@ pub struct Refusal {
 /// The reason of a refusal.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RefusalReason {
-    /// Somebody holds it, and we were not to wait.
+    /// The lock is held, and the call did not wait.
     Busy,
-    /// As many wait as may wait.
+    /// The queue is full.
     Full,
-    /// The wait ended before our turn.
+    /// The wait ended before the lock was free.
     TimedOut,
     /// The key is used with fail-closed locks, or its clients judge expiry in another way.
     Mismatch,
-    /// The row's last ticket leaves no room for another.
+    /// The ticket counter is exhausted.
     Exhausted,
     /// The row, or an entry in it, has this format, which only a later version reads.
     LaterFormat(u32),
@@ -191,12 +191,12 @@ pub enum RefusalReason {
     Unreadable,
 }
 
-/// What was found when an entry was given back.
+/// The outcome of recovering an entry.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RecoveryOutcome {
-    /// It stood in the queue, and was taken out.
+    /// It was in the queue, and was removed.
     Withdrawn,
-    /// It had not arrived, and never will.
+    /// It had not entered, and never will.
     Invalidated,
     /// It had left already.
     Gone,

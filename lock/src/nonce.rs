@@ -1,11 +1,11 @@
-//! What makes an acquisition unmistakable.
+//! The nonces that make acquisitions unique.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Bits that make an acquisition unmistakable, taken from the operating system for each one:
-/// a process that was restored from a snapshot or forked must not repeat itself.
+/// Random bits that make an acquisition unique, taken from the operating system for each one: a
+/// process that was restored from a snapshot or forked must not repeat itself.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Nonce(u64);
 
@@ -25,7 +25,7 @@ impl Nonce {
 }
 
 impl Nonces {
-    /// A source of the caller's. It must never give the same nonce twice.
+    /// A caller's source. It must never return the same nonce twice.
     pub fn new(next: impl Fn() -> Nonce + Send + Sync + 'static) -> Self {
         Self(Arc::new(next))
     }

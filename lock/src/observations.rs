@@ -1,7 +1,7 @@
 //! What a client has observed of holders, from one acquisition to the next.
 //!
-//! Without it a dead holder would outlive clients that each wait for less than a lease: every one of them would
-//! begin to watch anew.
+//! Without it a dead holder would outlive clients that each wait for less than a lease: each of
+//! them would begin to watch anew.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::key::Key;
 use crate::liveness::Watch;
 
-/// The last observation of each key, as long as there is room.
+/// The last observation of each key, for a bounded number of keys.
 #[derive(Debug, Default)]
 pub(crate) struct Observations(Mutex<ByKey>);
 
@@ -24,7 +24,7 @@ struct ByKey {
 const MOST: usize = 1024;
 
 impl Observations {
-    /// What was observed of the holder of a key; nothing yet by default.
+    /// The last observation of a key's holder; empty by default.
     pub(crate) fn of(&self, key: &Key) -> Watch {
         let by_key = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = by_key.kept.get(key.as_str());

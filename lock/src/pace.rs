@@ -41,7 +41,7 @@ pub(crate) struct Turn {
 }
 
 impl Pace {
-    /// Takes note of this many turns that took so long each.
+    /// Records this many turns that took so long each.
     pub(crate) fn learn(&self, turn: Duration, times: usize) {
         let turns = &mut lock(&self.0).turns;
         turns.extend([turn; TURNS].iter().take(times));
@@ -49,12 +49,12 @@ impl Pace {
         turns.drain(..forgotten);
     }
 
-    /// Takes note of a turn of the client's own.
+    /// Records a turn of the client's own.
     pub(crate) fn own(&self, turn: Duration) {
         lock(&self.0).own = Some(turn);
     }
 
-    /// What is known of a turn.
+    /// The expected length of a turn.
     pub(crate) fn turn(&self) -> Option<Turn> {
         let seen = lock(&self.0);
         let mut turns = seen.turns.clone();

@@ -1,16 +1,16 @@
-//! The protocol: what one client does next about one key. The heart, and pure.
+//! The protocol: the next step of one client, about one key. Pure.
 //!
-//! No I/O, no clock, no randomness: [`Acquisition::step`] takes what happened and when, and answers
-//! what is to be done. It keeps the laws of DESIGN.md. The same code runs in production and under
-//! whatever wants to explore it.
+//! No I/O, no clock, no randomness: [`Acquisition::step`] takes an event and its time, and returns
+//! the next action. It keeps the laws of DESIGN.md. The same code runs in production, in the model
+//! and in the simulation.
 //!
 //! ```text
-//!  ┌──► entering ─────► waiting ───────► beating ◄──► holding ──► releasing ──► over
-//!  │     │  │  ▲          │  ▲           (claims)
+//!  ┌──► entering ─────► waiting ───────► renewing ◄─► holding ──► releasing ──► over
+//!  │     │  │  ▲          │  ▲           (confirms)
 //!  │     │  │  └───────┐  ▼  │
 //!  │     │  └───────► evicting
 //!  │     ▼
-//!  reticketing ◄── voiding ◄── leaving ◄── GiveUp, from anywhere          ... ──► over
+//!  new ticket ◄── invalidating ◄── leaving ◄── GiveUp, from anywhere     ... ──► over
 //! ```
 
 mod decide;
@@ -41,40 +41,40 @@ use std::time::Duration;
 
 use crate::liveness::Watch;
 
-/// One client's dealings with one key, from the first write to the last.
+/// One client's acquisition of one key, from the first write to the last.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Acquisition {
     terms: Terms,
     phase: Phase,
     me: Entry,
     ticket: Ticket,
-    /// When the entry was stamped.
+    /// When the entry took its ticket.
     ticketed: MonotonicInstant,
     /// The write whose answer is awaited.
     in_flight: Option<Write>,
-    /// Copies of writes that could put the entry into the queue, and that nobody answered.
+    /// Unanswered copies of writes that may still add the entry to the queue.
     in_doubt_copies: u32,
     /// How often in a row the ticket was too low.
     refusals: u32,
-    /// How many looks in a row have not shown our entry.
+    /// How many reads in a row have not shown our entry.
     missed_reads: u32,
-    /// Whether to stand in the queue if the lock is busy.
+    /// Whether to wait in the queue if the lock is held.
     queues: bool,
-    /// Whether the caller was told to act.
+    /// Whether the lock was granted to the caller.
     granted: bool,
-    /// Whether the lease lasts as long as the caller.
+    /// Whether the lease lasts until the caller's deadline.
     until_deadline: bool,
     /// When the row was last seen.
     seen: MonotonicInstant,
-    /// When the write or the look was asked for whose answer comes next.
+    /// When the request was decided whose answer comes next.
     asked: MonotonicInstant,
-    /// Until when, at least, somebody stood before us.
+    /// Until when, at least, another entry was before ours.
     behind: MonotonicInstant,
-    /// The last renewal that was applied, and when it left.
+    /// The last renewal that was applied, and when it was sent.
     sign: Option<(Timestamp, MonotonicInstant)>,
     /// The predecessor's renewal time, if it proves us alive.
     handed: Option<Timestamp>,
-    /// How often in a row the holder's place was not as it had just been seen.
+    /// How often in a row a write conflicted with another client's.
     conflicts: u32,
     /// The row as last seen.
     row: Row,
@@ -100,7 +100,7 @@ enum Phase {
         acting: bool,
     },
     Holding,
-    /// An owner was dropped half-way, and where its entry stands is to be seen.
+    /// A dropped owner's entry has to be found in the queue first.
     Inheriting,
     Releasing {
         in_time: bool,
@@ -111,7 +111,7 @@ enum Phase {
     Over,
 }
 
-/// What follows once the entry is out for certain.
+/// What follows once the entry has left for certain.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum AfterLeave {
     Refuse(Refusal),
@@ -143,7 +143,7 @@ impl Acquisition {
         &self.watch
     }
 
-    /// An entry that somebody left behind, who may have begun to act; the first event is
+    /// An entry of a dead or dropped owner, which may have begun to act; the first event is
     /// [`Event::GiveUp`].
     #[must_use]
     pub fn left_behind(terms: Terms, me: Entry, ticket: Ticket, begun: bool) -> Self {
@@ -194,19 +194,19 @@ impl Acquisition {
         }
     }
 
-    /// The number that orders this acquisition among all of its key.
+    /// The ticket of this acquisition.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
         self.ticket
     }
 
-    /// What was asked for.
+    /// The terms of this acquisition.
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// Whether the lease lasts as long as the caller, so that no heartbeat is needed.
+    /// Whether the lease lasts until the caller's deadline, so that no heartbeat is needed.
     #[must_use]
     pub fn until_deadline(&self) -> bool {
         self.until_deadline
@@ -218,7 +218,7 @@ impl Acquisition {
         &self.me
     }
 
-    /// Whether the entry may stand in the table, or be on its way there.
+    /// Whether the entry may be in the table, or on its way there.
     #[must_use]
     pub fn leaves_a_trace(&self) -> bool {
         match self.phase {
@@ -229,7 +229,7 @@ impl Acquisition {
         }
     }
 
-    /// Takes what happened, and when it was known; answers what is to be done.
+    /// Takes an event and its time, and returns the next action.
     pub fn step(&mut self, event: Event, at: Moment) -> Action {
         let action = self.reacts(event, at);
         if matches!(action, Action::Write(_) | Action::Poll) {
@@ -297,7 +297,8 @@ impl Acquisition {
             }
             Phase::Entering => self.judge(row, at),
             Phase::Evicting { .. } => {
-                // Somebody else was first: what our write would have proved is not so.
+                // Another client was first, so the proof that our write would have given does not
+                // hold.
                 self.phase = Phase::Waiting;
                 match self.has_conflicted() {
                     true => self.pause_before_turn(row, at),
@@ -313,7 +314,7 @@ impl Acquisition {
             }
             Phase::Renewing { acting: false, .. } => self.judge(row, at),
             Phase::Renewing { .. } => self.over(Outcome::Lost),
-            // Nobody else can have taken us out while the lease held: an earlier copy did it.
+            // No other client can have removed the entry while the lease held: an earlier copy did.
             Phase::Releasing {
                 in_time: true,
                 in_doubt: true,

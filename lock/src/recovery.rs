@@ -1,7 +1,6 @@
-//! Recovery: giving back what the journal lists and no living process owns.
+//! Recovery of the entries that the journal lists and no living process owns.
 //!
-//! Everything is given back in parallel and on its own: one lock that cannot be given back keeps
-//! none of the others.
+//! Entries are recovered in parallel and independently: one that fails stops none of the others.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,36 +20,35 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Connection, Table};
 
-/// What became of the entries that dead processes have left; see
-/// [`Locks::recover_orphans`](crate::Locks::recover_orphans).
+/// The results of a recovery; see [`Locks::recover_orphans`](crate::Locks::recover_orphans).
 #[derive(Debug, Default)]
 pub struct Recovery(Vec<Recovered>);
 
-/// What became of one of them.
+/// The result for one entry.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// The record, or the folder of the records where that could not be listed.
+    /// The record's file, or the folder if it could not be listed.
     pub intent: PathBuf,
-    /// The lock's name, if the record tells it.
+    /// The lock's key, if the record could be read.
     pub key: Option<Key>,
-    /// The number that orders the entry, and fences what its owner did.
+    /// The entry's ticket, which is its fencing token.
     pub fence: Option<u64>,
-    /// Whether the entry was given back. After an error the record stays, if it can be read, for the next
-    /// recovery.
+    /// Whether the entry was recovered. After an error the record stays, if it can be read, for the
+    /// next recovery.
     pub outcome: Result<RecoveryOutcome, Error>,
 }
 
-/// How many entries are given back at a time: more would only stand in each other's way.
+/// How many entries are recovered at a time: more would only contend with each other.
 const AT_ONCE: usize = 64;
 
 impl Recovery {
-    /// One for each record that a dead process has left, in the order of the records' names.
+    /// The results, in the order of the records' names.
     pub fn entries(&self) -> impl Iterator<Item = &Recovered> {
         self.0.iter()
     }
 
-    /// How many entries this recovery itself took out of their queues, or kept from entering.
+    /// How many entries this recovery removed from their queues, or kept from entering.
     #[must_use]
     pub fn recovered(&self) -> usize {
         let recovered = |entry: &&Recovered| {
@@ -64,8 +62,8 @@ impl Recovery {
         self.entries().filter(recovered).count()
     }
 
-    /// How many could not be given back, so that only the end of their lease, another recovery or, of
-    /// fail-closed locks, a person gives them back.
+    /// How many entries remain: they end with their lease, by another recovery or, for fail-closed
+    /// locks, by an operator.
     #[must_use]
     pub fn remaining(&self) -> usize {
         let remaining =
@@ -121,7 +119,7 @@ async fn recovered(
     let intent = match intent {
         Ok(intent) => intent,
         Err(error) => {
-            let message = format!("the note cannot be read: {error}; delete it");
+            let message = format!("the record cannot be read: {error}; delete it");
             let error = Error::new(Kind::Configuration, message).because(error);
             return Recovered {
                 intent: path,
@@ -160,7 +158,7 @@ async fn table(
     }
 }
 
-/// Gives back one entry that a record names, over the connection of this table.
+/// Recovers one entry that a record names, over the connection of this table.
 pub(crate) async fn one(
     shared: &Shared,
     table: Table,
@@ -168,7 +166,7 @@ pub(crate) async fn one(
     path: PathBuf,
     budget: Budget,
 ) -> Result<RecoveryOutcome, Error> {
-    // A TTL in the column of the queue would end everybody's entries.
+    // A TTL in the queue's column would delete all entries.
     let layout = intent.layout.clone();
     let columns = Settings {
         layout,
@@ -189,7 +187,7 @@ pub(crate) async fn one(
     release::one(shared, tracked, budget).await
 }
 
-/// How long recovery may take where nothing else bounds it.
+/// The budget of a recovery.
 pub(crate) fn budget(shared: &Shared, budget: Duration) -> Budget {
     Budget::until(shared.clock.after(budget))
 }

@@ -1,5 +1,4 @@
-//! Everything of a client that may stand in the table: what it holds, what it waits for, and what was
-//! dropped half-way.
+//! The entries of a client that may be in the table: held, waiting, or dropped half-way.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,11 +16,11 @@ use crate::operation::Completion;
 use crate::table::Table;
 use crate::time::{Clock, MonotonicInstant};
 
-/// The entries of one client and its children.
+/// The entries of one client and of those made by `with_settings`.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     registrations: Mutex<Registrations>,
-    /// Tells everybody that everything is given up at once.
+    /// Notifies all holders and waiters that everything is released.
     ends: Arc<Notify>,
     /// How many entries were settled.
     settled: watch::Sender<u64>,
@@ -39,13 +38,13 @@ struct Registrations {
 struct Registration {
     tracked: TrackedEntry,
     orphaned: bool,
-    /// Whether work is done under it that stops by itself when the lease is over, and then releases.
+    /// Whether the work under it stops by itself when the lease expires, and then releases it.
     stops: bool,
-    /// What ends the lease that it shows, once it holds.
+    /// Ends the lease, once the lock is held.
     lease: Option<LeaseControl>,
 }
 
-/// One entry, and what it takes to give it back.
+/// One entry, and what is needed to release it.
 #[derive(Clone, Debug)]
 pub(crate) struct TrackedEntry {
     pub(crate) table: Table,
@@ -54,9 +53,9 @@ pub(crate) struct TrackedEntry {
     pub(crate) intent: Option<PathBuf>,
     pub(crate) on_expiry: OnExpiry,
     pub(crate) owner_state: OwnerState,
-    /// The clocks of whoever took it, as far as they are known.
+    /// The owner's clocks, as far as they are known.
     pub(crate) clock: Option<Clock>,
-    /// When it was last tried to give it back, in vain.
+    /// When its release last failed.
     pub(crate) tried: Option<MonotonicInstant>,
     /// Its operation is done, if it is.
     pub(crate) completion: Option<Completion>,
@@ -65,15 +64,15 @@ pub(crate) struct TrackedEntry {
 /// How far the owner of an entry has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum OwnerState {
-    /// It asks for the lock, and has not begun to act.
+    /// It is acquiring the lock, and has not begun to act.
     Acquiring,
-    /// It holds the lock, and can be told to stop.
+    /// It holds the lock, and can be stopped.
     Holding,
-    /// It is gone, and may have begun.
+    /// It is dead or dropped, and may have begun to act.
     Dead,
 }
 
-/// Which slot an entry has.
+/// The identifier of a registration.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct RegistrationId(u64);
 
@@ -103,7 +102,7 @@ impl Registry {
         id
     }
 
-    /// None if somebody else has taken it over.
+    /// `None` if another task has taken it over.
     pub(crate) fn remove(&self, id: RegistrationId) -> Option<TrackedEntry> {
         let removed = self.lock().entries.remove(&id);
         self.settled.send_modify(|settled| *settled += 1);
@@ -125,7 +124,7 @@ impl Registry {
             .is_some_and(|registration| !registration.orphaned)
     }
 
-    /// This entry is the holder's now.
+    /// Marks an entry as the holder's.
     pub(crate) fn hold(&self, id: RegistrationId, clock: Clock, lease: LeaseControl) {
         self.with(id, |registration| {
             registration.tracked.owner_state = OwnerState::Holding;
@@ -134,7 +133,7 @@ impl Registry {
         });
     }
 
-    /// The work under this lock stops when the lease is over, and then releases it.
+    /// Marks work that stops when the lease expires, and then releases the lock.
     pub(crate) fn stops(&self, id: RegistrationId) {
         self.with(id, |registration| registration.stops = true);
     }
@@ -153,7 +152,7 @@ impl Registry {
         });
     }
 
-    /// Nobody looks after this entry any more.
+    /// Marks an entry as an orphan: no code will settle it.
     pub(crate) fn orphan(&self, id: RegistrationId) {
         self.with(id, |registration| {
             registration.orphaned = true;
@@ -163,7 +162,7 @@ impl Registry {
         self.settled.send_modify(|settled| *settled += 1);
     }
 
-    /// Whether an entry was left that no code looks after.
+    /// Whether there are orphans.
     pub(crate) fn has_orphans(&self) -> bool {
         self.lock()
             .entries
@@ -171,7 +170,7 @@ impl Registry {
             .any(|registration| registration.orphaned)
     }
 
-    /// Takes over what nobody looks after, as far as somebody wants it.
+    /// Takes the orphans that are wanted.
     pub(crate) fn take_orphans(&self, wanted: impl Fn(&TrackedEntry) -> bool) -> Vec<TrackedEntry> {
         let mut registrations = self.lock();
         let orphans = registrations.entries.extract_if(.., |_, registration| {
@@ -182,8 +181,8 @@ impl Registry {
             .collect()
     }
 
-    /// Tells everybody that it is over. Takes over what can be given back at once; tells what will be
-    /// released when the work under it has stopped.
+    /// Ends all leases and waits. Returns the entries that can be released at once, and those that
+    /// are released when the work under them has stopped.
     pub(crate) fn end_all(&self) -> (Vec<TrackedEntry>, Vec<(RegistrationId, Key)>) {
         let mut registrations = self.lock();
         registrations.entries.values().for_each(Registration::end);
@@ -207,15 +206,16 @@ impl Registry {
         )
     }
 
-    /// Runs a task of the client's. It ends with the runtime, or with [`stop_tasks`](Self::stop_tasks).
+    /// Spawns a task of the client. It ends with the runtime, or with
+    /// [`stop_tasks`](Self::stop_tasks).
     pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn_on(task, runtime);
     }
 
-    /// Stops the client's tasks, and waits until nothing of them is left. What they had not finished is an
-    /// orphan again.
+    /// Stops the client's tasks, and waits for their end. What they had not finished is an orphan
+    /// again.
     pub(crate) async fn stop_tasks(&self) {
         let mut tasks = {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,8 +224,8 @@ impl Registry {
         tasks.shutdown().await;
     }
 
-    /// Completes when [`end_all`](Self::end_all) is called after this. Everybody is told in the order in
-    /// which they asked: a watch would wake them in any order, and nothing here is left to chance.
+    /// Completes when [`end_all`](Self::end_all) is called after this. `Notify` wakes waiters in
+    /// FIFO order, which keeps the simulation deterministic; `watch` does not.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
         Arc::clone(&self.ends).notified_owned()
     }

@@ -1,7 +1,6 @@
-//! Giving back entries that nobody looks after any more.
+//! Releasing entries that have no owner any more.
 //!
-//! Whoever does it cannot be sure that the entry was the holder, so it withdraws, and never
-//! releases.
+//! Such an entry may not have been the holder's, so it is withdrawn, and not released.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,15 +18,15 @@ use crate::registry::{OwnerState, TrackedEntry};
 use crate::shared::Shared;
 use crate::trail::Trail;
 
-/// How long whoever asks for a lock waits for the orphans of others to be given back.
+/// How long an acquisition waits for the release of other keys' orphans.
 const ORPHANS: Duration = Duration::from_millis(500);
 
-/// What could not be given back is left alone for this long: where one row cannot be written, the
-/// users of all others need not wait for it each time.
+/// An entry that could not be released is not retried for this long: if one row cannot be written,
+/// users of other keys need not wait for it each time.
 const REST: Duration = Duration::from_secs(10);
 
-/// Gives back what dropped futures and guards of this client have left; under this key, where it
-/// would stand in our own way, in any case.
+/// Releases what dropped futures and guards of this client have left; always under this key, where
+/// it would be in our own way.
 pub(crate) async fn orphans(shared: &Shared, key: &Key, budget: Budget) {
     let budget = Budget::until(budget.send.min(shared.clock.after(ORPHANS)));
     some(
@@ -38,12 +37,12 @@ pub(crate) async fn orphans(shared: &Shared, key: &Key, budget: Budget) {
     .await;
 }
 
-/// Gives back what was just dropped.
+/// Releases what was just dropped.
 pub(crate) async fn dropped(shared: &Shared, budget: Budget) {
     some(shared, |_| false, budget).await;
 }
 
-/// Gives back those orphans that are wanted in any case, and those that do not rest.
+/// Releases the wanted orphans, and those whose last failure is long enough ago.
 async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: Budget) {
     let tick = shared.clock.tick();
     let rests =
@@ -56,18 +55,18 @@ async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: B
         ..tracked
     });
     for (key, error) in all(shared, tried.collect(), budget).await {
-        tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
+        tracing::warn!(%key, %error, "a dropped lock could not be released yet");
     }
 }
 
-/// Gives back many entries, in parallel and each on its own; what cannot be given back now becomes an
-/// orphan.
+/// Releases many entries, in parallel and independently; an entry that cannot be released now
+/// becomes an orphan.
 pub(crate) async fn all(
     shared: &Shared,
     tracked: Vec<TrackedEntry>,
     budget: Budget,
 ) -> Vec<(Key, Error)> {
-    // Adopted before anything is awaited: whatever is dropped half-way is an orphan again.
+    // Adopted before anything is awaited: an entry that is dropped half-way is an orphan again.
     let adopted = tracked
         .into_iter()
         .map(|tracked| (adopt(shared, &tracked), tracked));
@@ -80,8 +79,8 @@ pub(crate) async fn all(
     given.into_iter().filter_map(Result::err).collect()
 }
 
-/// Waits for all of them, so many at a time. They are polled in place: nothing is spawned, so nothing
-/// outlives this call.
+/// Waits for all futures, a bounded number at a time. They are polled in place: nothing is spawned,
+/// so nothing outlives this call.
 pub(crate) async fn together<F: Future + Unpin>(
     mut waiting: impl Iterator<Item = F>,
     at_once: usize,
@@ -100,7 +99,7 @@ pub(crate) async fn together<F: Future + Unpin>(
             let free = at_once - futures.len();
             let before = futures.len();
             futures.extend(waiting.by_ref().take(free));
-            // Those that have just come are polled as well.
+            // New futures are polled as well.
             if futures.len() == before && before > 0 {
                 return Poll::Pending;
             }
@@ -111,7 +110,7 @@ pub(crate) async fn together<F: Future + Unpin>(
     done
 }
 
-/// Gives up everything. Tells what could not be given back in time.
+/// Releases everything. Returns what could not be released in time.
 pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Error)> {
     shared.registry.stop_tasks().await;
     let (taken, stopping) = shared.registry.end_all();
@@ -130,7 +129,8 @@ pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Err
     };
     let (mut failed, working) = tokio::join!(all(shared, taken, budget), stopped);
     failed.extend(working);
-    // Whoever was about to enter, or was dropped meanwhile, has left its entry here.
+    // Acquisitions that were about to enter, or were dropped meanwhile, have left their entries
+    // here.
     for (key, error) in all(shared, shared.registry.take_orphans(|_| true), budget).await {
         if failed.iter().all(|(reported, _)| *reported != key) {
             failed.push((key, error));
@@ -139,7 +139,7 @@ pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Err
     failed
 }
 
-/// Gives one entry back.
+/// Releases one entry.
 pub(crate) async fn one(
     shared: &Shared,
     tracked: TrackedEntry,
@@ -179,7 +179,7 @@ async fn give(
     };
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
     let terms = Terms { on_expiry, ..terms };
-    // Of what we hold ourselves we know that it is the holder's.
+    // Our own lock is known to be the holder's.
     let (event, begun) = match owner_state {
         OwnerState::Acquiring => (Event::GiveUp, false),
         OwnerState::Holding => (Event::Release, true),
@@ -214,5 +214,5 @@ async fn give(
 }
 
 pub(crate) fn out_of_time() -> Error {
-    Error::new(Kind::Unknown, "the time to give the lock back is over")
+    Error::new(Kind::Unknown, "the time to release the lock ran out")
 }

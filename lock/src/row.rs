@@ -1,4 +1,4 @@
-//! What a row of the table says. Pure.
+//! A row of the table. Pure.
 //!
 //! A row is the queue of one key, and the queue is the lock: the smallest entry holds it.
 
@@ -22,7 +22,7 @@ pub struct Row {
     pub last: Option<Ticket>,
     /// The holder's last renewal.
     pub renewed_at: Option<Timestamp>,
-    /// Whether this key's locks are fail-closed, once and for good.
+    /// Whether this key's locks are fail-closed, for good.
     pub hold_on_expiry: bool,
     /// The ticket of the fail-closed holder that has begun to act.
     pub pinned: Option<Ticket>,
@@ -35,15 +35,15 @@ pub struct Row {
 /// The latest format of a row that this version reads, and the one that it writes.
 const FORMAT: u32 = 1;
 
-/// How long after its deadline an entry's owner may still be on its way out: the time that the
-/// platform gives to an environment it ends.
+/// How long after its deadline an entry's owner may still be ending: the time that the platform
+/// gives to an environment that it shuts down.
 pub(crate) const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
-/// How many of the dead one write takes out: DynamoDB bounds the length of an expression.
+/// How many dead entries one write removes: DynamoDB bounds the length of an expression.
 const MOST_AT_ONCE: usize = 100;
 
 impl Row {
-    /// Who holds the lock.
+    /// The holder's entry.
     #[must_use]
     pub fn holder(&self) -> Option<&Entry> {
         self.queue.first()
@@ -67,7 +67,7 @@ impl Row {
         row.or_else(|| before.filter_map(Entry::later_format).next())
     }
 
-    /// How many stand before an entry; none if it is not in the queue.
+    /// The entry's position, 0 at the head; `None` if it is not in the queue.
     #[must_use]
     pub fn position(&self, entry: &Entry) -> Option<usize> {
         self.queue
@@ -75,13 +75,14 @@ impl Row {
             .then(|| self.queue.range(..entry).count())
     }
 
-    /// Whether an enqueue with this ticket can never be accepted any more.
+    /// Whether an entry with this ticket can no longer enter.
     #[must_use]
     pub fn has_passed(&self, ticket: Ticket) -> bool {
         self.last.is_some_and(|last| last >= ticket)
     }
 
-    /// Whether the holder has begun to act, and its lock is fail-closed: then nobody may find it dead.
+    /// Whether the holder has begun to act, and its lock is fail-closed: then it cannot be found
+    /// dead.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         let holder = self.holder().and_then(Entry::ticket);
@@ -114,7 +115,7 @@ impl Row {
         self.queue.iter().skip(1).filter(over).take(MOST_AT_ONCE)
     }
 
-    /// Whether somebody in the queue judges expiry in a way that does not go together with ours.
+    /// An entry whose expiry mode conflicts with ours, if there is one.
     #[must_use]
     pub fn conflicting_expiry(&self, ours: Expiry) -> Option<&Entry> {
         let observes = |expiry| expiry == Expiry::Observe;

@@ -1,7 +1,7 @@
 //! Settings, by builder and by environment.
 //!
-//! The environment is read once, by one reader, and an unknown word, a number out of range or a
-//! contradiction is an error that names the variable, the value and what would be right.
+//! The environment is read once, in one place. An unknown word, a number out of range or a
+//! contradiction is an error that names the variable, the value and what was expected.
 
 mod check;
 mod setters;
@@ -20,7 +20,7 @@ use crate::table::{KeyKind, TableLayout};
 use crate::time::{Expiry, WallClock};
 use crate::vars::Vars;
 
-/// How a client of the locks behaves.
+/// The settings of a client.
 ///
 /// Every setter has a counterpart in the environment, but for what only a program can know.
 ///
@@ -55,7 +55,7 @@ pub struct Settings {
     pub(crate) redaction: Redaction,
     pub(crate) journal_dir: Option<PathBuf>,
     pub(crate) region: Option<String>,
-    /// Whether to connect before the first acquisition, if somebody asks for that.
+    /// Whether `connect` opens the connection ahead of the first acquisition.
     pub(crate) ahead: bool,
     pub(crate) wall: WallClock,
     pub(crate) nonces: Nonces,
@@ -74,11 +74,11 @@ const SHORTEST_LEASE: u64 = 500;
 /// Each heartbeat is a write: a shorter period costs more than it protects.
 const SHORTEST_PERIOD: u64 = 100;
 
-/// The table of those who name none. Inside Lambda there is no such default: a forgotten variable
-/// would separate a function from all others that it must exclude.
+/// The default table. Inside Lambda there is none: a forgotten variable would separate a function
+/// from all others that it must exclude.
 const DEV_TABLE: &str = "locks-dev";
 
-/// Who looks more often only waits for DynamoDB.
+/// Polling faster than a round trip is useless.
 const SHORTEST_PAUSE: u64 = 10;
 
 /// As long as a Lambda function may run, in ms.
@@ -121,14 +121,14 @@ impl Settings {
         }
     }
 
-    /// Reads the variables that start with `LOCKS_`; what they leave open has its default. Inside
-    /// Lambda the table has none, the owner is the function, and the journal is in
+    /// Reads the variables that start with `LOCKS_`; unset ones have their default. Inside Lambda
+    /// the table has no default, the owner is the function, and the journal is in
     /// `/tmp/lambda-locks`. Outside, the owner is this host and process, and there is no journal.
     ///
     /// # Errors
     ///
-    /// When a variable has an invalid value, when an unknown one is almost called like a setting, and
-    /// when `LOCKS_TABLE` is missing inside Lambda.
+    /// If a variable has an invalid value, if an unknown one resembles a setting, and if
+    /// `LOCKS_TABLE` is missing inside Lambda.
     pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
         vars.check_names()?;
         if vars.function_name().is_some() && vars.any("LOCKS_TABLE").is_none() {
@@ -140,7 +140,7 @@ impl Settings {
         Self::for_recovery(vars)
     }
 
-    /// The same for the recovery of what others have left, whose records name the table.
+    /// The same for the recovery of other processes' entries, whose records name the table.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl Settings {
             .unwrap_or_default();
         let kinds = [("open", OnExpiry::TakeOver), ("closed", OnExpiry::Hold)];
         settings.on_expiry = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
-        // Of a snapshot no connection works, and credentials may have expired.
+        // A connection does not survive a snapshot, and credentials may have expired.
         settings.ahead = !vars.is_snapshot();
         // Records are for the extension, which only Lambda has; an empty name is for a read-only disk.
         let default = vars.function_name().map(|_| journal::DEFAULT_DIR);
@@ -236,13 +236,13 @@ impl Settings {
         )
     }
 
-    /// What is wrong with settings that a program has put together.
+    /// Checks settings that a program has put together.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let LeaseLength::Fixed(lease) = self.lease
             && lease > LONGEST_LEASE
         {
             let message = format!(
-                "the lease is {lease:?}; right is at most {LONGEST_LEASE:?}, for which the table keeps the row"
+                "the lease is {lease:?}; expected at most {LONGEST_LEASE:?}, for which the table keeps the row"
             );
             return Err(Error::new(Kind::Configuration, message));
         }
@@ -256,7 +256,7 @@ impl Settings {
     /// The period of the heartbeats; none where a lease needs none.
     pub(crate) fn effective_heartbeat_period(&self) -> Option<Duration> {
         match (self.lease, self.heartbeat_period) {
-            // Nobody takes a fail-closed lock over, so nobody needs a renewal.
+            // A fail-closed lock is never taken over, so it needs no renewal.
             _ if self.on_expiry == OnExpiry::Hold => None,
             (LeaseLength::UntilDeadline, _) => None,
             (LeaseLength::Fixed(lease), period) => {

@@ -1,4 +1,4 @@
-//! What all clones of a client, and everything they hold, have in common.
+//! The state that all clones of a client share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Shared {
         self.connection.table(Arc::clone(&self.layout)).await
     }
 
-    /// A key that shows itself as the settings say.
+    /// A key, which logs and errors show as the settings say.
     pub(crate) fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
         Ok(Key::new(name)?.redacted(self.settings.redaction))
     }
@@ -52,7 +52,7 @@ impl Shared {
         )
     }
 
-    /// What an acquisition asks for that is to wait this long, for a caller who ends then.
+    /// The terms of an acquisition that waits this long, for a caller with this deadline.
     pub(crate) fn terms(
         &self,
         wait: Duration,
@@ -91,14 +91,14 @@ impl Shared {
 
 fn far_deadline(lease: Duration) -> Error {
     let message = format!(
-        "a lease until the deadline would last {lease:?}; right is at most {LONGEST_LEASE:?}, for which the \
+        "a lease until the deadline would last {lease:?}; expected at most {LONGEST_LEASE:?}, for which the \
          table keeps the row"
     );
     Error::new(Kind::Configuration, message)
 }
 
 fn no_deadline() -> Error {
-    let message = "a lease until the deadline needs a deadline: acquire within `Limits` that name one, \
+    let message = "a lease until the deadline needs a deadline: acquire with `AcquireOptions` that name one, \
                    or set LOCKS_LEASE_DURATION_MS to a time";
     Error::new(Kind::Configuration, message)
 }

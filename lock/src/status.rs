@@ -1,4 +1,4 @@
-//! Looking at locks, for people and their tools. Nothing here takes part in the protocol.
+//! The status of locks, for people and their tools. Nothing here takes part in the protocol.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use crate::idempotency::{Completed, Operation, Response};
 use crate::operation::OperationState;
 use crate::table::{Page, RowSnapshot, Table};
 
-/// One lock, as it was when somebody looked.
+/// The status of one lock at the time of the read.
 #[derive(Clone, Debug)]
 pub struct LockStatus {
     key: String,
@@ -20,15 +20,15 @@ pub struct LockStatus {
 /// One entry of a lock's queue.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct QueueEntry {
-    /// Its fence, once it holds; none if the entry cannot be read.
+    /// Its ticket, which is its fencing token once it holds; `None` if the entry cannot be read.
     pub fence: Option<u64>,
     /// The label of its owner, percent-encoded.
     pub owner: String,
-    /// When it was written; of a holder, when it gave its last renewal.
+    /// When it was written; of a holder, when it last renewed its lease.
     pub since: Option<SystemTime>,
-    /// When a holder's lease ends unless it is prolonged; none if it does not end.
+    /// When a holder's lease ends unless it is renewed; `None` if it does not end.
     pub until: Option<SystemTime>,
-    /// What its owner has added, by name.
+    /// The owner's additional attributes.
     pub attributes: BTreeMap<String, Attribute>,
 }
 
@@ -46,7 +46,7 @@ impl LockStatus {
         &self.key
     }
 
-    /// Who holds the lock; nobody if it is free.
+    /// The holder's entry; `None` if the lock is free.
     #[must_use]
     pub fn holder(&self) -> Option<QueueEntry> {
         let row = &self.snapshot.row;
@@ -63,13 +63,13 @@ impl LockStatus {
         })
     }
 
-    /// Who waits, in the order of their turns.
+    /// The waiters, in queue order.
     pub fn waiters(&self) -> impl Iterator<Item = QueueEntry> {
         let waiters = self.snapshot.row.queue.iter().skip(1);
         waiters.map(|entry| self.queue_entry(entry))
     }
 
-    /// The last number that was given out for this key.
+    /// The last ticket that was issued for this key.
     #[must_use]
     pub fn last_fence(&self) -> Option<u64> {
         self.snapshot.row.last.map(|ticket| ticket.0)
@@ -128,7 +128,7 @@ impl ListLocks {
     ///
     /// # Errors
     ///
-    /// When DynamoDB does not answer, or may not be asked: this needs `dynamodb:Scan`.
+    /// If DynamoDB does not answer, or denies the request: this needs `dynamodb:Scan`.
     pub async fn next(&mut self) -> Result<Option<Vec<LockStatus>>, Error> {
         if matches!(self.page, Page::End) {
             return Ok(None);

@@ -44,7 +44,7 @@ pub(crate) use self::responses::SUFFIX as RESPONSES;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Where the rows are, and what their columns are called.
+/// The table, and the names of its columns.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct TableLayout {
     pub(crate) table: String,
@@ -57,20 +57,21 @@ pub(crate) struct TableLayout {
 }
 
 impl TableLayout {
-    /// What the namespace adds to a name where it has no column of its own. The first colon ends it.
+    /// The prefix that stands for the namespace where it has no column of its own. The first colon
+    /// ends it.
     fn label(&self) -> String {
         let escaped = self.namespace.replace('%', "%25").replace(':', "%3A");
         format!("{escaped}:")
     }
 
-    /// What the columns are called that nobody can rename.
+    /// The names of the columns that cannot be renamed.
     pub(crate) fn own_columns() -> impl Iterator<Item = &'static str> {
         let used = request::COLUMNS.into_iter().map(|(_, column)| column);
         used.chain([request::FORMAT, responses::RESPONSE])
     }
 }
 
-/// What type the table's partition key has.
+/// The type of the table's partition key.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum KeyKind {
     /// A string.
@@ -107,7 +108,7 @@ impl<T> Reply<T> {
 }
 
 impl Table {
-    /// The rows at another place, over the same connection.
+    /// The same connection with another layout.
     pub(crate) fn at(&self, layout: TableLayout) -> Self {
         Self {
             client: self.client.clone(),
@@ -185,7 +186,7 @@ impl Table {
         }
     }
 
-    /// What is wrong, in words that name the table.
+    /// An error that names the table.
     pub(crate) fn explain(&self, key: &Key, doing: &str, failure: Failure) -> Error {
         failure.explain(
             &self.layout,
@@ -194,7 +195,7 @@ impl Table {
         )
     }
 
-    /// The same, where it is about no lock in particular.
+    /// The same, if it is not about one lock.
     pub(crate) fn explain_all(&self, doing: &str, failure: Failure) -> Error {
         failure.explain(&self.layout, &self.endpoint, &format!("{doing} locks"))
     }

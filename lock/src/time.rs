@@ -1,9 +1,9 @@
 //! Time: the only file that reads a clock.
 //!
-//! `now` is an interval, not a number. Every DynamoDB answer carries a `Date`, and the server's clock stood
-//! somewhere in that second while we waited for it; so each answer bounds the server's clock
-//! against our monotonic one, at no cost. What we write is the latest possible now, what we
-//! conclude about others starts from the earliest.
+//! `now` is an interval, not a number, as in TrueTime and ClockBound. Every DynamoDB answer carries
+//! a `Date`, and the server's clock was somewhere in that second while we waited for it; so each
+//! answer bounds the server's clock against our monotonic one, at no cost. We write the latest
+//! possible now, and judge others by the earliest.
 
 #![expect(
     clippy::disallowed_methods,
@@ -29,11 +29,11 @@ use self::server::Server;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp(pub u64);
 
-/// A point on this process's monotonic clock.
+/// An instant on this process's monotonic clock.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MonotonicInstant(pub Duration);
 
-/// The bounds of now.
+/// The bounds of the present time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct TimeInterval {
     /// Now is not before this.
@@ -53,7 +53,7 @@ pub struct Moment {
     pub tick: MonotonicInstant,
 }
 
-/// How the end of somebody else's lease is found out.
+/// How the expiry of another client's lease is detected.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Expiry {
     /// By the interval that DynamoDB's own answers prove.
@@ -69,8 +69,8 @@ pub enum Expiry {
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
-/// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing
-/// that was concluded before a freeze is believed after it.
+/// The clocks of one acquisition. What it has learnt of the server's clock ends with it:
+/// conclusions from before a freeze do not survive it.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     wall: WallClock,
@@ -82,7 +82,7 @@ pub(crate) struct Clock {
     doubted: Option<Server>,
     /// Whether an answer came without a `Date`.
     undated: bool,
-    /// Whether that was said, by any acquisition of the client.
+    /// Whether any acquisition of the client has logged that.
     said: Arc<AtomicBool>,
 }
 
@@ -174,8 +174,8 @@ impl Clock {
         self.wall.now() < mark.wall
     }
 
-    /// How much longer it has been since a mark than the monotonic clock tells; zero unless the machine was suspended, or
-    /// its wall clock was set forward.
+    /// How much time since a mark the monotonic clock has missed; zero unless the machine was
+    /// suspended, or its wall clock was set forward.
     pub(crate) fn missed_since(&self, mark: Mark) -> Duration {
         let ran = self.tick().since(mark.tick);
         let wall = self.wall.now().since(mark.wall).saturating_sub(ran);
@@ -187,8 +187,8 @@ impl Clock {
         }
     }
 
-    /// Learns from the `Date` of an answer. One answer proves nothing against those before it: if it contradicts them, both
-    /// are allowed for until another one agrees with either.
+    /// Learns from the `Date` of an answer. One answer does not outweigh those before it: if it
+    /// contradicts them, both are allowed for until another one agrees with either.
     pub(crate) fn observe_server_date(
         &mut self,
         sent: MonotonicInstant,
@@ -204,8 +204,8 @@ impl Clock {
         };
     }
 
-    /// An answer came without a `Date`: nothing bounds the server's clock, and the local one is trusted within the skew
-    /// alone. Tells whether that is news to the client.
+    /// Records an answer without a `Date`: nothing bounds the server's clock, and the local one is
+    /// trusted within the skew alone. Returns whether this is the client's first.
     pub(crate) fn observe_missing_date(&mut self) -> bool {
         self.undated = true;
         !self.said.swap(true, Ordering::Relaxed)
@@ -250,14 +250,14 @@ fn disjoint(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> bool 
     one.1 < other.0 || other.1 < one.0
 }
 
-/// Nothing of ours lasts longer, and every clock can still express it.
+/// The longest time that we count; every clock can express it.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A tick of zero lies this far before the clock was made, so that ticks can be reckoned backwards.
 const ORIGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// For how long this machine has been suspended in all. Both clocks are the system's, so a runtime whose time is
-/// paused makes no difference.
+/// The total time that this machine has been suspended. Both clocks are the system's, so a runtime
+/// whose time is paused makes no difference.
 #[cfg(target_os = "linux")]
 fn suspended() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
@@ -278,7 +278,7 @@ fn micros(time: SystemTime) -> Timestamp {
 }
 
 impl WallClock {
-    /// A clock of the caller's.
+    /// The caller's clock.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -300,7 +300,7 @@ impl fmt::Debug for WallClock {
 }
 
 impl Timestamp {
-    /// As the standard library has it.
+    /// As the standard library's type.
     #[must_use]
     pub fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_micros(self.0)

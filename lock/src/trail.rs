@@ -1,8 +1,9 @@
-//! What an acquisition leaves behind when nobody finishes it.
+//! Tracks an acquisition's entry, so that it can be released if the acquisition is dropped.
 //!
-//! Every entry that may be in the table is written down before it leaves: in the journal, for
-//! the extension and later processes, and here, for the rest of this one. A future or a guard that is
-//! dropped half-way does no I/O itself; its entry becomes an orphan, which a task of the client releases.
+//! Every entry that may be in the table is recorded before it is sent: in the journal, for the
+//! extension and later processes, and in the registry, for the rest of this one. A future or a
+//! guard that is dropped half-way does no I/O itself; its entry becomes an orphan, which a task of
+//! the client releases.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::registry::{OwnerState, RegistrationId, Registry, TrackedEntry};
 use crate::table::{Table, TableLayout};
 use crate::time::Clock;
 
-/// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
+/// The track of one acquisition. If it is dropped before it is settled, its entry is an orphan.
 #[derive(Debug)]
 pub(crate) struct Trail {
     key: Key,
@@ -52,7 +53,7 @@ impl Trail {
         self.on_expiry
     }
 
-    /// Takes over the track of an entry that somebody else left.
+    /// Takes over another owner's entry.
     pub(crate) fn adopt(&mut self, tracked: TrackedEntry) {
         let entry = tracked.entry.clone();
         self.current = Some((entry, self.registry.add(tracked)));
@@ -85,19 +86,19 @@ impl Trail {
         self.current = Some((entry.clone(), id));
     }
 
-    /// The holder has done its work: whatever becomes of this release, the next one is one as well.
+    /// The work is done: if this release fails, the next attempt is a release as well.
     pub(crate) fn release(&mut self) {
         self.holds = false;
     }
 
-    /// The work under the lock stops when the lease is over, and then releases it.
+    /// Marks work that stops when the lease expires, and then releases the lock.
     pub(crate) fn stops(&self) {
         if let Some((_, id)) = self.current {
             self.registry.stops(id);
         }
     }
 
-    /// Whether the entry is still ours to look after: `release_all` takes everything over.
+    /// Whether this still owns the entry: `release_all` takes everything over.
     pub(crate) fn is_ours(&self) -> bool {
         self.current
             .as_ref()
@@ -109,7 +110,7 @@ impl Trail {
         self.registry.ended()
     }
 
-    /// The lock is held, by these clocks.
+    /// Marks the lock as held, by these clocks.
     pub(crate) fn hold(&mut self, clock: Clock, lease: LeaseControl) {
         if let Some((_, id)) = self.current {
             self.registry.hold(id, clock, lease);
@@ -157,14 +158,14 @@ impl Trail {
         };
         // Without a record the lease still ends: a full disk must not stop the work.
         let warn = |error: &std::io::Error| {
-            tracing::warn!(key = %self.key, %error, "the journal took no note of a lock");
+            tracing::warn!(key = %self.key, %error, "the journal could not record a lock");
         };
         journal.record(&intent).inspect_err(warn).ok()
     }
 
     fn forget(&self, intent: &Path) {
         if let Err(error) = journal::forget(intent) {
-            tracing::warn!(key = %self.key, %error, "the journal keeps a note of a lock that is settled");
+            tracing::warn!(key = %self.key, %error, "the journal could not remove the record of a settled lock");
         }
     }
 }

@@ -86,7 +86,7 @@ impl Vars {
     ///
     /// # Errors
     ///
-    /// When it is none, or out of the range.
+    /// If it is not a whole number, or out of the range.
     pub fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Error> {
         self.counted(name, range, "", "")
     }
@@ -95,7 +95,7 @@ impl Vars {
     ///
     /// # Errors
     ///
-    /// When it is no whole number, or out of the range.
+    /// If it is not a whole number, or out of the range.
     pub fn millis(
         &self,
         name: &str,
@@ -104,7 +104,7 @@ impl Vars {
         self.times(name, range, "")
     }
 
-    /// The same, where something else may stand there as well.
+    /// The same, if another word is allowed as well.
     pub(crate) fn millis_or(
         &self,
         name: &str,
@@ -146,7 +146,7 @@ impl Vars {
     ///
     /// # Errors
     ///
-    /// When it is none of them.
+    /// If it is not one of them.
     pub fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Error> {
         let Some(text) = self.any(name) else {
             return Ok(None);

@@ -1,9 +1,9 @@
-//! How long to sleep before the next look. Pure, but for the jitter.
+//! How long to sleep before the next poll. Pure, but for the jitter.
 //!
-//! A waiter that has seen no turn end looks in proportion to the time that the holder has held. One
-//! that has sleeps until the present turn may end, and looks often while it is due. Behind the next in
-//! line waiters sleep through most of the turns before theirs, and wake when they are next. Whatever was
-//! seen before, a turn that takes longer is looked at ever more seldom.
+//! A waiter that has seen no turn end polls in proportion to the time that the holder has held. One
+//! that has seen turns sleeps until the present turn may end, and polls often while it is due.
+//! Later waiters sleep through most of the turns before theirs, and wake when they are next. A turn
+//! that takes longer than any before is polled ever more seldom.
 //!
 //! ```text
 //! age of the hold  0 ────────── shortest turn ── usual turn ──────────────────────────►
@@ -20,17 +20,16 @@ use crate::messages::Pause;
 use crate::pace::{Pace, Turn};
 use crate::time::MonotonicInstant;
 
-/// The next in line looks at most this often.
+/// The shortest polling interval of the first waiter.
 const SHORTEST: Duration = Duration::from_millis(5);
 
-/// The first look at a holder of whom nothing is known, for each place in the queue: no turn is
-/// shorter than two round trips.
+/// The first poll of an unknown holder, for each position: no turn is shorter than two round trips.
 const FIRST: Duration = Duration::from_millis(10);
 
-/// The same for those behind the next in line.
+/// The same for later waiters.
 const FIRST_BEHIND: Duration = Duration::from_millis(25);
 
-/// The pause before the next look, as a part of the holder's age, while no turn was seen.
+/// The pause before the next poll, as a part of the holder's age, while no turn was seen.
 const GROWTH: f64 = 0.7;
 
 /// The part of the shortest turn before which no turn is expected to end. It must be well below one: a
@@ -40,13 +39,13 @@ const EARLY: f64 = 0.875;
 /// What a hand-over may add to a turn.
 const HANDOVER: Duration = Duration::from_millis(10);
 
-/// How many looks the time is divided into in which a turn is due to end.
+/// How many polls the time is divided into in which a turn is due to end.
 const DUE_POLLS: u32 = 6;
 
-/// The age of a holder before which it is looked at eight times at most.
+/// The age of a holder before which it is polled at most eight times.
 const SOON: Duration = Duration::from_millis(320);
 
-/// What each further look adds to the age.
+/// What each further poll adds to the age.
 const LATER: Duration = Duration::from_millis(420);
 
 /// The part of the turns before its own that a waiter sleeps through: work does not always take as
@@ -62,16 +61,16 @@ const REPEAT: Duration = Duration::from_millis(20);
 /// The longest pause before a write is repeated.
 const REPEAT_MOST: Duration = Duration::from_millis(500);
 
-/// The looks of one waiter.
+/// The polling schedule of one waiter.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    /// The longest pause of the next in line.
+    /// The longest pause of the first waiter.
     cap: Duration,
     /// The longest pause of any position: a waiter that sleeps through its turn for a lease is taken for dead.
     longest: Duration,
     /// How fast the queue moves.
     pace: Pace,
-    /// The place in the queue at the last look.
+    /// The position at the last poll.
     place: Option<Place>,
     /// Since when its own turn has lasted.
     acting: Option<MonotonicInstant>,
@@ -85,9 +84,9 @@ struct Place {
     earliest: MonotonicInstant,
     /// When it was promoted, at the latest.
     latest: MonotonicInstant,
-    /// How often it was looked at since.
+    /// How often it was polled since.
     polls: u32,
-    /// When the queue was looked at last.
+    /// When the queue was last polled.
     seen: MonotonicInstant,
     /// Whether the queue has moved since the wait began.
     moved: bool,
@@ -132,14 +131,15 @@ impl Schedule {
         }
     }
 
-    /// Takes note that the own turn has begun, and with it the one before has ended.
+    /// Records that the client's own turn has begun, and with it the one before has ended.
     pub(crate) fn begins(&mut self, now: MonotonicInstant) {
         if self.acting.replace(self.acting.unwrap_or(now)).is_some() {
             return;
         }
         let Some(place) = self.place else { return };
         let turns = now.since(place.likely());
-        // A waiter that was asleep when the turn ended only knows that it had not ended at the last look.
+        // A waiter that was asleep when the turn ended only knows that it had not ended at the last
+        // poll.
         let asleep = now.since(place.seen) > turns / 4;
         let least = place.seen.since(place.likely());
         let longer = self.pace.turn().is_some_and(|turn| least > turn.usual);
@@ -152,14 +152,14 @@ impl Schedule {
         }
     }
 
-    /// Takes note that the own turn has ended.
+    /// Records that the client's own turn has ended.
     pub(crate) fn ends(&mut self, now: MonotonicInstant) {
         if let Some(since) = self.acting.take() {
             self.pace.own(now.since(since));
         }
     }
 
-    /// Takes note of where it stands, and of how fast the queue has moved if it has.
+    /// Records the position, and how fast the queue has moved if it has.
     fn see(&mut self, position: usize, age: Duration, now: MonotonicInstant) -> Place {
         let place = match self.place {
             Some(place) if place.position == position => Place {
@@ -181,7 +181,7 @@ impl Schedule {
         place
     }
 
-    /// Another holds since some time between the last look and this one.
+    /// Another holder was promoted between the last poll and this one.
     fn moved(&self, was: Place, position: usize, latest: MonotonicInstant) -> Place {
         let through = was.position - position;
         let turns = share(through);
@@ -217,7 +217,7 @@ impl Place {
     }
 }
 
-/// The next look of the next in line.
+/// The next poll of the first waiter.
 fn next(place: Place, turn: Option<Turn>, now: MonotonicInstant) -> Duration {
     let age = now.since(place.likely());
     let delay = match turn {
@@ -233,7 +233,7 @@ fn next(place: Place, turn: Option<Turn>, now: MonotonicInstant) -> Duration {
     }
 }
 
-/// Sleeps until the turn may end; from then on looks this often.
+/// Sleeps until the turn may end, and from then on polls this often.
 fn expected(place: Place, turn: Turn, often: Duration, now: MonotonicInstant) -> Duration {
     let from = place.earliest + early(turn);
     often.max(from.since(now)).max(SHORTEST)
@@ -243,7 +243,7 @@ fn unknown(age: Duration) -> Duration {
     age.mul_f64(GROWTH).max(FIRST)
 }
 
-/// The pause between two looks while a turn is due to end.
+/// The polling interval while a turn is due to end.
 fn due(turn: Turn) -> Duration {
     let due = (turn.usual * 9 / 8).saturating_sub(early(turn)) / DUE_POLLS;
     due.clamp(turn.shortest / 12, turn.shortest / 4)
@@ -254,7 +254,8 @@ fn early(turn: Turn) -> Duration {
     turn.shortest.mul_f64(EARLY).saturating_sub(HANDOVER)
 }
 
-/// The shortest pause after so many looks at one holder: no more than twelve in the first two seconds.
+/// The shortest pause after so many polls of one holder: no more than twelve in the first two
+/// seconds.
 fn after(polls: u32, age: Duration) -> Duration {
     let soon = SOON.max(age);
     match polls {
@@ -265,7 +266,7 @@ fn after(polls: u32, age: Duration) -> Duration {
     }
 }
 
-/// The next look of somebody who stands behind so many others, and the holder.
+/// The next poll of a later waiter, with this many waiters before it.
 fn behind(others: u32, place: Place, turn: Option<Turn>, now: MonotonicInstant) -> Duration {
     let Some(turn) = turn else {
         let each = now.since(place.latest).mul_f64(GROWTH).max(FIRST_BEHIND);

@@ -12,7 +12,7 @@ use crate::handle::LockHandle;
 
 type WorkOutcome<T> = Result<T, Box<dyn Any + Send>>;
 
-/// Works until the work is done or the lease is lost; then it is dropped, and the lock released.
+/// Runs the work until it is done or the lease is lost; then drops it, and releases the lock.
 pub(crate) async fn with<F, W, T>(guard: LockGuard, work: F) -> Result<T, Error>
 where
     F: FnOnce(LockHandle) -> W,
@@ -97,7 +97,7 @@ async fn caught<T>(handle: LockHandle, work: impl Future<Output = T>) -> WorkOut
     .await
 }
 
-/// What became of the work stands, whatever becomes of the release.
+/// The work's result stands, whether or not the release succeeds.
 async fn release<T>(guard: LockGuard, outcome: Option<WorkOutcome<T>>) -> Result<T, Error> {
     let key = guard.key().clone();
     if let Err(error) = guard.release().await

@@ -10,26 +10,26 @@ use crate::time::Timestamp;
 /// One conditional write to one row.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Write {
-    /// Stand in the queue, if the ticket is the highest and there is room.
+    /// Enter the queue, if the ticket is the highest and there is room.
     Enqueue {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last ticket.
+        /// The row's new last ticket.
         ticket: Ticket,
         /// How many entries there may be before this one.
         cap: u16,
-        /// How the row lives on.
+        /// The row's lifetime after the write.
         lifetime: RowLifetime,
         /// Not if the operation is done.
         unless_done: Option<UnlessDone>,
     },
-    /// Take the lock, if nobody has it.
+    /// Acquire the lock, if it is free.
     Try {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last ticket.
+        /// The row's new last ticket.
         ticket: Ticket,
-        /// How the row lives on.
+        /// The row's lifetime after the write.
         lifetime: RowLifetime,
         /// Not if the operation is done.
         unless_done: Option<UnlessDone>,
@@ -42,7 +42,7 @@ pub enum Write {
         dead: Vec<Entry>,
         /// From when on the next holder's lease counts.
         now: Timestamp,
-        /// Whether it had begun, fail-closed.
+        /// Whether its lock is fail-closed, and the holder had begun.
         hold_on_expiry: bool,
         /// What it says of operations.
         operation: OperationUpdate,
@@ -58,18 +58,18 @@ pub enum Write {
         /// What it says of operations.
         operation: OperationUpdate,
     },
-    /// Give a renewal, above every earlier one.
+    /// Renew the lease, above every earlier renewal.
     Heartbeat {
         /// The holder's entry.
         me: Entry,
-        /// The sign.
+        /// The renewal time.
         now: Timestamp,
         /// A later date for the row, when the holder has grown old.
         ttl: Option<u64>,
         /// The holder begins with this, fail-closed.
         begins: Option<Ticket>,
     },
-    /// Remove a dead holder, unless it gave a renewal since it was seen.
+    /// Evict a dead holder, unless it renewed its lease since it was seen.
     Evict {
         /// The dead holder.
         head: Entry,
@@ -84,11 +84,11 @@ pub enum Write {
         /// What it says of the dead holder's operation.
         operation: OperationUpdate,
     },
-    /// Stand in the place of the dead, when nobody else waits.
+    /// Evict all entries and enter, if no living client waits.
     EvictAndEnter {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last ticket.
+        /// The row's new last ticket.
         ticket: Ticket,
         /// The whole queue: the dead.
         dead: Vec<Entry>,
@@ -98,7 +98,7 @@ pub enum Write {
         now: Timestamp,
         /// Not if the holder with this ticket has begun, fail-closed.
         unless: Option<Ticket>,
-        /// How the row lives on.
+        /// The row's lifetime after the write.
         lifetime: RowLifetime,
         /// Not if the operation is done.
         unless_done: Option<UnlessDone>,
@@ -109,24 +109,24 @@ pub enum Write {
     Invalidate {
         /// Its ticket.
         ticket: Ticket,
-        /// How the row lives on.
+        /// The row's lifetime after the write.
         lifetime: RowLifetime,
     },
 }
 
-/// How a row lives on after a write that issues a ticket.
+/// The lifetime of a row after a write that issues a ticket.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RowLifetime {
-    /// It may be swept away then, in seconds since the epoch.
+    /// TTL may delete it from then on, in seconds since the epoch.
     Expires(u64),
-    /// It belongs to fail-closed locks, for good.
+    /// It has no TTL: it belongs to fail-closed locks.
     Permanent,
 }
 
-/// What an withdrawn entry leaves behind in the renewal time.
+/// What a withdrawal does to the renewal time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RenewalUpdate {
-    /// Two or more stand before it: it is nobody's turn because of this.
+    /// Two or more entries are before it, so it changes no turn.
     Keep,
     /// It may be the successor's turn now: its lease counts from here, if that is later.
     Raise(Timestamp),

@@ -1,7 +1,7 @@
 //! The configuration: everything that is set once, for every invocation.
 //!
-//! Every variable has a setter, and both are checked by the same rules, once, when the policy or the layer is
-//! built. The first thing that is wrong is the error.
+//! Every variable has a setter, and the same rules check both, once, when the policy or the layer
+//! is built. The first invalid setting is the error.
 
 use std::time::Duration;
 
@@ -62,14 +62,14 @@ pub(crate) enum Client {
     },
 }
 
-/// Whether the length of the lease was chosen.
+/// Whether the configuration sets the length of the lease.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Lease {
     Default,
     Chosen,
 }
 
-/// What becomes of an event while another invocation holds its lock.
+/// What happens to an event while another invocation holds its lock.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OnBusy {
@@ -78,7 +78,7 @@ pub enum OnBusy {
     Wait,
     /// It is refused at once.
     Fail,
-    /// It is given up: the handler does not run, and the caller gets no error.
+    /// It is skipped: the handler does not run, and the caller gets no error.
     Skip,
 }
 
@@ -89,14 +89,14 @@ pub(crate) enum Handler {
     CannotBeStopped,
 }
 
-/// Who handles SIGTERM.
+/// The handler of SIGTERM: the layer, or the caller's hook.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SigtermMode {
     Layer,
     Caller,
 }
 
-/// No invocation has more time to keep back.
+/// No invocation has more time to reserve.
 const LONGEST_RESERVE: Duration = Duration::from_secs(15 * 60);
 
 impl Config {
@@ -125,11 +125,11 @@ impl Config {
         }
     }
 
-    /// What the variables that start with `LOCKS_` say; what they leave open has its default.
+    /// The settings of the variables that start with `LOCKS_`; unset ones have their default.
     ///
     /// # Errors
     ///
-    /// When a variable has a value that is not right for it.
+    /// If a variable has an invalid value.
     pub fn from_vars(vars: &Vars) -> Result<Self, Error> {
         let config = Self::new().vars(vars);
         config.wrong.map_or(Ok(()), Err).map(|()| Self {
@@ -159,7 +159,7 @@ impl Config {
         self
     }
 
-    /// The rule, which has to be there.
+    /// The rule, which is required.
     pub(crate) fn ruled(&mut self) -> Result<KeyRule, Error> {
         let missing = || {
             Error::configuration(format!(
@@ -197,19 +197,19 @@ impl<K> Config<K> {
         self
     }
 
-    /// Uses locks of the caller's, settings included.
+    /// Uses the caller's locks, settings included.
     pub fn locks(mut self, locks: Locks) -> Self {
         self.client = Client::Own(locks);
         self
     }
 
-    /// What becomes of an event without a key. Default: it is refused.
+    /// What happens to an event without a key. Default: it is refused.
     pub fn on_missing(mut self, on_missing: OnMissing) -> Self {
         self.on_missing = on_missing;
         self
     }
 
-    /// What becomes of an event whose lock is held. Default: it waits.
+    /// What happens to an event whose lock is held. Default: it waits.
     pub fn on_busy(mut self, on_busy: OnBusy) -> Self {
         self.on_busy = on_busy;
         self
@@ -248,9 +248,9 @@ impl<K> Config<K> {
         self
     }
 
-    /// Leaves SIGTERM to a hook of the caller's, which releases the locks with
-    /// [`Locks::release_all`]; the extension recovers what it does not release. Default: the layer
-    /// stops the handlers, releases their locks and ends the process.
+    /// Leaves SIGTERM to the caller's hook, which releases the locks with [`Locks::release_all`];
+    /// the extension recovers what it does not release. Default: the layer stops the handlers,
+    /// releases their locks and ends the process.
     pub fn without_sigterm(mut self) -> Self {
         self.sigterm = SigtermMode::Caller;
         self
@@ -291,7 +291,7 @@ impl<K> Config<K> {
         }
     }
 
-    /// What is wrong, if something is; warns of what is only odd.
+    /// Returns the first invalid setting as an error; warns of unusual ones.
     pub(crate) fn checked(&mut self) -> Result<(), Error> {
         for name in &self.unknown {
             tracing::warn!(%name, "unknown setting");
@@ -344,7 +344,7 @@ impl<K> Config<K> {
 
 const KEY: &str = "LOCKS_KEY";
 
-/// What a rule is, for people.
+/// The syntax of a rule, for messages.
 const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source`, `@request-id` or a text in single \
                     quotes, or several of them with commas";
 

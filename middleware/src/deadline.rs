@@ -21,7 +21,7 @@ pub(crate) struct Deadline {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reserve(Option<Duration>);
 
-/// No invocation is given more; an emulator that says so does not know.
+/// No invocation has more time; an emulator that reports more does not know the deadline.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// Nor does any end before 2014, when there was no Lambda yet: emulators count from the epoch.
@@ -31,11 +31,11 @@ const BEFORE_LAMBDA: Duration = Duration::from_secs(44 * 365 * 24 * 60 * 60);
 /// where the first answer is lost.
 const MARGIN: Duration = Duration::from_millis(300);
 
-/// What a release may take when nothing else bounds it.
+/// How long a release may take without a deadline.
 const RELEASE: Duration = Duration::from_secs(3);
 
 impl Deadline {
-    /// None if what the runtime says cannot be a deadline. One that has passed is one.
+    /// `None` if the runtime's time cannot be a deadline. A deadline that has passed is one.
     pub(crate) fn of(told: SystemTime) -> Option<Self> {
         if told < SystemTime::UNIX_EPOCH + BEFORE_LAMBDA {
             return None;
@@ -57,12 +57,12 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// Waits for the moment at which the handler has to end.
+    /// Completes when the handler has to end.
     pub(crate) async fn margin(self) {
         sleep_until(self.end - self.margin).await;
     }
 
-    /// How long a release may take now. One that is late is still tried.
+    /// How long a release may take now. A late one is still tried.
     pub(crate) fn for_release(deadline: Option<Self>) -> Duration {
         deadline.map_or(RELEASE, |deadline| {
             deadline.left().clamp(MARGIN / 3, RELEASE)
@@ -102,7 +102,7 @@ impl Reserve {
         Ok(reserve.map(Self::of))
     }
 
-    /// What may be spent on waiting; a tenth of the time is kept if nothing else was said.
+    /// How long to wait at most; by default a tenth of the time is reserved for the work.
     pub(crate) fn leaves(self, left: Duration) -> Duration {
         let reserve = self.0.unwrap_or_else(|| Self::LEAST.max(left / 10));
         left.saturating_sub(reserve)

@@ -5,7 +5,7 @@ use crate::source::Source;
 
 /// An event into which pointers lead.
 pub(crate) trait Event {
-    /// What a pointer leads to.
+    /// The value at a pointer.
     fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p>;
 
     /// Where the event comes from, in AWS's own words, such as `aws:sqs`.
@@ -14,7 +14,7 @@ pub(crate) trait Event {
     /// Whether the event belongs to a durable execution.
     fn is_durable(&self) -> bool;
 
-    /// Who waits for the answer.
+    /// The kind of caller that waits for the response.
     fn source(&self) -> Source;
 
     /// Whether nobody reads the response.

@@ -1,4 +1,4 @@
-//! What went wrong, and under which name.
+//! The errors of a lock, with their stable names.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,23 +8,23 @@ use dynamodb_locks::Error;
 
 use crate::key::BadKey;
 
-/// What went wrong with the lock. Its name is stable: `ErrorEquals` of Step Functions and the rules of
-/// dead-letter queues can rely on it. Callers over HTTP get the status instead.
+/// An error of the invocation's lock. Its name is stable: `ErrorEquals` of Step Functions and the
+/// rules of dead-letter queues can rely on it. Callers over HTTP get the status instead.
 ///
 /// | name | status | what it means |
 /// |---|---|---|
-/// | `Lock.Busy` | 409 | somebody else holds the lock, and we were not to wait |
-/// | `Lock.TimedOut` | 409 | the wait ended before it was our turn |
-/// | `Lock.Full` | 409 | as many wait as may wait |
+/// | `Lock.Busy` | 409 | another invocation holds the lock, and this one did not wait |
+/// | `Lock.TimedOut` | 409 | the wait ended before the lock was free |
+/// | `Lock.Full` | 409 | the queue is full |
 /// | `Lock.Reentrant` | 500 | the invocation holds the lock already: the layer, or another one with the same key, is applied twice |
 /// | `Lock.BadKey` | 400 | the event has no key, or not one that can name a lock |
 /// | `Lock.Lost` | 500 | the lease ended while the handler ran; the handler was stopped |
 /// | `Lock.Deadline` | 504 | the handler did not end in time; it was stopped, and the lock released; or it never began, because the deadline had passed |
 /// | `Lock.Ended` | 503 | the environment is shut down; the handler was stopped, and the lock released |
 /// | `Lock.Unavailable` | 503 | DynamoDB does not answer |
-/// | `Lock.Denied` | 500 | the function has not the rights it needs on the table |
-/// | `Lock.BadTable` | 500 | there is no such table, or it has other keys, or the row is damaged |
-/// | `Lock.Configuration` | 500 | a setting is wrong, or the clients of one key disagree |
+/// | `Lock.Denied` | 500 | the function lacks permissions on the table |
+/// | `Lock.BadTable` | 500 | the table is missing or has other keys, or the row is damaged |
+/// | `Lock.Configuration` | 500 | a setting is invalid, or the clients of one key have conflicting settings |
 /// | `Lock.KeyReused` | 422 | the event is done already, and its idempotency key came with another request |
 /// | `Lock.ResponseGone` | 410 | the event is done already, and its response cannot be replayed |
 pub struct LockError {
@@ -34,10 +34,10 @@ pub struct LockError {
     source: Option<Error>,
 }
 
-/// When nobody can tell how long something lasts.
+/// The time to come back when the duration is unknown.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What kind of failure it is; [`LockError`] has the table.
+/// The kind of an error; [`LockError`] has the table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum LockErrorKind {
@@ -59,11 +59,11 @@ pub enum LockErrorKind {
     Ended,
     /// DynamoDB does not answer.
     Unavailable,
-    /// The function lacks rights on the table.
+    /// The function lacks permissions on the table.
     Denied,
     /// The table is missing, has other keys, or its row is damaged.
     BadTable,
-    /// A setting is wrong, or the clients of one key disagree.
+    /// A setting is invalid, or the clients of one key have conflicting settings.
     Configuration,
     /// The event is done already, and its idempotency key came with another request.
     KeyReused,
@@ -72,7 +72,7 @@ pub enum LockErrorKind {
 }
 
 impl LockError {
-    /// A failure of one kind: for tests of what a program does about it.
+    /// An error of one kind, for tests of code that handles it.
     ///
     /// ```
     /// # use lambda_locks::{LockErrorKind, LockError};
@@ -89,7 +89,7 @@ impl LockError {
         }
     }
 
-    /// What kind of failure it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> LockErrorKind {
         self.kind
@@ -116,7 +116,7 @@ impl LockError {
         }
     }
 
-    /// What a caller over HTTP gets for it.
+    /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
@@ -134,7 +134,7 @@ impl LockError {
         }
     }
 
-    /// Whether somebody else has the lock, and so works on the same thing.
+    /// Whether another invocation holds the lock, and so works on the same thing.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(
@@ -148,8 +148,8 @@ impl LockError {
         self.kind == LockErrorKind::Lost
     }
 
-    /// When to come back: the rest of the holder's lease, or the time for which this environment's locks
-    /// are held as a rule, if that is shorter. None if coming back would be no better.
+    /// When to come back: the rest of the holder's lease, or the time for which this environment
+    /// usually holds its locks, if that is shorter. `None` if a retry would not help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let told = self.source.as_ref().and_then(Error::retry_after);
@@ -163,12 +163,12 @@ impl LockError {
         })
     }
 
-    /// How long locks are held as a rule, as far as that is known.
+    /// How long locks are usually held, if that is known.
     pub(crate) fn typically(self, typically: Option<Duration>) -> Self {
         Self { typically, ..self }
     }
 
-    /// Says how long it was waited, and why not longer, if it was.
+    /// Adds how long the wait was, and why it ended.
     pub(crate) fn after_wait(mut self, waited: Duration, why: &str) -> Self {
         if self.kind == LockErrorKind::TimedOut {
             let seconds = waited.as_secs_f64();
@@ -178,11 +178,11 @@ impl LockError {
         self
     }
 
-    /// What a caller over HTTP may know: neither whose the lock is nor how it is kept.
+    /// The message for callers over HTTP: it names neither the holder nor the set-up.
     pub(crate) fn public(&self) -> &'static str {
         match self.kind {
             LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full => {
-                "somebody else is at work on this; come back later"
+                "this is already being worked on; come back later"
             }
             LockErrorKind::BadKey => "the request does not say what it is about",
             LockErrorKind::KeyReused => {
@@ -191,7 +191,7 @@ impl LockError {
             LockErrorKind::ResponseGone => {
                 "this was done already, and its response is no longer known"
             }
-            LockErrorKind::Lost => "the work was stopped half-way, because others may be at it now",
+            LockErrorKind::Lost => "the work was stopped half-way, and may have been started again",
             LockErrorKind::Deadline => "the work took too long, and was stopped",
             LockErrorKind::Ended | LockErrorKind::Unavailable => {
                 "this cannot be done now; come back later"
@@ -199,7 +199,7 @@ impl LockError {
             LockErrorKind::Reentrant
             | LockErrorKind::Denied
             | LockErrorKind::BadTable
-            | LockErrorKind::Configuration => "the service is not set up as it should be",
+            | LockErrorKind::Configuration => "the service is not configured correctly",
         }
     }
 
@@ -235,7 +235,7 @@ impl LockError {
 
     pub(crate) fn reentrant(key: impl fmt::Display, fence: u64) -> Self {
         let message = format!(
-            "lock `{key}` is held by this very invocation, with fence {fence}, and acquiring it again \
+            "lock `{key}` is held by this very invocation, with fencing token {fence}, and acquiring it again \
              would wait for itself; apply one layer, or give each layer a key of its own"
         );
         Self::new(LockErrorKind::Reentrant, message)
@@ -300,7 +300,7 @@ impl From<Error> for LockError {
     }
 }
 
-/// Its name and message, once: the message of a source is a part of it.
+/// The name and the message, which includes the source's.
 impl fmt::Debug for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name(), self.message)

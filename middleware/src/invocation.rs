@@ -1,8 +1,8 @@
-//! What is known of an invocation besides its event.
+//! The metadata of an invocation.
 
 use std::time::SystemTime;
 
-/// What is known of an invocation besides its event: what the Runtime API sends in headers.
+/// The metadata of an invocation, which the Runtime API sends in headers.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct Invocation<'a> {
@@ -13,7 +13,7 @@ pub struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// An invocation of which nothing is known.
+    /// An invocation without metadata.
     pub fn new() -> Self {
         Self::default()
     }

@@ -52,9 +52,9 @@ pub struct KeyError {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
-    /// There is nothing where the key should be.
+    /// The key is missing.
     Missing,
-    /// There is something that cannot be a key.
+    /// The value cannot be a key.
     Bad,
 }
 
@@ -62,7 +62,7 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct BadKey(String);
 
-/// What becomes of an event without a key.
+/// What happens to an event without a key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OnMissing {
@@ -75,10 +75,10 @@ pub enum OnMissing {
     Skip,
 }
 
-/// What is to be done for an event.
+/// The decision about an event.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Take this lock first.
+    /// Acquire this lock first.
     Lock(String, Option<Operation>),
     /// Run without a lock.
     Run(BadKey),
@@ -97,7 +97,7 @@ impl KeyRule {
     ///
     /// # Errors
     ///
-    /// When a part is neither a JSON pointer to a key nor one of the words, nor a quoted text.
+    /// If a part is neither a JSON pointer to a key nor one of the words, nor a quoted text.
     pub fn parse(text: &str) -> Result<Self, KeyRuleError> {
         grammar::parse(text)
     }
@@ -115,7 +115,7 @@ impl KeyRule {
     ///
     /// # Errors
     ///
-    /// When the event has no key, or is a batch of which the pointers name one record.
+    /// If the event has no key, or is a batch of which the pointers name one record.
     pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, KeyError> {
         self.find(event, about)
     }
@@ -202,7 +202,7 @@ fn is_empty(canonical: &str) -> bool {
     matches!(canonical, "[]" | "{}")
 }
 
-/// What is there instead of a key, and what to do about it.
+/// Describes the value that was found instead of a key, and what to do about it.
 struct Described<'a>(&'a Value<'a>, &'static str);
 
 impl fmt::Display for Described<'_> {
@@ -237,7 +237,7 @@ impl KeyError {
         Self { kind, why }
     }
 
-    /// Whether there is nothing where the key should be, as against something that cannot be one.
+    /// Whether the key is missing, and not only invalid.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.kind == Kind::Missing
@@ -285,7 +285,7 @@ impl OnMissing {
         vars.choice(ON_MISSING, &words)
     }
 
-    /// What is to be done for an event with this key, or with none.
+    /// The decision about an event with this key, or without one.
     pub(crate) fn decide(self, key: Result<String, KeyError>) -> Decision {
         let KeyError { kind, why } = match key {
             Ok(key) => return Decision::Lock(key, None),

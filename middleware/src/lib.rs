@@ -7,7 +7,7 @@
 //! use tower::ServiceBuilder;
 //!
 //! async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
-//!     // Nobody else works on this order now.
+//!     // No other invocation works on this order now.
 //!     Ok(event.payload)
 //! }
 //!
@@ -23,13 +23,13 @@
 //! ```
 //!
 //! The key is found in the event's JSON text, before it is deserialized, by the rule in `LOCKS_KEY`
-//! ([`KeyRule`]), or by a closure. The lock is held until the
-//! handler is done, be it with a value, an error or a panic, and the release is awaited before the
-//! response leaves. At the deadline's margin, and when the lease is lost, the handler's future is
-//! dropped and the invocation ends with an error that says so.
+//! ([`KeyRule`]), or by a closure. The lock is held until the handler returns a value, an error or
+//! panics, and the release is awaited before the response leaves. At the deadline's margin, and
+//! when the lease is lost, the handler's future is dropped and the invocation ends with an error
+//! that names the reason.
 //!
-//! What a dead function still held is given back by the companion extension; both meet in the
-//! journal's folder and in the table.
+//! The companion extension releases what a dead function still held; both meet in the journal's
+//! folder and in the table.
 
 /// The README's example, compiled.
 #[cfg(doctest)]

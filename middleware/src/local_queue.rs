@@ -1,7 +1,7 @@
-//! One place in the queue for each key and environment.
+//! A queue in memory for each key: one place in the table's queue for each key and environment.
 //!
 //! On Managed Instances many invocations share a process. Those of one key wait for each other in
-//! memory, first come, first served; only the first of them stands in the table's queue.
+//! memory, in FIFO order; only the first of them has an entry in the table's queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::timeout;
 
-/// Who is at it, or waits to be, by key.
+/// Running and waiting invocations, by key.
 #[derive(Debug, Default)]
 pub(crate) struct LocalQueues(Mutex<HashMap<String, Weak<Turn<()>>>>);
 
@@ -18,7 +18,7 @@ pub(crate) struct LocalQueues(Mutex<HashMap<String, Weak<Turn<()>>>>);
 pub(crate) type LocalTurn = OwnedMutexGuard<()>;
 
 impl LocalQueues {
-    /// Waits for the turn, for so long; none if it did not come.
+    /// Waits up to `patience` for the turn; `None` if it did not come.
     pub(crate) async fn enter(&self, key: &str, patience: Duration) -> Option<LocalTurn> {
         let local_queue = self.local_queue(key);
         match Arc::clone(&local_queue).try_lock_owned() {

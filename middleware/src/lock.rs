@@ -34,7 +34,7 @@ pub struct InvocationLock {
     /// Ends when the handler has to end; none if it cannot be stopped.
     interrupt: Option<Boxed<LockError>>,
     span: Span,
-    /// How long it took to get the lock, in memory and in the table.
+    /// How long the acquisition took, in memory and in the table.
     waited: Duration,
     began: Timer,
     lost: bool,
@@ -156,7 +156,7 @@ pub(crate) async fn acquire(
 /// An acquisition that takes longer waited for its turn, and not only for DynamoDB.
 const A_WAIT: Duration = Duration::from_millis(250);
 
-/// A failure to acquire, with what is known here.
+/// A failed acquisition, with the details that are known here.
 fn refused(
     shared: &Shared,
     failure: LockError,
@@ -168,7 +168,7 @@ fn refused(
         .typically(shared.typical())
 }
 
-/// Ends when the handler has to end before its time, and tells why.
+/// Completes when the handler has to end before its time, and returns the reason.
 async fn watch(key: String, mut lease: Lease, deadline: Option<Deadline>) -> LockError {
     let margin = async {
         match deadline {
@@ -228,13 +228,14 @@ impl InvocationLock {
         self.handle.fence()
     }
 
-    /// What the handler may know of the lock.
+    /// The handle of the lock, for the handler.
     #[must_use]
     pub fn handle(&self) -> &LockHandle {
         &self.handle
     }
 
-    /// Does a piece of the handler's work under the lock: [`current`](crate::current) tells it.
+    /// Runs a piece of the handler's work under the lock: [`current`](crate::current) returns its
+    /// handle.
     pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
         self.span.in_scope(|| self.handle.scope(work))
     }
@@ -255,7 +256,7 @@ impl InvocationLock {
             false => std::task::ready!(interrupt.as_mut().poll(cx)),
         };
         if self.shared.is_ending() {
-            // That ends every lease.
+            // A shutdown ends every lease.
             return Poll::Ready(LockError::ended(key));
         }
         self.lost = failure.is_lost();
@@ -268,8 +269,8 @@ impl InvocationLock {
         self.once
     }
 
-    /// Releases the lock when the handler has failed, or nobody knows, within the time that the deadline leaves. The
-    /// handler's result stands, whatever becomes of this.
+    /// Releases the lock after the handler has failed, or when its result is unknown, within the time that the
+    /// deadline leaves. The handler's result stands, whether or not the release succeeds.
     pub async fn release(self) {
         self.finish(Finish::Failed).await;
     }

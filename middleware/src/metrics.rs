@@ -11,7 +11,7 @@ use crate::failure::{LockError, LockErrorKind};
 /// Where metrics go, if they are on.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// The function whose they are.
+    /// The function's name.
     function: Option<String>,
 }
 
@@ -36,12 +36,13 @@ impl Metrics {
         Self { function: None }
     }
 
-    /// Whether they are on, as far as the variables say it.
+    /// Whether the variables turn them on.
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<bool>, Error> {
         vars.choice("LOCKS_METRICS", &[("0", false), ("1", true)])
     }
 
-    /// An invocation waited for its lock, held it, lost it or not, and took so many dead holders out.
+    /// Records that an invocation waited for its lock, held it, whether it lost it, and how many
+    /// dead holders it evicted.
     pub(crate) fn held(&self, waited: Duration, held: Duration, lost: bool, evictions: u32) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.tell(&[
@@ -75,7 +76,7 @@ impl Metrics {
         self.tell(&[("Completed", COUNT, 1), ("CompletionFailed", COUNT, failed)]);
     }
 
-    /// An invocation did not get its lock.
+    /// Records that an invocation did not get its lock.
     pub(crate) fn refused(&self, failure: &LockError) {
         if failure.is_busy() {
             self.tell(&[("Busy", COUNT, 1)]);

@@ -28,7 +28,7 @@ pub(crate) enum Part {
 /// What a hash begins with.
 const MARK: &str = "sha256:";
 
-/// How much of a hash is kept: nobody finds two values that share it by chance.
+/// How much of a hash is kept: two values do not share it by chance.
 const HASH_BYTES: usize = 16;
 
 /// How long a name may be, in bytes, that is not cut. What is cut is longer, and so never the same.

@@ -33,7 +33,7 @@ pub struct Policy {
     rule: Arc<KeyRule>,
 }
 
-/// What is to be done with one event.
+/// What to do with one event.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -57,7 +57,7 @@ pub(crate) struct DoneOnce {
     discards: bool,
 }
 
-/// What an event's text says, before anything is waited for.
+/// What is known from an event's text, before any wait.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) source: Source,
@@ -72,7 +72,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, there is no key, or the journal's folder cannot be used.
+    /// If a setting is invalid, the key is missing, or the journal's folder cannot be used.
     pub fn policy(mut self) -> Result<Policy, Error> {
         self.checked()?;
         let rule = Arc::new(self.ruled()?);
@@ -114,7 +114,7 @@ impl Policy {
 }
 
 impl Shared {
-    /// What is known of an invocation, with what the environment knows.
+    /// The metadata of an invocation, completed by that of the environment.
     pub(crate) fn about<'a>(&'a self, about: Invocation<'a>) -> Invocation<'a> {
         let function = about.function.or(self.function.as_deref());
         Invocation { function, ..about }
@@ -132,7 +132,7 @@ impl Shared {
         })
     }
 
-    /// What is to be done with an event from this source, with this key.
+    /// What to do with an event from this source, with this key.
     pub(crate) fn plan(
         &self,
         source: Source,

@@ -1,4 +1,4 @@
-//! What a caller gets instead of the handler's answer.
+//! The response to a caller whose handler did not run.
 
 use std::time::Duration;
 
@@ -9,9 +9,8 @@ use crate::failure::LockError;
 use crate::replay::Replay;
 use crate::source::Source;
 
-/// What a caller gets whose handler did not run: a response over HTTP where the event came over HTTP, else
-/// `null`; or the response of the run that has done the event before. It serializes to what the event's source
-/// expects.
+/// The response to a caller whose handler did not run: over HTTP if the event came over HTTP, else `null`; or
+/// the response of the run that has done the event before. It serializes to what the event's source expects.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rejection(Kind);
 
@@ -33,7 +32,7 @@ pub(crate) struct Response {
 }
 
 impl Rejection {
-    /// A failure in the words of the event's source; where those are errors, as one.
+    /// A failure as the event's source expects it: an error or a response.
     pub(crate) fn of(failure: LockError, source: Source) -> Result<Self, LockError> {
         match source {
             Source::Errors => Err(failure),

@@ -1,4 +1,4 @@
-//! What all invocations share.
+//! The state that all invocations share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::local_queue::LocalQueues;
 use crate::metrics::Metrics;
 use crate::source::RefusalMode;
 
-/// The settings of one policy, and what its invocations share.
+/// The settings of one policy, and the state that its invocations share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) locks: Locks,
@@ -86,7 +86,7 @@ impl Shared {
         }
     }
 
-    /// Why a wait with these limits ends.
+    /// Why a wait with these options ends.
     pub(crate) fn wait_ends(&self, acquire_options: &AcquireOptions) -> &'static str {
         match acquire_options.longest_wait() < self.locks.acquire_options().longest_wait() {
             true => {
@@ -96,7 +96,7 @@ impl Shared {
         }
     }
 
-    /// A lock was held for so long.
+    /// Records how long a lock was held.
     pub(crate) fn held_for(&self, held: Duration) {
         let held = u64::try_from(held.as_millis()).unwrap_or(u64::MAX).max(1);
         let before = self.typical_ms.load(Ordering::Relaxed);

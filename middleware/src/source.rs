@@ -1,4 +1,4 @@
-//! Where an event came from, as far as it matters to those who get no answer.
+//! The sources of events, and how a refusal reaches them.
 
 use std::sync::OnceLock;
 
@@ -6,10 +6,10 @@ use dynamodb_locks::{Error, Vars};
 
 use crate::pointer::{Pointer, Value};
 
-/// Who waits for the answer.
+/// The kind of caller that waits for the response.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Source {
-    /// Somebody who understands errors: a queue, a stream, a state machine, a direct caller.
+    /// A caller that understands errors: a queue, a stream, a state machine, a direct caller.
     #[default]
     Errors,
     /// A client over HTTP, who would take an error for a broken gateway.
@@ -24,11 +24,11 @@ pub(crate) enum Source {
     },
 }
 
-/// How a refusal is told.
+/// How a refusal reaches the caller.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RefusalMode {
-    /// As the event's source would have it.
+    /// As the event's source expects it.
     #[default]
     Auto,
     /// As an error.
@@ -49,7 +49,7 @@ impl RefusalMode {
         vars.choice(REFUSAL, &words)
     }
 
-    /// Who is to be answered, if the event's source is found out like this.
+    /// Resolves the response format.
     pub(crate) fn to(self, source: impl FnOnce() -> Source) -> Source {
         match self {
             Self::Error => Source::Errors,
@@ -63,7 +63,7 @@ impl RefusalMode {
 }
 
 impl Source {
-    /// Who waits for the answer to an event, by what only such events have.
+    /// The caller of an event, by what only such events have.
     pub(crate) fn of(event: &str) -> Self {
         // Most events lack it, and need no reading.
         if !event.contains("requestContext") {

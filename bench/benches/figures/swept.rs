@@ -93,7 +93,7 @@ async fn shut_down() -> Result<f64, Error> {
     });
     match queued.count() {
         0 => Ok(seconds),
-        left => Err(Error::new(format!("{left} locks were not given back"))),
+        left => Err(Error::new(format!("{left} locks were not recovered"))),
     }
 }
 

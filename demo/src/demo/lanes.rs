@@ -152,7 +152,7 @@ fn said(status: Status) -> (String, Ink) {
         Status::Holds(order, None) => (format!("works on {order} without a lock"), Ink::Holds),
         Status::Dead => ("killed in mid-work".into(), Ink::Dead),
         Status::Recovered(order) => (
-            format!("{order} given back by the extension"),
+            format!("{order} recovered by the extension"),
             Ink::Recovered,
         ),
     }

@@ -67,7 +67,7 @@ fn units(counts: &Counts) -> String {
 fn rescues(record: &Record) -> String {
     let times: Vec<_> = record.rescues().into_iter().map(ms).collect();
     if times.is_empty() {
-        "nothing was given back".into()
+        "nothing was recovered".into()
     } else {
         times.join(", ")
     }

@@ -65,7 +65,7 @@ fn a_lock_that_came_back_is_as_it_should_be() {
 fn a_lock_that_did_not_come_back_is_a_complaint() {
     let verdict = Verdict::of(&WITH, &a_death(false)).to_string();
     assert!(
-        verdict.contains("the extension in A did not give 42 back"),
+        verdict.contains("the extension in A did not recover 42"),
         "{verdict}"
     );
 }
@@ -122,7 +122,7 @@ fn lanes_show_who_waits_holds_and_is_killed() {
         colours: false,
     };
     let lines = picture.lines();
-    assert_eq!(lines[2], "  A ·42━━✖◆      42 given back by the extension");
+    assert_eq!(lines[2], "  A ·42━━✖◆      42 recovered by the extension");
     assert_eq!(lines[3], "  B   ·┄┄┄42     holds 42, fence 8");
     assert_eq!(lines[4], "  C              idle");
 }
@@ -159,7 +159,7 @@ fn plain_lines_come_in_the_order_of_time_and_once() {
         "{rest}"
     );
     assert!(
-        rest.contains("0.550 s  A  the extension has given 42 back (withdrawn)\n"),
+        rest.contains("0.550 s  A  the extension has recovered 42 (withdrawn)\n"),
         "{rest}"
     );
 }

@@ -67,7 +67,7 @@ fn not_given_back(invocation: &Invocation, record: &Record) -> Option<String> {
         moment.environment == *environment
             && matches!(&moment.event, Event::Recovered(key, given, _) if same(key, given))
     });
-    let complaint = format!("the extension in {environment} did not give {order} back");
+    let complaint = format!("the extension in {environment} did not recover {order}");
     (!recovered).then_some(complaint)
 }
 

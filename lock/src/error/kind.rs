@@ -1,30 +1,30 @@
 //! The kinds of errors.
 
-/// What kind of error it is, to be matched; each has a predicate of [`Error`](crate::Error) as well.
+/// The kind of an error, for `match`; each kind has a predicate of [`Error`](crate::Error) as well.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Somebody else holds the lock, and the call did not wait.
+    /// The lock is held, and the call did not wait.
     Busy,
-    /// The wait ended before our turn.
+    /// The wait ended before the lock was free.
     TimedOut,
     /// The queue is full.
     Full,
-    /// The work that asks for the lock holds it already, and would wait for itself.
+    /// The caller holds the lock already, and would wait for itself.
     Reentrant,
-    /// The lease ended while we held the lock.
+    /// The lease ended while the lock was held.
     Lost,
-    /// No answer told whether a release was applied.
+    /// No answer came, so it is unknown whether a release was applied.
     Unknown,
     /// DynamoDB does not answer.
     Unavailable,
-    /// The credentials lack a right.
+    /// The credentials lack a permission.
     Denied,
     /// There is no such table, it has other keys, or the row is damaged.
     BadTable,
     /// The key cannot name a lock.
     BadKey,
-    /// A setting is wrong, or the clients of one key disagree.
+    /// A setting is invalid, or the clients of one key have incompatible settings.
     Configuration,
     /// The operation is done, and is not done again.
     Completed,

@@ -1,16 +1,16 @@
-//! The words about a holder and its time.
+//! Texts about a holder and its lease.
 
 use crate::entry::Entry;
 use crate::time::Timestamp;
 
-/// Whose entry it is, to follow 'held'.
+/// The owner and fencing token, to follow 'held'.
 pub(super) fn owner_of(holder: &Entry) -> String {
     match holder
         .fields()
         .map(|fields| (fields.owner.as_str(), fields.ticket.0))
     {
-        Some(("", ticket)) => format!(" with fence {ticket}"),
-        Some((owner, ticket)) => format!(" by {owner} with fence {ticket}"),
+        Some(("", ticket)) => format!(" with fencing token {ticket}"),
+        Some((owner, ticket)) => format!(" by {owner} with fencing token {ticket}"),
         None => " by an entry that cannot be read".to_owned(),
     }
 }

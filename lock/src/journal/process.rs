@@ -1,7 +1,7 @@
-//! Which process wrote a record, and whether it still lives.
+//! The process that wrote a record, and whether it is alive.
 //!
-//! A pid alone does not tell: pids repeat, and another machine has the same ones. A process is known by
-//! its pid, the time it started, and the boot of the machine that it runs on.
+//! A pid alone is not enough: pids repeat, and other machines have the same ones. A process is
+//! identified by its pid, its start time, and the boot of its machine.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Process {
     pid: u32,
     started: Option<String>,
-    /// Absent in the records of a system that tells nothing of its boot.
+    /// Absent where the system has no boot identifier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot: Option<String>,
 }
@@ -25,7 +25,7 @@ impl Process {
         }
     }
 
-    /// What tells this process from those of other hosts, to people.
+    /// Distinguishes this process from those of other hosts, for people.
     pub(crate) fn label() -> String {
         let host = rustix::system::uname()
             .nodename()
@@ -34,7 +34,7 @@ impl Process {
         format!("{host}-{}", std::process::id())
     }
 
-    /// Whoever has a pid, whenever it started.
+    /// The process with this pid, whenever it started.
     pub(crate) fn of(pid: u32) -> Self {
         Self {
             pid,
@@ -47,23 +47,23 @@ impl Process {
         self.pid
     }
 
-    /// Whether its pid means anything here. In a folder that machines share, or that outlives a reboot, some
-    /// records are of another boot: nobody here can tell whether their writers live.
+    /// Whether its pid is valid here. A folder that machines share, or that outlives a reboot, has
+    /// records of other boots: whether their writers live cannot be known here.
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.boot.is_none() || self.boot == boot()
     }
 
-    /// Dead is: no such pid, another start time, or a zombie.
+    /// A process is dead if its pid is unused, has another start time, or is a zombie.
     pub(crate) fn is_alive(&self) -> bool {
         match started(self.pid) {
             None => false,
-            // Of a writer that could not tell when it started only the pid is known.
+            // If the writer did not know its start time, only the pid counts.
             now => self.started.is_none() || self.started == now,
         }
     }
 }
 
-/// What no two boots of no two machines have in common: random(4).
+/// The boot identifier: random(4).
 #[cfg(target_os = "linux")]
 fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -75,7 +75,7 @@ fn boot() -> Option<String> {
     None
 }
 
-/// When a living process started, in whatever unit the system counts.
+/// When a living process started, in the system's own unit.
 #[cfg(target_os = "linux")]
 fn started(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

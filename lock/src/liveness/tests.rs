@@ -44,7 +44,7 @@ fn terms() -> Terms {
     }
 }
 
-/// Somebody who came at the beginning.
+/// A row whose holder came at the beginning.
 fn holder(deadline: Option<Timestamp>) -> Row {
     holder_by(Expiry::Verified, deadline)
 }
@@ -118,7 +118,7 @@ fn an_entry_that_cannot_be_read_never_dies() {
 
 #[test]
 fn a_time_that_no_honest_clock_wrote_is_not_believed_and_the_lease_is_watched() {
-    // Twice the skew beyond the latest possible now is the most that two honest clocks can differ.
+    // Twice the skew beyond the latest possible now is the most that two correct clocks can differ.
     let honest = Row {
         renewed_at: Some(ms(5_500)),
         ..holder(None)
@@ -261,8 +261,8 @@ fn the_renewal_time_that_a_predecessor_left_proves_its_successor_alive() {
 
 #[test]
 fn a_renewal_time_counts_only_if_all_others_believe_it_for_certain() {
-    // Five seconds ahead of the earliest now is what everybody believes, and a second ahead of the
-    // latest is what needs no claim.
+    // Five seconds ahead of the earliest now is what all clients believe, and a second ahead of the
+    // latest is what needs no confirmation.
     let row = |renewed_at| Row {
         renewed_at: Some(ms(renewed_at)),
         ..holder(None)
@@ -305,7 +305,7 @@ fn a_renewal_time_that_somebody_may_have_watched_for_a_lease_does_not_count() {
     };
     let me = row.holder().and_then(Entry::fields).unwrap();
     let proven = |behind| is_proven_by_renewal(&terms(), &row, me, tick(behind), moment(60_000));
-    // It was believable half a lease after that to everybody whose clock is right.
+    // It was believable half a lease after that to all clients with a correct clock.
     assert!(proven(50_500) && !proven(50_499));
 }
 

@@ -1,4 +1,4 @@
-//! Taking a lock: for a while, or for the length of a closure.
+//! Acquiring a lock: as a guard, or for the length of a closure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::handle::LockHandle;
 use crate::with;
 
 impl Locks {
-    /// Takes a lock, and waits for it as long as the settings say.
+    /// Acquires a lock, waiting as long as the settings say.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
     /// let guard = locks.acquire("order/42").await?;
-    /// // Nobody else works on order 42 now; the fence proves it to whoever stores the result.
+    /// // No other client works on order 42 now; store the fencing token with the result.
     /// println!("order 42, fence {}", guard.fence());
     /// guard.release().await?;
     /// # Ok(()) });
@@ -24,12 +24,12 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When it was not had: the predicates of [`Error`] tell why.
+    /// If it was not acquired: the predicates of [`Error`] show why.
     pub async fn acquire(&self, key: impl Into<Arc<str>>) -> Result<LockGuard, Error> {
         self.acquire_with(key, self.acquire_options()).await
     }
 
-    /// Takes a lock if it is free.
+    /// Acquires a lock if it is free.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -42,13 +42,13 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When it was not had: the predicates of [`Error`] tell why.
+    /// If it was not acquired: the predicates of [`Error`] show why.
     pub async fn try_acquire(&self, key: impl Into<Arc<str>>) -> Result<LockGuard, Error> {
         self.acquire_with(key, AcquireOptions::wait(Duration::ZERO))
             .await
     }
 
-    /// Takes a lock, within limits of its own.
+    /// Acquires a lock with options of its own.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -65,7 +65,7 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When it was not had: the predicates of [`Error`] tell why.
+    /// If it was not acquired: the predicates of [`Error`] show why.
     pub async fn acquire_with(
         &self,
         key: impl Into<Arc<str>>,
@@ -74,9 +74,8 @@ impl Locks {
         acquire::acquire(&self.shared, self.key(key)?, options).await
     }
 
-    /// Holds a lock for the length of a closure's future, and returns what came of it, unchanged. The
-    /// lock is released after a value, an error and a panic; the future is dropped when the lease is
-    /// lost.
+    /// Holds a lock while a closure's future runs, and returns its output unchanged. The lock is
+    /// released after a value, an error and a panic; the future is dropped when the lease is lost.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -96,8 +95,9 @@ impl Locks {
         with::with(self.acquire(key).await?, work).await
     }
 
-    /// As [`with`](Self::with), for work that blocks its thread: it gets one of its own, and the heartbeats
-    /// go on beside it. It cannot be stopped when the lease is lost; [`LockHandle::lease`] tells it.
+    /// As [`with`](Self::with), for work that blocks its thread: it runs on a thread of its own,
+    /// and the heartbeats go on beside it. It cannot be stopped when the lease is lost;
+    /// [`LockHandle::lease`] shows it.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {

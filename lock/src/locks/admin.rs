@@ -1,4 +1,4 @@
-//! What people and their tools ask of locks. No function needs the rights for it.
+//! Operations for operators and their tools. Functions do not need the permissions for them.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::force;
 use crate::status::{ListLocks, LockStatus};
 
 impl Locks {
-    /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,
-    /// and says what is wrong with it.
+    /// Creates the table if it is missing: its keys, its TTL, on-demand billing. Checks an existing
+    /// table, and reports what is wrong with it.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -28,7 +28,7 @@ impl Locks {
         self.shared.table().await.ensure().await
     }
 
-    /// Who holds a lock and who waits for it, as it is now. One read unit.
+    /// The holder and the waiters of a lock, by a consistent read. One read unit.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
@@ -69,10 +69,10 @@ impl Locks {
         ListLocks::of(self.shared.table().await)
     }
 
-    /// Takes a lock away from the entry with this fence, whatever its owner does and whatever the
-    /// clocks say. `who` and when stay in the row. For the person who knows that the owner is dead.
+    /// Removes the entry with this fencing token, whatever its owner does and whatever the clocks
+    /// say. `who` and the time stay in the row. For an operator who knows that the owner is dead.
     ///
-    /// Tells whether there was such an entry.
+    /// Returns whether there was such an entry.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {

@@ -1,4 +1,4 @@
-//! What a row means for us.
+//! Decisions by a row.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MISSED_READS: u32 = 8;
 const FOR_EVER: MonotonicInstant = MonotonicInstant(Duration::from_secs(100 * 365 * 24 * 60 * 60));
 
 impl Acquisition {
-    /// Decides by a look, which may be stale.
+    /// Decides by a read, which may be stale.
     pub(super) fn polled(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
         if self.phase == Phase::Inheriting {
@@ -26,7 +26,7 @@ impl Acquisition {
             return self.judge(row, at);
         }
         self.missed_reads += 1;
-        // A look from before the row was deleted shows a ticket that seems to have passed ours.
+        // A read from before the row was deleted shows a ticket that seems to have passed ours.
         let most = match row.has_passed(self.ticket) {
             true => 2,
             false => MISSED_READS,
@@ -72,7 +72,7 @@ impl Acquisition {
         }
     }
 
-    /// First in the queue: the holder, if there is a proof that nobody may have found us dead.
+    /// At the head of the queue: the holder, if it is proven that no client may have found us dead.
     fn first(&mut self, at: Moment) -> Action {
         (self.in_doubt_copies, self.missed_reads) = (0, 0);
         if let Phase::Evicting { since } = self.phase {
@@ -90,11 +90,12 @@ impl Acquisition {
         }
     }
 
-    /// Acts while a proof holds; before that the rest of the lease must be worth it, or it is claimed.
+    /// Acts while a proof holds; before that the rest of the lease must be long enough, or a
+    /// heartbeat has to confirm it.
     pub(super) fn act_or_confirm(&mut self, need: Duration, at: Moment) -> Action {
         self.ends = self.proven(at);
         if self.terms.on_expiry == OnExpiry::Hold {
-            // No clock can end this one: nobody evicts a holder that has begun.
+            // No clock can end this lease: a holder that has begun is never evicted.
             self.ends = FOR_EVER;
             if self.row.pinned != Some(self.ticket) {
                 return self.heartbeat(false, at);
@@ -103,12 +104,12 @@ impl Acquisition {
         let own = self.me.fields().map_or(Timestamp(0), |me| me.own);
         let deadline = liveness::deadline(&self.terms, own, self.ticketed, at)
             .filter(|&deadline| deadline <= self.ends);
-        // Once begun, the work is told when its lease is over, and no heartbeat takes that back.
+        // Once begun, the work sees when its lease expires, and no heartbeat takes that back.
         if !self.granted && deadline.is_none() && self.ends <= at.tick + need {
             return self.heartbeat(false, at);
         }
         if !self.granted && deadline.is_some_and(|deadline| deadline <= at.tick) {
-            // The answer came too late to be of any use, and others may have found us dead.
+            // The answer came too late to be of use, and others may have found us dead.
             return self.refuse(RefusalReason::TimedOut, at);
         }
         self.phase = Phase::Holding;

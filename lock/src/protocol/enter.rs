@@ -1,4 +1,4 @@
-//! Getting in: into the queue with a ticket of one's own, or into the place of the dead.
+//! Entering: the queue with a ticket of one's own, or the place of the dead.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::messages::{Action, OnExpiry, Outcome, Pause, RefusalReason, WaitMode}
 use crate::time::{Expiry, Moment, MonotonicInstant};
 use crate::write::Write;
 
-/// A ticket older than this is never sent again: the row may have been swept away meanwhile, and the
+/// A ticket older than this is never sent again: TTL may have deleted the row meanwhile, and the
 /// ticket would come back to life.
 const TICKET_AGE: Duration = Duration::from_secs(60);
 
@@ -29,7 +29,8 @@ impl Acquisition {
         (self.ticket, self.ticketed, self.behind) = (ticket, at.tick, at.tick);
         (self.sign, self.handed, self.ends) = (None, None, MonotonicInstant::default());
         (self.in_doubt_copies, self.missed_reads) = (0, 0);
-        // Fail-closed, who finds the lock free begins with the same write; that takes a trial.
+        // A fail-closed client that finds the lock free begins to act with the same write, so it
+        // tries first.
         let trial = self.terms.on_expiry == OnExpiry::Hold && self.row.queue.is_empty();
         self.queues = self.terms.wait_mode == WaitMode::Wait && !trial;
         self.enter(at)
@@ -38,7 +39,7 @@ impl Acquisition {
     fn sign(&self, ticket: Ticket, at: Moment) -> Entry {
         let own = at.now.latest;
         let terms = &self.terms;
-        // Observers trust no clock: nobody could tell when a deadline is past.
+        // Observers trust no clock, so they cannot know when a deadline is past.
         let deadline = terms.deadline.filter(|_| terms.expiry != Expiry::Observe);
         let mine = Entry::from(Fields {
             ticket,
@@ -78,7 +79,7 @@ impl Acquisition {
         })
     }
 
-    /// Nothing seems to be in the way any more: the same entry again, and not without end.
+    /// The way seems free: sends the same entry again, a bounded number of times.
     pub(super) fn enter_again(&mut self, at: Moment) -> Action {
         if self.is_stale(at) {
             return self.take_new_ticket(at);
@@ -91,7 +92,7 @@ impl Acquisition {
         Action::Pause(Pause::Herd(self.refusals))
     }
 
-    /// The ticket has grown old: it is not sent again, nor may a copy of it arrive.
+    /// The ticket is too old: it is not sent again, and no copy of it may enter.
     fn take_new_ticket(&mut self, at: Moment) -> Action {
         match self.in_doubt_copies {
             0 => self.enqueue(at),
@@ -99,7 +100,7 @@ impl Acquisition {
         }
     }
 
-    /// The ticket can never enter any more: it needs another.
+    /// The ticket can no longer enter: takes a higher one.
     pub(super) fn raise_ticket(&mut self, at: Moment) -> Action {
         self.refusals += 1;
         let free = self.row.queue.is_empty();
@@ -114,7 +115,7 @@ impl Acquisition {
         Action::Pause(Pause::Herd(self.refusals))
     }
 
-    /// Everybody in the queue is dead: one write takes them out and us in.
+    /// All entries in the queue are dead: one write evicts them and enters.
     pub(super) fn evict_and_enter(&mut self, at: Moment) -> Action {
         if self.is_stale(at) {
             return self.take_new_ticket(at);

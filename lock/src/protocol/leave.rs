@@ -1,4 +1,4 @@
-//! Getting out: of the queue, of what may still be on its way, and of the lock.
+//! Leaving: the queue, writes that are still in flight, and the lock.
 
 use super::{Acquisition, AfterLeave, Phase};
 use crate::messages::{Action, Outcome, RecoveryOutcome, RefusalReason};
@@ -8,7 +8,7 @@ use crate::time::Moment;
 use crate::write::{RenewalUpdate, Write};
 
 impl Acquisition {
-    /// Gets out of whatever it is in.
+    /// Leaves from any state.
     pub(super) fn give_up(&mut self, at: Moment) -> Action {
         let then = AfterLeave::Refuse(self.refusal(RefusalReason::TimedOut));
         match self.phase {
@@ -17,9 +17,9 @@ impl Acquisition {
             Phase::Evicting { .. } if !self.is_queued() => self.invalidate(then, at),
             Phase::Waiting | Phase::Evicting { .. } => self.leave(then, at),
             Phase::Renewing { acting: false, .. } => self.leave(then, at),
-            // Nobody knows where a dropped waiter stands. Raising the renewal time unseen, waiters that are
-            // dropped again and again would keep a dead holder alive; leaving quietly, one whose turn
-            // had come long ago would have its successor found dead at once.
+            // A dropped waiter's place is unknown. If it raised the renewal time unseen, waiters
+            // that are dropped again and again would keep a dead holder alive; if it left quietly
+            // after its turn had come long ago, its successor would be found dead at once.
             Phase::Holding | Phase::Inheriting if !self.granted => {
                 self.phase = Phase::Inheriting;
                 Action::Poll
@@ -40,7 +40,7 @@ impl Acquisition {
         }
     }
 
-    /// Gets an entry out of wherever a look shows it, that somebody was dropped with.
+    /// Leaves from the place where a read shows a dropped owner's entry.
     pub(super) fn inherit(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
         if self.is_queued() {
@@ -48,7 +48,7 @@ impl Acquisition {
         }
         match self.row.has_passed(self.ticket) {
             true => self.over(Outcome::Recovered(RecoveryOutcome::Gone)),
-            // The look may be stale: then the refusal shows the entry.
+            // The read may be stale: then the refusal shows the entry.
             false => self.invalidate(AfterLeave::Tell, at),
         }
     }
@@ -57,8 +57,9 @@ impl Acquisition {
         if self.is_first_in_vain(at) {
             return self.hand_on(then, at);
         }
-        // Whoever may have been first for long leaves an old renewal time behind, and raises it. Whoever saw
-        // somebody before it a moment ago does not: that would give a dead holder another lease.
+        // An entry that may have been first for long leaves an old renewal time behind, so it
+        // raises it. An entry that had another before it a moment ago does not: that would give a
+        // dead holder another lease.
         let recent = at.tick.since(self.seen) < self.terms.lease / 2;
         let position = self.row.position(&self.me).unwrap_or(0);
         let quiet = position >= 2 || position == 1 && recent;
@@ -70,8 +71,8 @@ impl Acquisition {
         self.withdraw(renewal, then, at)
     }
 
-    /// The entry is in the queue although it was to be out: the renewal time was not before our now, a late
-    /// copy has arrived, or it must not go.
+    /// The entry is still in the queue: the renewal time was not before our now, a late copy has
+    /// arrived, or it must stay.
     pub(super) fn leave_again(&mut self, then: AfterLeave, at: Moment) -> Action {
         if self.granted && self.completion.is_none() && self.row.pinned == Some(self.ticket) {
             return self.over(Outcome::Recovered(RecoveryOutcome::Pinned));
@@ -89,8 +90,8 @@ impl Acquisition {
 
     fn withdraw(&mut self, renewal: RenewalUpdate, then: AfterLeave, at: Moment) -> Action {
         self.phase = Phase::Leaving(then);
-        // Who has begun under a fail-closed lock may have left something half done, unless it is known that its work
-        // was completed.
+        // A fail-closed holder that has begun may have left something half done, unless it has noted
+        // that its work was completed.
         let begun = self.granted && self.completion.is_none();
         let operation = match self.granted {
             true => self.operation_update(at),
@@ -112,7 +113,7 @@ impl Acquisition {
         })
     }
 
-    /// There is no lock to be had. It is final only if no copy is still on its way.
+    /// Refuses. That is final only if no copy is still in flight.
     pub(super) fn refuse(&mut self, reason: RefusalReason, at: Moment) -> Action {
         let refusal = self.refusal(reason);
         match (self.is_queued(), self.in_doubt_copies) {

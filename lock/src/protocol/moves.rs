@@ -1,4 +1,4 @@
-//! The moves: each sets the phase and asks for one write, one look or one pause.
+//! The moves: each sets the phase and asks for one write, one poll or one pause.
 
 use super::{Acquisition, AfterLeave, Phase};
 use crate::entry::Entry;
@@ -8,7 +8,7 @@ use crate::row::Row;
 use crate::time::{Moment, MonotonicInstant, Timestamp};
 use crate::write::{RowLifetime, Write};
 
-/// How many refusals in a row of a heartbeat or an eviction are met with another at once.
+/// How many conflicting heartbeats or evictions in a row are retried without a pause.
 const MAX_CONFLICTS: u32 = 3;
 
 impl Acquisition {
@@ -26,8 +26,8 @@ impl Acquisition {
         })
     }
 
-    /// Whether the table keeps refusing what should be accepted: others are at work on the row, or it
-    /// is damaged. Then it is time for a pause.
+    /// Whether too many writes in a row have conflicted: others are at work on the row, or it is
+    /// damaged. A pause follows.
     pub(super) fn has_conflicted(&mut self) -> bool {
         self.conflicts += 1;
         self.conflicts > MAX_CONFLICTS
@@ -61,7 +61,7 @@ impl Acquisition {
         })
     }
 
-    /// Gives a renewal; before acting it is a claim.
+    /// Sends a heartbeat; before acting it confirms the lease.
     pub(super) fn heartbeat(&mut self, acting: bool, at: Moment) -> Action {
         let above = self
             .row
@@ -127,7 +127,8 @@ impl Acquisition {
         Action::Over(outcome)
     }
 
-    /// The same write again: if an earlier copy was applied, this one does nothing and tells so.
+    /// Sends the same write again: if an earlier copy was applied, this one does nothing and shows
+    /// it.
     pub(super) fn resend(&mut self, at: Moment) -> Action {
         match self.in_flight.clone() {
             Some(_) if self.phase == Phase::Entering && self.is_stale(at) => {
@@ -187,7 +188,7 @@ impl Acquisition {
         }
     }
 
-    /// Whether the key's locks fail in the other way.
+    /// Whether the row uses the other failure mode.
     pub(super) fn has_other_failure_mode(&self) -> bool {
         match self.terms.on_expiry {
             OnExpiry::TakeOver => self.row.hold_on_expiry,
@@ -195,7 +196,7 @@ impl Acquisition {
         }
     }
 
-    /// Whether somebody in the queue judges others in a way that does not go together with ours.
+    /// Whether an entry in the queue has an expiry mode that conflicts with ours.
     pub(super) fn has_conflicting_expiry(&self) -> bool {
         self.row.conflicting_expiry(self.terms.expiry).is_some()
     }
@@ -207,8 +208,9 @@ impl Acquisition {
         }
     }
 
-    /// Whether the row is to be dated anew, so that it outlives a lease that begins now by an eighth of
-    /// what each client grants it: waiters wait and holders heartbeat for days, and dates are set by tickets.
+    /// Whether to extend the row's TTL, so that it outlives a lease that begins now by an eighth of
+    /// what each client grants it: waiters wait and holders renew for days, and the TTL is set by
+    /// tickets.
     pub(super) fn is_old(&self, at: Moment) -> bool {
         let kept = self.terms.grace.min(KEPT);
         let dated = Timestamp(self.ticket.0);

@@ -52,12 +52,12 @@ impl Hand {
         hand
     }
 
-    /// Gives back what somebody left who may have begun.
+    /// Recovers an entry whose owner may have begun.
     fn for_another(entry: &Entry) -> Self {
         Self::for_who_left(entry, true)
     }
 
-    /// Gives back what somebody left who was dropped before it began.
+    /// Releases an entry whose owner was dropped before it began.
     fn for_a_waiter(entry: &Entry) -> Self {
         let hand = Self::for_who_left(entry, false);
         assert_eq!(hand.asked, Action::Poll);
@@ -92,7 +92,7 @@ impl Hand {
         self.happens(Event::Answered(Answer::Lost))
     }
 
-    /// The pause is over, and this is what a look shows.
+    /// The pause is over, and this is what a poll shows.
     fn sees(&mut self, row: Row) -> &mut Self {
         self.happens(Event::Woken);
         assert_eq!(self.asked, Action::Poll);
@@ -165,7 +165,7 @@ fn moment(millis: u64) -> Moment {
     }
 }
 
-/// Somebody who came so long before noon, or after it.
+/// An entry that came so long before noon, or after it.
 fn other(millis: i64) -> Entry {
     Entry::from(Fields {
         ticket: Ticket(at(millis).0),

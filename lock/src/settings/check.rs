@@ -1,4 +1,4 @@
-//! What settings must be, whether a variable or a program sets them.
+//! The checks of settings, whether a variable or a program sets them.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::table::{KeyKind, RESPONSES, TableLayout};
 pub(super) struct Wrong {
     /// The variable that sets it.
     pub(super) variable: &'static str,
-    /// What it is, to a program.
+    /// Its name in messages to programs.
     pub(super) what: &'static str,
     pub(super) value: String,
     pub(super) expected: String,
 }
 
-/// The namespace of all who name none.
+/// The default namespace.
 pub(super) const NAMESPACE: &str = "default";
 
 /// The first setting that is not as expected, if one is.
@@ -80,7 +80,7 @@ fn columns(layout: &TableLayout) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A number has no room for a namespace, and two that share their keys are not two.
+/// A number has no room for a namespace, so namespaces would share their keys.
 fn namespace(layout: &TableLayout) -> Result<(), Wrong> {
     if layout.kind != KeyKind::N || layout.sort.is_some() || layout.namespace == NAMESPACE {
         return Ok(());

@@ -62,7 +62,7 @@ impl Settings {
         self
     }
 
-    /// Who holds the locks, for people to read. Default: `Locks`, in Lambda the function's name.
+    /// The owner's label, for people to read. Default: `Locks`, in Lambda the function's name.
     pub fn owner(mut self, label: &str) -> Self {
         self.owner = Owner::new(label);
         self
@@ -83,8 +83,8 @@ impl Settings {
     /// # Ok(()) });
     /// ```
     ///
-    /// It costs no request, but it counts in the size of the row: a write is one unit for each KB. For
-    /// one acquisition, ask a [`child`](crate::Locks::with_settings).
+    /// It costs no request, but it counts in the size of the row: a write is one unit for each KB.
+    /// For one acquisition, use [`with_settings`](crate::Locks::with_settings).
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Attribute>) -> Self {
         self.attributes.insert(name.into(), value.into());
         self
@@ -97,8 +97,8 @@ impl Settings {
         self
     }
 
-    /// One lease that lasts until the deadline and 2 s, at most 7 days, and no heartbeats.
-    /// Every acquisition has to name its deadline then.
+    /// A lease that lasts until the deadline and 2 s, at most 7 days, without heartbeats. Every
+    /// acquisition then has to name its deadline.
     pub fn lease_until_deadline(mut self) -> Self {
         self.lease = LeaseLength::UntilDeadline;
         self
@@ -116,13 +116,13 @@ impl Settings {
         self
     }
 
-    /// How often a waiter looks whether its turn has come. Default: as often as the wait allows.
+    /// The maximum number of polls of a waiter. Default: as many as the wait allows.
     pub fn max_polls(mut self, polls: u32) -> Self {
         self.max_polls = Some(polls);
         self
     }
 
-    /// Logs each step of the protocol where everybody sees it. Default: at the level `debug`.
+    /// Logs each step of the protocol at the level `info`. Default: at `debug`.
     pub fn debug_logs(mut self) -> Self {
         self.debug_logs = true;
         self
@@ -134,8 +134,8 @@ impl Settings {
         self
     }
 
-    /// The longest pause between two looks of the next in line; those behind it may sleep as many times as
-    /// long as their position says, and nobody longer than a third of the lease. Default: 450 ms.
+    /// The maximum polling interval of the first waiter; later waiters may sleep longer in
+    /// proportion to their position, but no longer than a third of the lease. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self
@@ -147,26 +147,27 @@ impl Settings {
         self
     }
 
-    /// How the end of somebody else's lease is found out. Default: [`Expiry::Verified`].
+    /// How the expiry of another client's lease is detected. Default: [`Expiry::Verified`].
     pub fn expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;
         self
     }
 
-    /// What the end of a lease means; a key's first use fixes it for good. Default: [`OnExpiry::TakeOver`].
+    /// What happens when a lease expires; a key's first use fixes it. Default:
+    /// [`OnExpiry::TakeOver`].
     pub fn on_expiry(mut self, on_expiry: OnExpiry) -> Self {
         self.on_expiry = on_expiry;
         self
     }
 
-    /// How far honest wall clocks may be off. Default: 2.5 s.
+    /// How far correct wall clocks may be off. Default: 2.5 s.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew = skew.min(FAR);
         self
     }
 
-    /// Keeps records in a folder, so that the sweep can give back what this process leaves. Default:
-    /// none; from the environment, inside Lambda: `/tmp/lambda-locks`.
+    /// Keeps a journal in this folder, so that recovery can release what this process leaves.
+    /// Default: none; from the environment, inside Lambda: `/tmp/lambda-locks`.
     pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
         self.journal_dir = Some(dir.into());
         self

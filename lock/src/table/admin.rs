@@ -1,4 +1,5 @@
-//! What people ask for: a close look, a list, the forced release. No function needs the rights for it.
+//! Operators' requests: inspect, list and forced release. Functions do not need the permissions for
+//! them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -16,7 +17,7 @@ use crate::messages::Answer;
 use crate::row::Row;
 use crate::time::Timestamp;
 
-/// A row, and what stands in it beside its entries.
+/// A row, and the attributes of its entries.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowSnapshot {
     pub(crate) row: Row,
@@ -34,7 +35,7 @@ pub(crate) enum Page {
 }
 
 impl Table {
-    /// Reads a row as it is now, not as it was a moment ago.
+    /// Reads a row consistently.
     pub(crate) async fn inspect(&self, key: &Key) -> Result<RowSnapshot, Failure> {
         let server_date = ServerDate::default();
         let request = request::get(self.client()?, &self.layout, key).consistent_read(true);
@@ -67,7 +68,7 @@ impl Table {
         Ok((rows, next))
     }
 
-    /// Takes an entry out whatever its owner does, and leaves in the row who did it and when.
+    /// Removes an entry whatever its owner does, and records in the row who did it and when.
     pub(crate) async fn force(
         &self,
         key: &Key,
@@ -107,7 +108,7 @@ fn snapshot(item: Item) -> RowSnapshot {
     }
 }
 
-/// How long a person waits for one answer.
+/// How long an operator waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn within<T>(request: impl Future<Output = T>) -> Result<T, Failure> {

@@ -1,6 +1,6 @@
-//! What stands beside an entry in its row: a map, in a column that is called like the entry's ticket.
+//! The additional attributes of an entry: a map, in a column whose name is the entry's ticket.
 //!
-//! A ticket has nothing but digits, and no column of ours or of a user's is called so.
+//! A ticket consists of digits, and no other column has such a name.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -35,7 +35,7 @@ pub(super) fn of(entry: &Entry, item: &Item) -> Attributes {
     map.into_iter().flatten().filter_map(read).collect()
 }
 
-/// A number that is none of ours is told as a text.
+/// A number that is not an `i64` is returned as a text.
 fn read(value: &AttributeValue) -> Option<Attribute> {
     match value {
         AttributeValue::S(text) => Some(Attribute::Text(text.clone())),

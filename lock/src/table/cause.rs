@@ -1,4 +1,4 @@
-//! The causes of failures, told apart by what DynamoDB or the connection says.
+//! The causes of failures, by what DynamoDB or the connection reports.
 
 use std::error::Error as StdError;
 
@@ -24,7 +24,7 @@ pub(super) enum Cause {
     TooSlow,
     UnknownHost,
     Unreachable,
-    // These stay until somebody mends them.
+    // These last until an operator repairs them.
     BadCredentials,
     Damaged,
     Denied,
@@ -103,7 +103,7 @@ impl Cause {
             Self::Unreachable => format!("DynamoDB cannot be reached at {endpoint}"),
             Self::BadCredentials => "DynamoDB does not accept the AWS credentials".to_owned(),
             Self::Damaged => {
-                "its row was damaged by somebody else; mend that, or delete the row".to_owned()
+                "its row was damaged by another program; repair it, or delete the row".to_owned()
             }
             Self::Denied => {
                 format!("the credentials need dynamodb:UpdateItem and GetItem on table `{table}`")
@@ -124,7 +124,7 @@ impl Cause {
     }
 }
 
-/// What an error code of DynamoDB means, if it is one of those that are told apart.
+/// The cause that an error code of DynamoDB stands for, if there is one.
 fn of_code(code: &str, message: &str) -> Option<Cause> {
     let of_time = ["Signature expired", "Signature not yet current"];
     Some(match code {

@@ -23,14 +23,14 @@ use super::endpoint::Endpoint;
 use super::{Failure, Table, TableLayout, failure};
 use crate::error::Error;
 
-/// A client that is made when it is first needed, unless the caller has one.
+/// A client that is created on first use, unless the caller brings one.
 #[derive(Debug)]
 pub(crate) struct Connection {
     client: OnceCell<Client>,
     endpoint: Endpoint,
     region: Option<String>,
-    /// Whether the connection was opened ahead of time. Whoever does that has this to itself, and
-    /// the others wait for it.
+    /// Whether the connection was opened ahead of time. The opening task holds the lock, and others
+    /// wait for it.
     opened: RwLock<bool>,
 }
 
@@ -127,7 +127,7 @@ async fn prewarm(client: &Client) -> Result<(), Failure> {
     }
 }
 
-/// Every copy of a write must be counted, so nobody but us repeats or gives up a request.
+/// Every copy of a write must be counted, so only we retry or time out a request.
 fn ours(client: &Client, endpoint: &Endpoint) -> Client {
     let config = client.config().to_builder();
     let config = config.retry_config(RetryConfig::disabled());

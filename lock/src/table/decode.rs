@@ -1,4 +1,4 @@
-//! Reading an item: the row that it is, and what nobody of ours can have written.
+//! Reading an item: its row, and the damage in it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -27,8 +27,8 @@ pub(super) fn row(mut item: Item) -> Row {
     }
 }
 
-/// What keeps the conditions of our writes from ever being true again, if somebody has put it there:
-/// an attribute of another type, or a number that is none of ours.
+/// What keeps the conditions of our writes from ever being true again, if another program has put it there:
+/// an attribute of another type, or a number that does not fit.
 pub(super) fn damage(item: &Item) -> Option<String> {
     let queue = item
         .get(QUEUE)

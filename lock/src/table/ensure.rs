@@ -1,4 +1,4 @@
-//! Making the table, and finding out what is wrong with one.
+//! Creating the table, and checking an existing one.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::error::{Error, Kind};
 /// How often a new table is looked at until it is ready.
 const POLLS: u32 = 120;
 
-/// The time between two looks.
+/// The time between two reads.
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Table {
-    /// Makes the table if there is none, and checks it if there is one.
+    /// Creates the table if it is missing, and checks an existing one.
     pub(crate) async fn ensure(&self) -> Result<(), Error> {
         let explain = |failure: Failure| {
             failure.explain(&self.layout, &self.endpoint, "make sure of the table")
@@ -90,7 +90,7 @@ async fn create(client: &Client, layout: &TableLayout) -> Result<(), Error> {
         .await
     {
         Ok(_) => Ok(()),
-        // Somebody else was faster; the check tells whether it is as it should be.
+        // Another client was faster; the check follows.
         Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
         Err(error) => Err(failed(layout, "created", error)),
     }

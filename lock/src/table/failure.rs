@@ -1,4 +1,4 @@
-//! What DynamoDB's refusals mean.
+//! The failures of requests.
 //!
 //! Only a condition that did not hold, or a fault in the request itself, says for certain that a
 //! write was not applied. Everything else is unknown, and is settled by sending the same write
@@ -96,7 +96,7 @@ pub(super) fn of_write(error: SdkError<UpdateItemError, Response>) -> Result<Ans
     }
 }
 
-/// The row of an item with which our writes can go on. One that was applied needs no such look.
+/// The row of an item with which our writes can go on. One that was applied needs no such check.
 pub(super) fn sound(item: Item) -> Result<Row, Failure> {
     match decode::damage(&item) {
         None => Ok(decode::row(item)),

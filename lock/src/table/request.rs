@@ -1,4 +1,4 @@
-//! The requests: what each step of the protocol says to DynamoDB.
+//! The requests to DynamoDB, one for each step of the protocol.
 //!
 //! Every attribute goes through an expression name: `ttl` and `group` are reserved words, and users
 //! rename columns.
@@ -25,7 +25,7 @@ pub(super) const LAST_TICKET: &str = "last_ticket";
 pub(super) const RENEWED_AT: &str = "renewed_at";
 pub(super) const HOLD_ON_EXPIRY: &str = "hold_on_expiry";
 pub(super) const PINNED: &str = "pinned";
-/// What later formats of the row are told by; the first has none.
+/// The row's format; the first has none.
 pub(super) const FORMAT: &str = "v";
 pub(super) const FORCED_RELEASE: &str = "forced_release";
 
@@ -51,7 +51,7 @@ pub(super) fn update(
     send(client, layout, key, expression)
 }
 
-/// A release by somebody who is not the holder; the caller fills in the mark that it leaves.
+/// A release by an operator; the caller adds the mark that it leaves.
 pub(super) fn force(
     client: &Client,
     layout: &TableLayout,
@@ -64,7 +64,7 @@ pub(super) fn force(
         .renews(now)
         .when(LATER)
         .updates(&operation);
-    // What `held` says of an entry that is gone means nothing; of another holder it must stay.
+    // `pinned` of an entry that is gone means nothing; of another holder it must stay.
     send(client, layout, key, out.set("#mark = :mark"))
 }
 
@@ -247,7 +247,7 @@ pub(super) fn id(layout: &TableLayout, key: &Key) -> Item {
         ..
     } = layout;
     let name = match (kind, sort) {
-        // Where there is no column for the namespace it is a part of the name, unless that is a number.
+        // Without a column of its own the namespace is a part of the name, unless that is a number.
         (KeyKind::S | KeyKind::B, None) => format!("{}{}", layout.label(), key.as_str()),
         _ => key.as_str().to_owned(),
     };

@@ -1,4 +1,4 @@
-//! The server's clock, as the answers show it.
+//! The server's clock, by the `Date` of its answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
-/// Keeps the `Date` of the one answer it is sent along for.
+/// Captures the `Date` of one answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerDate(Arc<Mutex<Option<SystemTime>>>);
 
@@ -30,7 +30,7 @@ impl Intercept for ServerDate {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let headers = context.response().headers();
-        // An answer out of a cache shows the time of another request.
+        // A cached answer shows the time of another request.
         if headers.get("age").is_none() {
             let date = headers.get("date").and_then(parse);
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;

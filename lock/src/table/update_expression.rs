@@ -1,4 +1,4 @@
-//! One write, piece by piece: what it changes, and on which conditions.
+//! One write, piece by piece: its changes and its conditions.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -18,7 +18,7 @@ const MINE: &str = "contains(#queue, :me)";
 const NOT_DONE: &str = "(attribute_not_exists(#op) OR #op < :past)";
 const UNPINNED: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 
-/// One step: what it changes, and on which conditions.
+/// One write: its changes and its conditions.
 #[derive(Default)]
 pub(super) struct UpdateExpression {
     pub(super) set: Vec<&'static str>,
@@ -68,7 +68,7 @@ impl UpdateExpression {
         self
     }
 
-    /// What stands beside entries that leave, leaves with them.
+    /// Removes the additional attributes of the entries that leave.
     pub(super) fn clears<'a>(mut self, out: impl IntoIterator<Item = &'a Entry>) -> Self {
         let attributed = out.into_iter().filter(|entry| entry.is_attributed());
         for (number, column) in attributed.filter_map(column).enumerate() {
@@ -79,7 +79,7 @@ impl UpdateExpression {
         self
     }
 
-    /// What is to stand beside an entry, enters with it.
+    /// Adds the additional attributes of the entry that enters.
     pub(super) fn brings(mut self, me: &Entry, attributes: &Attributes) -> Self {
         let Some(column) = column(me).filter(|_| !attributes.is_empty()) else {
             return self;
@@ -133,7 +133,7 @@ impl UpdateExpression {
             .with(":me", AttributeValue::S(me.as_str().to_owned()))
     }
 
-    /// Issues a ticket; the row goes on in its kind.
+    /// Issues a ticket; the row keeps its failure mode.
     pub(super) fn issues(self, ticket: Ticket, lifetime: RowLifetime) -> Self {
         let expression = self
             .when(FRESH)
@@ -152,7 +152,7 @@ impl UpdateExpression {
         }
     }
 
-    /// A fail-closed holder that was first at once begins with the same write.
+    /// Pins a fail-closed holder that is first at once: it begins to act with the same write.
     pub(super) fn pins(self, lifetime: RowLifetime) -> Self {
         match lifetime {
             RowLifetime::Expires(_) => self,

@@ -1,4 +1,4 @@
-//! What the answers of a server prove about its clock.
+//! The bounds of the server's clock, by its answers.
 
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ impl Server {
         }
     }
 
-    /// What both prove; nothing if they contradict each other: one of them is wrong, or this machine was frozen
-    /// between them.
+    /// The intersection of both; `None` if they contradict each other: one of them is wrong, or
+    /// this machine was frozen between them.
     pub(super) fn narrowed(self, newer: Self) -> Option<Self> {
         let known = self.widened(newer.since);
         let (low, high) = (known.low.max(newer.low), known.high.min(newer.high));

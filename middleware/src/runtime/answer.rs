@@ -1,10 +1,10 @@
-//! What the runtime gets: the handler's answer, or what stands in for it.
+//! The response of a locked service: the handler's, or a rejection.
 
 use serde::{Serialize, Serializer};
 
 use crate::rejection::Rejection;
 
-/// What the layer answers with. It serializes to exactly what the handler's answer would.
+/// The response of the layer. It serializes to exactly what the handler's response would.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LockResponse<A> {
     /// The handler's answer.
@@ -13,10 +13,10 @@ pub enum LockResponse<A> {
     Rejected(Rejection),
 }
 
-/// An answer of which nothing is still to be produced: everything that serializes.
+/// A fully buffered response: everything that serializes.
 ///
-/// The lock is released when the handler returns. What is produced later, as a stream is, would be produced
-/// without it.
+/// The lock is released when the handler returns. What is produced later, as by a stream, would be
+/// produced without it.
 #[diagnostic::on_unimplemented(
     message = "a handler that answers with `{Self}` cannot hold a lock",
     label = "the answer is not complete when the handler returns",

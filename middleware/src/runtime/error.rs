@@ -1,4 +1,4 @@
-//! Why an invocation has no answer.
+//! The errors of a locked service.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tower::BoxError;
 
 use crate::failure::LockError;
 
-/// Why an invocation has no answer: the handler's own error, or the lock's.
+/// The error of a locked service: the handler's own, or the lock's.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LayerError<E> {

@@ -9,9 +9,9 @@ use super::payload::{Payload, RawEvent, read};
 use crate::invocation::Invocation;
 use crate::key::{KeyError, KeyRule};
 
-/// What finds the key in an event whose payload is a `T`.
+/// Finds the key in an event whose payload is a `T`.
 pub trait KeyExtractor<T> {
-    /// The key, or why there is none; and the event, deserialized if that was needed.
+    /// The key, or why it is missing; and the event, deserialized if that was needed.
     #[doc(hidden)]
     fn extract(
         &self,
@@ -66,7 +66,7 @@ where
     }
 }
 
-/// What the runtime knows of an invocation.
+/// The metadata that the runtime has of an invocation.
 pub(super) fn about<'a>(context: &'a Context, function: Option<&'a str>) -> Invocation<'a> {
     let about = Invocation {
         tenant_id: context.tenant_id.as_deref(),

@@ -60,20 +60,19 @@ impl<T> LockLayer<T> {
     ///
     /// # Panics
     ///
-    /// When a setting is wrong, with a message that names the variable, its value and what would be
-    /// right. A function that cannot lock must not start. [`try_from_env`](Self::try_from_env)
-    /// returns it.
+    /// If a setting is invalid: the message names the variable, its value and what was expected. A
+    /// function that cannot lock must not start. [`try_from_env`](Self::try_from_env) returns the
+    /// error.
     #[must_use]
     pub fn from_env() -> Self {
         Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`from_env`](Self::from_env), and returns what is wrong.
+    /// As [`from_env`](Self::from_env), but returns the error.
     ///
     /// # Errors
     ///
-    /// When a variable is missing or has a value that is not right for it, or when the journal's
-    /// folder cannot be used.
+    /// If a variable is missing or invalid, or if the journal's folder cannot be used.
     pub fn try_from_env() -> Result<Self, Error> {
         Config::from_env()?.build()
     }
@@ -141,7 +140,7 @@ impl<T, K> LockLayer<T, K> {
     ///
     /// # Errors
     ///
-    /// When there is no AWS region, or there are no credentials.
+    /// If there is no AWS region, or there are no credentials.
     pub async fn connected(&self) -> Result<(), Error> {
         self.shared.locks.connect().await
     }

@@ -201,7 +201,7 @@ fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_invalidated() {
 
     let mut hand = Hand::for_a_waiter(&other(-1_000));
     hand.happens(Event::Polled(None)).asks_for("invalidate");
-    // The look was stale.
+    // The read was stale.
     hand.refused(hand.with_me([other(-5_000)]));
     assert_eq!(departure(&hand), RenewalUpdate::Keep);
 }

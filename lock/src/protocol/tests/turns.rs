@@ -1,6 +1,6 @@
 use super::*;
 
-/// A client that stands behind somebody.
+/// A client behind another entry.
 fn waiting() -> Hand {
     let mut hand = Hand::new(terms());
     hand.applied(hand.with_me([other(-1_000)]));

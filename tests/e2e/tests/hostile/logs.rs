@@ -81,7 +81,7 @@ async fn a_key_stays_in_its_line_and_in_its_field() {
             .collect();
         for message in [
             "lock step",
-            "the journal took no note of a lock",
+            "the journal could not record a lock",
             "the lease is lost",
             "the lock was not released",
         ] {

@@ -39,7 +39,7 @@ async fn an_owner_that_somebody_else_wrote_is_told_in_one_line() {
     let b = table.client("b");
     let busy = b.try_acquire(KEY).await.unwrap_err().to_string();
     assert!(
-        busy.contains("by evil%0AFATAL%1B[2J with fence"),
+        busy.contains("by evil%0AFATAL%1B[2J with fencing token"),
         "{busy:?}"
     );
     let view = b.inspect(KEY).await.unwrap();

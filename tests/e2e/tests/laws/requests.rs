@@ -1,5 +1,5 @@
 //! Each request of the protocol, against real expressions: accepted, refused, repeated, and with
-//! `p` and `q` absent.
+//! `renewed_at` and `queue` absent.
 
 mod enqueue;
 mod evict;

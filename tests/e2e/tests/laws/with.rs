@@ -100,7 +100,7 @@ async fn work_that_asks_for_its_own_lock_is_refused_at_once_by_name() {
     });
     let refused = refused.await.unwrap();
     assert!(refused.is_reentrant());
-    let expected = format!("lock `{KEY}` is held by the very work that asks for it");
+    let expected = format!("lock `{KEY}` is already held by the caller");
     assert!(refused.to_string().starts_with(&expected), "{refused}");
     assert!(current().is_none());
 }

@@ -345,7 +345,7 @@ fn a_journals_folder_that_cannot_be_used_is_an_error_that_says_so() {
         let message = format!("the journal's folder `{dir}` cannot be used: ");
         assert!(error.to_string().starts_with(&message), "{error}");
         let help = "; set LOCKS_JOURNAL_DIR to a folder that this process may write and nobody else, or leave \
-             it empty to keep no notes";
+             it empty to keep no journal";
         assert!(error.to_string().ends_with(help), "{error}");
     }
 }

@@ -117,7 +117,7 @@ impl Config {
         }
     }
 
-    /// How far honest clocks may be apart, in milliseconds.
+    /// How far correct clocks may be apart, in milliseconds.
     pub fn skew_ms(self, skew: u64) -> Self {
         let skew = Duration::from_millis(skew);
         Self { skew, ..self }

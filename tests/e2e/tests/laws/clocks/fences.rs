@@ -114,7 +114,7 @@ async fn a_row_without_room_for_another_ticket_is_reported_as_damaged() {
         a.try_acquire(KEY).await.unwrap_err(),
     ] {
         assert!(error.is_bad_table(), "{error}");
-        let message = "lock `42` has a last ticket that leaves no room for another; the row was \
+        let message = "lock `42` has no tickets left; the row was \
                        damaged, delete it";
         assert_eq!(error.to_string(), message);
     }

@@ -112,7 +112,7 @@ async fn observers_and_others_do_not_go_together() {
         let observer = observer(&table, "b");
         let refusal = observer.acquire_with(KEY, limits).await.unwrap_err();
         assert!(refusal.is_configuration(), "{refusal}");
-        let message = "lock `42` is used by clients that do not go together with this one";
+        let message = "lock `42` is used by clients with conflicting settings";
         assert!(refusal.to_string().starts_with(message), "{refusal}");
         assert_eq!(table.row().queue, before, "it leaves nothing behind");
     }

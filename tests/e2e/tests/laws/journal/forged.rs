@@ -114,7 +114,7 @@ async fn a_whole_note_behind_a_link_or_beyond_the_bound_is_not_read() {
     folder.link("linked", "../outside");
     forged["padding"] = "x".repeat(16 * 1024).into();
     folder.write("huge", &forged.to_string());
-    let why = "it is not a note: not a plain file, or too large";
+    let why = "not a record: not a plain file, or too large";
     assert_eq!(folder.unreadable(), [why, why]);
     assert_eq!(folder.left_behind().len(), 0);
     held.release().await.unwrap();

@@ -73,7 +73,7 @@ async fn a_note_that_cannot_be_read_is_reported_and_keeps_none_of_the_others() {
     let error = torn.outcome.as_ref().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(
-        error.to_string().starts_with("the note cannot be read: "),
+        error.to_string().starts_with("the record cannot be read: "),
         "{error}"
     );
 }

@@ -107,7 +107,7 @@ async fn a_lease_that_no_row_outlives_is_refused_at_the_start() {
     let refused = Locks::with_client(&client, settings).unwrap_err();
     assert!(refused.is_configuration(), "{refused}");
     assert!(
-        refused.to_string().contains("right is at most 604800s"),
+        refused.to_string().contains("expected at most 604800s"),
         "{refused}"
     );
     let a = table
@@ -118,7 +118,7 @@ async fn a_lease_that_no_row_outlives_is_refused_at_the_start() {
     let refused = a.acquire_with(KEY, limits).await.unwrap_err();
     assert!(refused.is_configuration(), "{refused}");
     assert!(
-        refused.to_string().contains("right is at most 604800s"),
+        refused.to_string().contains("expected at most 604800s"),
         "{refused}"
     );
     assert!(table.story("a").is_empty(), "nothing is asked");

@@ -40,7 +40,7 @@ async fn a_wait_says_who_held_the_lock_and_when_to_come_back() {
     let (refusal, _) = refused(&table, &table.client("b"), AcquireOptions::wait(JUST_NOW)).await;
     let fence = held.fence();
     let message = format!(
-        "lock `42` was not free before the wait ended: it is held by a with fence {fence} until "
+        "lock `42` was not free before the wait ended: it is held by a with fencing token {fence} until "
     );
     assert!(refusal.to_string().starts_with(&message), "{refusal}");
     assert!(refusal.to_string().contains("; retry after "), "{refusal}");

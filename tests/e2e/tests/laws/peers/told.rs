@@ -58,7 +58,7 @@ async fn a_refusal_says_who_holds_the_lock_and_when_to_come_back() {
     let held = table.client("orders").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(100)).await;
     let refused = table.client("b").try_acquire(KEY).await.unwrap_err();
-    let who = format!("by orders with fence {}", held.fence());
+    let who = format!("by orders with fencing token {}", held.fence());
     assert!(refused.to_string().contains(&who), "{refused}");
     let retry = refused.retry_after().unwrap();
     assert!(

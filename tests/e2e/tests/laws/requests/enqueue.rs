@@ -88,7 +88,7 @@ async fn it_is_refused_by_a_full_queue() {
     let locks = table.a_client("a").with(|s| s.queue_cap(2)).ready();
     let refusal = locks.acquire(KEY).await.unwrap_err();
     assert!(refusal.is_full(), "{refusal}");
-    let message = "lock `42` has a full queue: it is held by holder with fence ";
+    let message = "lock `42` has a full queue: it is held by holder with fencing token ";
     assert!(refusal.to_string().starts_with(message), "{refusal}");
     assert_eq!(table.story("a"), ["enqueue refused"]);
     assert_eq!(table.row(), full);
@@ -149,7 +149,7 @@ async fn it_is_not_sent_without_end_where_the_row_is_damaged() {
         .await
         .unwrap_err();
     assert!(refusal.is_bad_table(), "{refusal}");
-    let message = "cannot acquire lock `42`: its row was damaged by somebody else; mend that, or delete \
+    let message = "cannot acquire lock `42`: its row was damaged by another program; repair it, or delete \
                    the row (`last_ticket` is no whole number of 64 bits)";
     assert_eq!(refusal.to_string(), message);
     assert_eq!(table.story("a").len(), 1);

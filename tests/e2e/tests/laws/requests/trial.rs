@@ -46,7 +46,7 @@ async fn it_is_refused_by_a_holder_and_says_who_and_until_when() {
         let until = held.lease_ends().map(|end| end.to_system_time());
         assert_eq!(refusal.held_until(), until);
         assert!(refusal.retry_after().unwrap() <= super::LEASE);
-        let message = "lock `42` is held by holder with fence ";
+        let message = "lock `42` is held by holder with fencing token ";
         assert!(refusal.to_string().starts_with(message), "{refusal}");
     }
 }

@@ -29,7 +29,7 @@ async fn without_a_wait_it_is_busy_and_says_who_holds_the_lock() {
     let (name, message) = refused(impatient.ready()).await;
     assert_eq!(name, "Lock.Busy");
     let by = format!(
-        "lock `42` is held by other with fence {} until ",
+        "lock `42` is held by other with fencing token {} until ",
         held.fence()
     );
     assert!(message.starts_with(&by), "{message}");

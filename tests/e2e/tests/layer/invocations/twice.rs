@@ -27,7 +27,7 @@ async fn refused(table: &LockTable, outer: &RawLayer, inner: &RawLayer) {
     };
     let (name, message) = reported(failure);
     assert_eq!(name, "Lock.Reentrant");
-    let why = "lock `42` is held by this very invocation, with fence ";
+    let why = "lock `42` is held by this very invocation, with fencing token ";
     assert!(message.starts_with(why), "{message}");
     assert!(table.since(begun) < Duration::from_millis(100), "at once");
     assert_eq!(table.log_of("a").len(), 2, "the outer one's own writes");

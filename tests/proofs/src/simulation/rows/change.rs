@@ -229,7 +229,7 @@ impl<'a> Change<'a> {
     fn removes_the_begun(&self) -> Option<String> {
         let (request, step) = self.request()?;
         let removed = self.before.is_pinned() && self.before.holder() != self.after.holder();
-        // Whoever took the lock too late to act on it has not begun, whatever `held` says.
+        // Whoever took the lock too late to act on it has not begun, whatever `pinned` says.
         let itself = self.before.holder().and_then(Entry::fields);
         let itself = itself.is_some_and(|holder| holder.owner.as_str() == &*request.from);
         let allowed = step == Step::Release || itself || &*request.from == PERSON;
