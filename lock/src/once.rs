@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::driver::{Bound, Driver};
+use crate::driver::{Budget, Driver};
 use crate::error::{Error, Kind};
 use crate::idempotency::{Completed, Operation, Response};
 use crate::key::Key;
@@ -49,7 +49,7 @@ pub(crate) async fn refused(
     driver: &Driver,
     refusal: &Refusal,
     operation: Operation,
-    bound: Bound,
+    budget: Budget,
 ) -> Error {
     let completion = match &refusal.completion {
         Some(completion) if refusal.reason == RefusalReason::Completed => completion,
@@ -59,7 +59,7 @@ pub(crate) async fn refused(
         Some(response) => response,
         None if !operation.replays => Response::None,
         None => {
-            let until = bound.send.max(shared.clock.after(READING));
+            let until = budget.send.max(shared.clock.after(READING));
             match timeout_at(until, read(driver, operation, completion)).await {
                 Ok(Ok(text)) => text.map_or(Response::Gone, |text| Response::Text(text.into())),
                 Ok(Err(failure)) => {
@@ -113,7 +113,7 @@ pub(crate) async fn completion(
     operation: Operation,
     done: Completion,
     response: Option<String>,
-    bound: Bound,
+    budget: Budget,
 ) -> (Completion, Response) {
     let with = |kept| Completion {
         response: kept,
@@ -137,7 +137,7 @@ pub(crate) async fn completion(
         tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
         return (lost, Response::Gone);
     }
-    let kept = timeout_at(bound.send, keep(table, key, operation, &lost, &text)).await;
+    let kept = timeout_at(budget.send, keep(table, key, operation, &lost, &text)).await;
     let error = match kept {
         Ok(Ok(())) => {
             let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);

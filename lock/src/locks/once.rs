@@ -145,7 +145,7 @@ impl Locks {
     }
 
     async fn begin(&self, key: impl Into<Arc<str>>, operation: Operation) -> Result<Begun, Error> {
-        let options = self.options().operation(operation);
+        let options = self.acquire_options().operation(operation);
         match self.acquire_with(key, options).await {
             Ok(held) => Ok(Begun::First(held)),
             Err(error) if error.kind() == Kind::Completed => match error.into_completion() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dynamodb_locks::protocol::{
     Completion, Entry, MonotonicInstant, OperationState, Outcome, RecoveryOutcome, Refusal,
-    RenewalUpdate, Row, Ticket, Timestamp, Why, Write,
+    RefusalReason, RenewalUpdate, Row, Ticket, Timestamp, Write,
 };
 
 use super::clock::{self, truth};
@@ -151,7 +151,7 @@ impl System {
             self.breaks(Invariant::AnswersAreTrue);
         }
         if let Some(Outcome::Refused(Refusal {
-            why: Why::Completed,
+            reason: RefusalReason::Completed,
             ..
         })) = ending
         {

@@ -166,6 +166,12 @@ fn window() -> Config {
     Config::new("once: windows", 3, vec![apart(-900, 0), apart(0, 900)]).window(1)
 }
 
+/// A duplicate dies while it waits, and another delivery comes later.
+fn again() -> Config {
+    let seats = vec![Seat::new().once(1).rounds(2), Seat::new().once(1)];
+    Config::new("once: a waiter dies", 2, seats).crashes(1)
+}
+
 fn of_operations() -> Vec<(Mutant, Config)> {
     let zombie = || Config::new("once: zombie", 3, duplicates()).losses(2);
     vec![
@@ -181,7 +187,7 @@ fn of_operations() -> Vec<(Mutant, Config)> {
             ForgetsTheDone,
             Config::new("once: three", 1, two_and_another()),
         ),
-        (AttemptsOverwrite, zombie()),
+        (AttemptsOverwrite, again()),
         (RefusedCompletionIsDone, zombie()),
     ]
 }

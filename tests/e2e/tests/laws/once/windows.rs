@@ -107,7 +107,7 @@ async fn a_cached_completion_never_lengthens_a_window() {
 async fn a_namespace_in_which_responses_are_kept_is_refused() {
     let table = LockTable::new();
     let prefix = |settings: Settings| settings.prefix("orders#once:1");
-    let refused = table.client("a").child(prefix).unwrap_err();
+    let refused = table.client("a").with_settings(prefix).unwrap_err();
     assert!(refused.to_string().contains("#once:"), "{refused}");
     begin(&table.client("a"))
         .await
