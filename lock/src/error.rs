@@ -173,7 +173,7 @@ impl Error {
         let completion = refusal.completion.clone();
         let known = completion.map(|completion| {
             let response = Completed::told(&completion).unwrap_or(Response::Gone);
-            Completed::new(completion, response)
+            Completed::new(*completion, response)
         });
         known.map_or_else(
             || Self::lost(key),
@@ -191,7 +191,7 @@ impl Error {
     }
 
     /// No request was needed to find that out.
-    pub(crate) fn from_memory(mut self) -> Self {
+    pub(crate) fn remembered(mut self) -> Self {
         self.0.remembered = true;
         self
     }

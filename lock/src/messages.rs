@@ -112,6 +112,10 @@ impl Answer {
 }
 
 /// What is to be done next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an action lives for a moment, and mostly it is the large one"
+)]
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Action {
     /// Send this write, and report the answer.
@@ -165,7 +169,7 @@ pub struct Refusal {
     /// When its lease ends at the latest, as last seen.
     pub until: Option<Timestamp>,
     /// The run that has done the operation, if one has.
-    pub completion: Option<Completion>,
+    pub completion: Option<Box<Completion>>,
 }
 
 /// The reason of a refusal.

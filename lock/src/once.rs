@@ -39,7 +39,7 @@ pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result
         Some(completed) if operation.terms().differs_from(completed.completion()) => {
             Err(Error::key_reused(key))
         }
-        Some(completed) => Err(Error::completed(key, completed).from_memory()),
+        Some(completed) => Err(Error::completed(key, completed).remembered()),
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn refused(
             }
         }
     };
-    let completed = Completed::new(completion.clone(), response);
+    let completed = Completed::new(Completion::clone(completion), response);
     remember(shared, &driver.key, operation, completed.clone());
     Error::completed(&driver.key, completed)
 }

@@ -184,7 +184,7 @@ impl Acquisition {
             reason,
             holder,
             until: self.row.lease_ends(),
-            completion: self.completion_of_another(),
+            completion: self.completion_of_another().map(Box::new),
         }
     }
 
