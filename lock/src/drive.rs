@@ -107,6 +107,7 @@ impl Drive {
         bound: Bound,
         mut trail: Option<&mut Trail>,
     ) -> Result<Stop, Failure> {
+        let acquires = event == Event::Begin;
         let mut event = event;
         if event == Event::Release {
             self.schedule.ends(self.clock.tick());
@@ -120,6 +121,7 @@ impl Drive {
                 self.observations.keep(&self.key, self.acquisition.watch());
             }
             event = match action {
+                Action::Act(ends) if acquires && self.is_over(ends) => Event::Expired,
                 Action::Act(ends) => {
                     self.schedule.begins(self.clock.tick());
                     return Ok(Stop::Act(ends));
@@ -139,6 +141,11 @@ impl Drive {
                 }
             };
         }
+    }
+
+    /// Whether a lease that ends then is over by the clock that has run the furthest since the last request.
+    fn is_over(&self, ends: Tick) -> bool {
+        ends <= self.clock.tick() + self.clock.missed_since(self.sent)
     }
 
     fn is_past(&self, action: &Action, bound: Bound) -> bool {

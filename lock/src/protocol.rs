@@ -226,6 +226,10 @@ impl Acquisition {
             Event::Looked(row) => self.looked(row, at),
             Event::Woken => self.woken(at),
             Event::Beat => self.beat(true, at),
+            Event::Expired => {
+                self.acted = false;
+                self.beat(false, at)
+            }
             Event::Release => self.release(at),
             Event::GiveUp => self.give_up(at),
         }

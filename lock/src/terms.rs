@@ -76,6 +76,8 @@ pub enum Event {
     Woken,
     /// The time for a sign of life has come.
     Beat,
+    /// The lease was over before the caller heard of it: the machine stood still while the answer was on its way.
+    Expired,
     /// The work is done.
     Release,
     /// Whatever the state: get out, leaving nothing behind.
