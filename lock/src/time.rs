@@ -206,10 +206,14 @@ impl Clock {
     fn now(&self, tick: Tick) -> Now {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
+        let honest = (wall - self.skew, wall + self.skew);
         let (earliest, latest) = match (self.expiry, self.proven(tick)) {
             (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
-            // A wall clock that the server contradicts is not trusted, whatever the mode.
-            (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
+            // A wall clock that the server contradicts is not trusted, whatever the mode. Those of others may still be
+            // late by the skew.
+            (Expiry::Clock, Some(proven)) if disjoint(proven, honest) => {
+                (proven.0 - self.skew, proven.1)
+            }
             _ => trusted,
         };
         Now {
@@ -221,7 +225,8 @@ impl Clock {
 
     fn trusted(&self, wall: Micros) -> (Micros, Micros) {
         let late = match self.expiry {
-            Expiry::Clock => self.skew,
+            // Any two clocks differ by no more than the skew, and whoever judges another allows for it.
+            Expiry::Clock => Duration::ZERO,
             _ if self.undated => self.skew.max(Self::UNPROVEN),
             Expiry::Verified | Expiry::Observe => Self::UNPROVEN,
         };

@@ -147,6 +147,11 @@ impl Actor {
         self.pace.ppm = 200_000 * self.pace.ppm.signum();
     }
 
+    /// Its wall clock is three times as far off as it is.
+    pub(super) fn strays(&mut self) {
+        self.wall.fast_ms.iter_mut().for_each(|(_, fast)| *fast *= 3);
+    }
+
     /// The environment of a process, which outlives it.
     pub(super) fn environment(&self) -> &str {
         &self.name[..1]
@@ -176,9 +181,10 @@ impl Job {
     }
 }
 
-/// A clock that is off by no more than it may be, however it is set and however it runs.
+/// A clock that differs from every other of its kind, and from DynamoDB's, by no more than the skew, however it is set
+/// and however it runs.
 fn honest(skew: Duration, rng: &mut Rng) -> Wall {
-    let most = skew.as_millis() as u64;
+    let most = skew.as_millis() as u64 / 2;
     let astray = most / 10;
     let mut fast = |at| (at, rng.around(most - astray));
     Wall {
