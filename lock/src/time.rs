@@ -17,8 +17,8 @@ mod tests;
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -70,7 +70,7 @@ pub enum Expiry {
 pub struct Wall(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 /// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing
-/// that was concluded before a freeze is believed after it.
+/// that was concluded before a freeze is believed after it. It only casts doubt on what the next one is told first.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     wall: Wall,
@@ -80,6 +80,8 @@ pub(crate) struct Clock {
     server: Option<Server>,
     /// An answer that contradicts what is known, until another one agrees with either.
     doubted: Option<Server>,
+    /// What the client knew last, and when: no conclusion is drawn from it, but it casts doubt on a first answer.
+    remembered: Arc<Mutex<Option<(Server, Mark)>>>,
     /// Whether an answer came without a `Date`.
     undated: bool,
     /// Whether that was said, by any acquisition of the client.
@@ -112,6 +114,7 @@ impl Clock {
             skew,
             server: None,
             doubted: None,
+            remembered: Arc::default(),
             undated: false,
             said: Arc::default(),
         }
@@ -176,15 +179,41 @@ impl Clock {
     }
 
     /// Learns from the `Date` of an answer. One answer proves nothing against those before it: if it contradicts them, both
-    /// are allowed for until another one agrees with either.
+    /// are allowed for until another one agrees with either. Before a first one stand the wall clock, and what the client
+    /// knew before.
     pub(crate) fn witness(&mut self, sent: Tick, received: Tick, date: SystemTime) {
         let fresh = Server::shown(sent, received, micros(date));
         let with = |known: Option<Server>| known.map(|known| known.narrowed(fresh));
         (self.server, self.doubted) = match (with(self.server), with(self.doubted)) {
-            (None, _) => (Some(fresh), None),
-            (Some(Some(agreed)), _) | (Some(None), Some(Some(agreed))) => (Some(agreed), None),
-            (Some(None), _) => (self.server, Some(fresh)),
+            (Some(Some(agreed)), _) | (Some(None) | None, Some(Some(agreed))) => {
+                (Some(agreed), None)
+            }
+            (None, _) if self.is_likely(fresh) => (Some(fresh), None),
+            (None | Some(None), _) => (self.server, Some(fresh)),
         };
+        if let (Some(server), None) = (self.server, self.doubted) {
+            *self.remembered() = Some((server, self.mark()));
+        }
+    }
+
+    /// Whether a first answer is believed at once: by what the client knew before, unless its clocks show that the machine
+    /// has stood still since; else by the wall clock.
+    fn is_likely(&self, fresh: Server) -> bool {
+        let tick = self.tick();
+        let (wall, shown) = (self.wall.now(), fresh.now(tick));
+        let by_wall = !disjoint(shown, (wall - self.skew, wall + self.skew));
+        let remembered = *self.remembered();
+        remembered.map_or(by_wall, |(server, mark)| {
+            let known = server.now(tick);
+            let stood_still = shown.0 > known.1 && !self.missed_since(mark).is_zero();
+            !disjoint(shown, known) || stood_still && by_wall
+        })
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Option<(Server, Mark)>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An answer came without a `Date`: nothing bounds the server's clock, and the local one is trusted within the skew
@@ -195,23 +224,31 @@ impl Clock {
     }
 
     /// The bounds of the server's clock by its answers, contradictions included.
-    fn proven(&self, tick: Tick) -> Option<(Micros, Micros)> {
-        let (earliest, latest) = self.server?.now(tick);
-        let doubted = self.doubted.map(|doubted| doubted.now(tick));
-        Some(doubted.map_or((earliest, latest), |(early, late)| {
-            (earliest.min(early), latest.max(late))
-        }))
+    fn proven(&self, tick: Tick, wall: Micros) -> Option<(Micros, Micros)> {
+        let known = self.server.map(|server| server.now(tick));
+        let Some(doubted) = self.doubted.map(|doubted| doubted.now(tick)) else {
+            return known;
+        };
+        let known = known.unwrap_or_else(|| self.unproven(tick, wall));
+        Some(either(known, doubted))
+    }
+
+    /// The bounds without an answer that is believed.
+    fn unproven(&self, tick: Tick, wall: Micros) -> (Micros, Micros) {
+        let trusted = self.trusted(wall);
+        let remembered = *self.remembered();
+        remembered.map_or(trusted, |(server, _)| either(trusted, server.now(tick)))
     }
 
     fn now(&self, tick: Tick) -> Now {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
         let honest = (wall - self.skew, wall + self.skew);
-        let (earliest, latest) = match (self.expiry, self.proven(tick)) {
+        let (earliest, latest) = match (self.expiry, self.proven(tick, wall)) {
             (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
-            // A wall clock that the server contradicts is not trusted, whatever the mode. Those of others may still be
-            // late by the skew.
-            (Expiry::Clock, Some(proven)) if disjoint(proven, honest) => {
+            // A wall clock that the server contradicts is not trusted, whatever the mode, nor one that may be wrong. Those of
+            // others may still be late by the skew.
+            (Expiry::Clock, Some(proven)) if self.server.is_none() || disjoint(proven, honest) => {
                 (proven.0 - self.skew, proven.1)
             }
             _ => trusted,
@@ -236,6 +273,11 @@ impl Clock {
 
 fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
     one.1 < other.0 || other.1 < one.0
+}
+
+/// Bounds that hold if either do.
+fn either(one: (Micros, Micros), other: (Micros, Micros)) -> (Micros, Micros) {
+    (one.0.min(other.0), one.1.max(other.1))
 }
 
 /// Nothing of ours lasts longer, and every clock can still express it.

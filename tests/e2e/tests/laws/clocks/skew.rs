@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dynamodb_locks::{Expiry, Limits, Locks, Settings};
+use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{HOUR, LEASE, millis, outlive, seldom, silence};
@@ -110,6 +111,50 @@ async fn a_slow_clock_costs_a_claim_and_a_fast_one_nothing() {
             locks.acquire(KEY).await.unwrap().release().await.unwrap();
             assert_eq!(table.story("a"), story, "{mode:?}, {off:?}");
         }
+    }
+}
+
+/// A front end, or something on the way, dates one answer: the first of an acquisition, and all others are right.
+#[tokio::test(start_paused = true)]
+async fn one_wrong_date_on_a_first_answer_takes_nothing_from_the_living() {
+    const HOUR_S: i64 = 60 * 60;
+    for mode in MODES {
+        for off_s in [HOUR_S, -HOUR_S, 2 * HOUR_S] {
+            for (step, patience) in [(Step::Enqueue, LEASE / 3), (Step::Try, Duration::ZERO)] {
+                let case = format!("{mode:?}, {off_s}, {step}");
+                let table = LockTable::new();
+                let a = client(&table, "a", mode, Off::Right);
+                let b = client(&table, "b", mode, Off::Right);
+                let held = a.acquire(KEY).await.expect(&case);
+                tokio::time::sleep(millis(500)).await;
+                table.fate("b", step, 1, Fate::delivered().date_off_s(off_s));
+                let limits = Limits::wait(patience);
+                b.acquire_within(KEY, limits).await.expect_err(&case);
+                assert!(!held.lease().is_over(), "{case}");
+                held.release().await.expect(&case);
+                let thefts = table.story("b");
+                assert!(!thefts.iter().any(|told| told.contains("steal")), "{case}");
+            }
+        }
+    }
+}
+
+/// What a client has learnt before is held against a first answer, where the wall clock is no help.
+#[tokio::test(start_paused = true)]
+async fn one_wrong_date_takes_nothing_from_the_living_whatever_the_wall_clock_shows() {
+    for off in OFF {
+        let table = LockTable::new();
+        let b = client(&table, "b", Expiry::Verified, off);
+        for _ in 0..2 {
+            b.acquire(KEY).await.unwrap().release().await.unwrap();
+        }
+        let held = table.client("a").acquire(KEY).await.unwrap();
+        tokio::time::sleep(millis(500)).await;
+        table.fate("b", Step::Enqueue, 3, Fate::delivered().date_off_s(60 * 60));
+        let limits = Limits::wait(LEASE / 3);
+        b.acquire_within(KEY, limits).await.unwrap_err();
+        assert!(!held.lease().is_over(), "{off:?}");
+        held.release().await.unwrap();
     }
 }
 
