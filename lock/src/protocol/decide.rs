@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Acquisition, Phase, Then};
 use crate::judge;
-use crate::row::Row;
+use crate::row::{DEADLINE_MARGIN, Row};
 use crate::terms::{Action, Fail, Patience, Why};
 use crate::time::{Micros, Moment, Tick};
 
@@ -56,6 +56,7 @@ impl Acquisition {
             return self.raise_stamp(at);
         }
         match rank {
+            Some(_) if self.is_misdated(at) => self.leave(Then::Restamp, at),
             Some(0) => self.first(at),
             Some(rank) => match judge::dead(&self.terms, &self.row, &self.watch, rank, at) {
                 Some((head, behind)) => self.steal(head, behind, at),
@@ -83,6 +84,19 @@ impl Acquisition {
         }
     }
 
+    /// Whether the entry's deadline comes too early to be of use, because the wall clock was late when it was written:
+    /// others would soon find it dead, and it would end its own work.
+    fn is_misdated(&self, at: Moment) -> bool {
+        let dated = self.me.fields().filter(|me| me.deadline.is_some());
+        let shown = dated
+            .and_then(|me| judge::deadline(&self.terms, me.own, self.stamped, at))
+            .zip(self.terms.deadline);
+        shown.is_some_and(|(shown, deadline)| {
+            let useless = shown <= at.tick && at.tick < deadline;
+            useless || shown + DEADLINE_MARGIN < deadline
+        })
+    }
+
     /// Acts while a proof holds; before that the rest of the lease must be worth it, or it is claimed.
     pub(super) fn act_or_claim(&mut self, need: Duration, at: Moment) -> Action {
         self.ends = self.proven(at);
@@ -99,6 +113,9 @@ impl Acquisition {
         // Once begun, the work is told when its lease is over, and no beat takes that back.
         if !self.acted && deadline.is_none() && self.ends <= at.tick + need {
             return self.beat(false, at);
+        }
+        if !self.acted && self.is_misdated(at) {
+            return self.leave(Then::Restamp, at);
         }
         if !self.acted && deadline.is_some_and(|deadline| deadline <= at.tick) {
             // The answer came too late to be of any use, and others may have found us dead.

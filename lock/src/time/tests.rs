@@ -150,10 +150,16 @@ fn a_first_answer_that_the_wall_clock_contradicts_is_doubted() {
             let mut clock = clock(expiry);
             tell(&mut clock, ahead, behind);
             let told = ms(0) + ahead - behind;
-            assert!(allows_for(&clock, ms(0)) && allows_for(&clock, told), "{expiry:?}");
+            assert!(
+                allows_for(&clock, ms(0)) && allows_for(&clock, told),
+                "{expiry:?}"
+            );
             // The next one is as the wall clock: the first is forgotten.
             tell(&mut clock, Duration::ZERO, Duration::ZERO);
-            assert!(allows_for(&clock, ms(0)) && !allows_for(&clock, told), "{expiry:?}");
+            assert!(
+                allows_for(&clock, ms(0)) && !allows_for(&clock, told),
+                "{expiry:?}"
+            );
         }
     }
 }
@@ -170,7 +176,10 @@ fn a_first_answer_is_held_against_what_the_client_knew_before() {
     assert!(sure(HOUR, Duration::ZERO), "as before");
     assert!(!sure(HOUR * 2, Duration::ZERO), "an hour ahead of that");
     assert!(!sure(Duration::ZERO, HOUR), "two hours behind it");
-    assert!(!sure(Duration::ZERO, Duration::ZERO), "the wall clock was wrong before");
+    assert!(
+        !sure(Duration::ZERO, Duration::ZERO),
+        "the wall clock was wrong before"
+    );
 }
 
 #[test]

@@ -149,7 +149,10 @@ impl Actor {
 
     /// Its wall clock is three times as far off as it is.
     pub(super) fn strays(&mut self) {
-        self.wall.fast_ms.iter_mut().for_each(|(_, fast)| *fast *= 3);
+        self.wall
+            .fast_ms
+            .iter_mut()
+            .for_each(|(_, fast)| *fast *= 3);
     }
 
     /// The environment of a process, which outlives it.

@@ -158,6 +158,49 @@ async fn one_wrong_date_takes_nothing_from_the_living_whatever_the_wall_clock_sh
     }
 }
 
+/// The deadline stands in the entry by the time that the client knew when it wrote it.
+#[tokio::test(start_paused = true)]
+async fn a_slow_clock_shortens_no_deadline() {
+    const DEADLINE: Duration = Duration::from_secs(60);
+    for mode in MODES {
+        for (slow, patience) in [(HOUR, LEASE), (HOUR, Duration::ZERO), (LEASE * 3, LEASE)] {
+            let case = format!("{mode:?}, {slow:?} slow, waits {patience:?}");
+            let table = LockTable::new();
+            let a = table.a_client("a").with(|s| s.expiry(mode)).slow(slow);
+            let limits = Limits::wait(patience).deadline(DEADLINE);
+            let held = a.ready().acquire_within(KEY, limits).await.expect(&case);
+            let row = table.row();
+            let dated = row.holder().and_then(|me| me.fields()?.deadline);
+            let left = dated.expect(&case).since(table.now());
+            assert!(left >= DEADLINE - millis(3000), "{case}: {left:?}");
+            tokio::time::sleep(DEADLINE - millis(4000)).await;
+            assert!(!held.lease().is_over(), "{case}");
+            held.release().await.expect(&case);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_with_a_slow_clock_is_not_taken_for_dead() {
+    let table = LockTable::new();
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    tokio::time::sleep(millis(100)).await;
+    let slow = client(&table, "slow", Expiry::Verified, Off::Slow);
+    let limits = Limits::wait(LEASE * 2).deadline(LEASE * 6);
+    let waiting = tokio::spawn(async move { slow.acquire_within(KEY, limits).await });
+    table.delivered("slow", Step::Enqueue, 2).await;
+    // A release takes along whoever waits past its deadline.
+    held.release().await.unwrap();
+    let held = waiting.await.unwrap().unwrap();
+    let entered = table
+        .story("slow")
+        .iter()
+        .filter(|told| *told == "enqueue")
+        .count();
+    assert_eq!(entered, 2, "once more, with a deadline by DynamoDB's clock");
+    held.release().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_fast_clock_makes_nobody_elses_lease_longer() {
     let table = LockTable::new();
