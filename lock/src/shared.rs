@@ -67,7 +67,7 @@ impl Shared {
             lease,
             deadline,
             expiry: settings.expiry,
-            skew: settings.clock_skew,
+            skew: settings.skew(),
             fail: settings.fail,
             patience: if wait.is_zero() {
                 Patience::Try

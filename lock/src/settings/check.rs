@@ -23,6 +23,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
     table(&settings.place)?;
     columns(&settings.place)?;
     namespace(&settings.place)?;
+    skew(settings)?;
     heartbeats(settings)
 }
 
@@ -91,6 +92,24 @@ fn namespace(place: &Place) -> Result<(), Wrong> {
         expected: format!(
             "`{NAMESPACE}`, because the partition key is a number and there is no sort key: all \
              clients of the table share the keys"
+        ),
+    })
+}
+
+/// Clocks that differ by more than the lease cannot tell whether it is over.
+fn skew(settings: &Settings) -> Result<(), Wrong> {
+    let (LeaseLength::Fixed(lease), Some(skew)) = (settings.lease, settings.clock_skew) else {
+        return Ok(());
+    };
+    if skew <= lease {
+        return Ok(());
+    }
+    Err(Wrong {
+        variable: "LOCKS_CLOCK_SKEW_MS",
+        what: "clock skew",
+        value: format!("{skew:?}"),
+        expected: format!(
+            "at most the lease, {lease:?}: clocks that differ by more cannot tell whether it is over"
         ),
     })
 }

@@ -77,14 +77,16 @@ impl Actor {
         let jobs = if rng.one_in(4) { 2 } else { 1 };
         let jobs: Vec<_> = (0..jobs).map(|_| Job::any(locks, rng)).collect();
         let trusts = jobs.iter().any(|job| job.expiry == Expiry::Clock);
+        let lease = match rng.one_in(3) {
+            true => rng.about(500, 800),
+            false => rng.about(500, 10_000),
+        };
+        // No skew is larger than the lease.
+        let skew = skew.min(lease);
         let wall = match () {
             () if faultless => Wall::default(),
             () if trusts && !rng.one_in(10) => honest(skew, rng),
             () => wrong(skew, trusts, rng),
-        };
-        let lease = match rng.one_in(3) {
-            true => rng.about(500, 800),
-            false => rng.about(500, 10_000),
         };
         let beats = rng.pick(&[
             None,
