@@ -85,7 +85,8 @@ pub enum Write {
         seen: Option<Micros>,
         /// From when on the lease counts.
         now: Micros,
-        /// Not if the holder with this stamp has begun, fail-closed.
+        /// Not if the holder with this stamp has begun, fail-closed. The anchor says so, too: whoever begins by a claim
+        /// moves it, and whoever begins by the trial is never seen without `held`.
         unless: Option<Stamp>,
         /// How the row lives on.
         life: Life,
