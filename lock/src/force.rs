@@ -20,13 +20,17 @@ pub(crate) async fn release(
     let table = shared.table().await;
     let explain = |failure| table.explain(key, "force the release of", failure);
     let mut clock = shared.clock.afresh();
-    for _ in 0..TRIES {
+    for asked in 0..TRIES {
         let sent = clock.tick();
         let Sight { row, date, .. } = table.inspect(key).await.map_err(explain)?;
         // The anchor is written by the server's clock: a wall clock that is an hour fast would keep the
         // next holder alive for an hour after its death.
         if let Some(date) = date {
             clock.witness(sent, clock.tick(), date);
+        }
+        // A second answer tells which of the clocks is wrong.
+        if asked == 0 && clock.is_in_doubt() {
+            continue;
         }
         let Some(entry) = row.entry(fence) else {
             return Ok(false);

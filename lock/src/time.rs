@@ -196,6 +196,11 @@ impl Clock {
         }
     }
 
+    /// Whether an answer contradicts what is known, and no other has decided between them.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubted.is_some()
+    }
+
     /// Whether a first answer is believed at once: by what the client knew before, unless its clocks show that the machine
     /// has stood still since; else by the wall clock.
     fn is_likely(&self, fresh: Server) -> bool {
