@@ -19,7 +19,7 @@ fn with_the_layer_nothing_overlaps_and_the_dead_functions_lock_comes_back() {
     for part in [
         "waits: A holds 42",
         "A  is killed (kill -9)",
-        "A  the extension has given 42 back (abandoned)",
+        "A  the extension has given 42 back (withdrawn)",
         "overlaps                  0\n",
     ] {
         assert!(shown.contains(part), "no `{part}` in:\n{shown}");

@@ -78,8 +78,8 @@ async fn on_event(event: LambdaEvent, any_language: Option<AnyLanguage>) -> Resu
 
 /// Gives back what the dead have left, for at most this long.
 pub(crate) async fn sweep(time: Duration) {
-    let given_back = sweep::within(time).await;
-    metrics::given_back(given_back, now());
+    let recovered = sweep::within(time).await;
+    metrics::recovered(recovered, now());
 }
 
 /// Now, since the epoch.

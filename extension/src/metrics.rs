@@ -5,7 +5,7 @@ use std::time::Duration;
 use dynamodb_locks::Vars;
 
 /// Tells how many entries were given back at a time since the epoch, if metrics are on.
-pub(crate) fn given_back(entries: usize, now: Duration) {
+pub(crate) fn recovered(entries: usize, now: Duration) {
     let vars = Vars::from_env();
     let on = vars.choice("LOCKS_METRICS", &[("0", false), ("1", true)]);
     // A wrong value has stopped the function already.
@@ -17,7 +17,7 @@ pub(crate) fn given_back(entries: usize, now: Duration) {
 
 fn line(function: &str, entries: usize, timestamp: u128) -> String {
     format!(
-        r#"{{"_aws":{{"Timestamp":{timestamp},"CloudWatchMetrics":[{{"Namespace":"lambda-locks","Dimensions":[["FunctionName"]],"Metrics":[{{"Name":"GivenBack","Unit":"Count"}}]}}]}},"FunctionName":{function:?},"GivenBack":{entries}}}"#
+        r#"{{"_aws":{{"Timestamp":{timestamp},"CloudWatchMetrics":[{{"Namespace":"lambda-locks","Dimensions":[["FunctionName"]],"Metrics":[{{"Name":"Recovered","Unit":"Count"}}]}}]}},"FunctionName":{function:?},"Recovered":{entries}}}"#
     )
 }
 
@@ -29,8 +29,8 @@ mod tests {
     fn a_line_defines_what_it_measures() {
         let expected = concat!(
             r#"{"_aws":{"Timestamp":1763640000123,"CloudWatchMetrics":[{"Namespace":"lambda-locks","#,
-            r#""Dimensions":[["FunctionName"]],"Metrics":[{"Name":"GivenBack","Unit":"Count"}]}]},"#,
-            r#""FunctionName":"orders","GivenBack":2}"#,
+            r#""Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Recovered","Unit":"Count"}]}]},"#,
+            r#""FunctionName":"orders","Recovered":2}"#,
         );
         assert_eq!(line("orders", 2, 1_763_640_000_123), expected);
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Error, GivenBack, Locks, Recovered, Settings, Vars};
+use dynamodb_locks::{Error, Locks, Recovered, RecoveryOutcome, Settings, Vars};
 
-/// Sweeps, and goes on for at most this long; tells how many entries were taken out or voided. Whatever
+/// Sweeps, and goes on for at most this long; tells how many entries were taken out or invalidated. Whatever
 /// goes wrong is logged: a lock that is not given back ends with its lease.
 pub(crate) async fn within(time: Duration) -> usize {
     // A connection of its own: those of before a freeze are dead.
@@ -12,7 +12,7 @@ pub(crate) async fn within(time: Duration) -> usize {
         Ok(locks) => {
             let recovery = locks.recover_orphans(time).await;
             recovery.entries().for_each(log);
-            recovery.given_back()
+            recovery.recovered()
         }
         Err(error) => {
             unswept(&error);
@@ -27,18 +27,18 @@ fn unswept(error: &Error) {
 
 fn log(entry: &Recovered) {
     let Recovered {
-        note,
+        intent,
         key,
         fence,
         outcome,
         ..
     } = entry;
-    let (note, key) = (note.display(), key.as_ref().map(tracing::field::display));
+    let (intent, key) = (intent.display(), key.as_ref().map(tracing::field::display));
     let how = match outcome {
-        Ok(GivenBack::Abandoned) => "abandoned",
-        Ok(GivenBack::Voided) => "voided",
-        Ok(GivenBack::Gone) => "gone",
-        Ok(GivenBack::Kept) => {
+        Ok(RecoveryOutcome::Withdrawn) => "withdrawn",
+        Ok(RecoveryOutcome::Invalidated) => "invalidated",
+        Ok(RecoveryOutcome::Gone) => "gone",
+        Ok(RecoveryOutcome::Pinned) => {
             let how = "kept";
             tracing::warn!(
                 key,
@@ -49,9 +49,9 @@ fn log(entry: &Recovered) {
             return;
         }
         Err(error) => {
-            tracing::error!(%note, key, fence, %error, "entry not given back");
+            tracing::error!(%intent, key, fence, %error, "entry not given back");
             return;
         }
     };
-    tracing::info!(key, fence, how, "entry given back");
+    tracing::info!(key, fence, how, "entry recovered");
 }

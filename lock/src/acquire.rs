@@ -4,47 +4,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cleanup::Cleanup;
-use crate::drive::{Bound, Drive, Stop};
+use crate::driver::{Budget, Driver, Exit};
 use crate::error::{Error, Kind};
-use crate::give_back;
-use crate::held::Held;
-use crate::holding;
+use crate::guard::LockGuard;
+use crate::handle;
 use crate::key::Key;
+use crate::messages::{Event, Outcome};
 use crate::protocol::Acquisition;
+use crate::release;
 use crate::shared::Shared;
-use crate::terms::{Ending, Event};
-use crate::time::{FAR, Tick};
+use crate::time::{FAR, MonotonicInstant};
 use crate::trail::Trail;
 
 /// How far one acquisition may go.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Limits {
+pub struct AcquireOptions {
     pub(crate) wait: Duration,
-    pub(crate) looks: Option<u32>,
+    pub(crate) max_polls: Option<u32>,
     pub(crate) deadline: Option<Duration>,
 }
 
-impl Limits {
+impl AcquireOptions {
     /// Waits at most this long for its turn; zero asks once and does not wait.
     pub fn wait(wait: Duration) -> Self {
         Self {
             wait,
-            looks: None,
+            max_polls: None,
             deadline: None,
         }
     }
 
     /// Looks at most this often whether its turn has come. Default: as often as the wait allows.
-    pub fn looks(self, looks: u32) -> Self {
+    pub fn max_polls(self, polls: u32) -> Self {
         Self {
-            looks: Some(looks),
+            max_polls: Some(polls),
             ..self
         }
     }
 
     /// Waits no longer than this.
-    pub fn at_most(self, wait: Duration) -> Self {
+    pub fn cap_wait(self, wait: Duration) -> Self {
         Self {
             wait: self.wait.min(wait),
             ..self
@@ -76,39 +76,43 @@ const LAST_WORD: Duration = Duration::from_millis(300);
 /// How long getting out of the queue may take.
 const LEAVING: Duration = Duration::from_secs(1);
 
-pub(crate) async fn acquire(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
-    if let Some(held) = holding::held_here(&shared.place, &key) {
-        return Err(Error::held_here(&key, held.fence()));
+pub(crate) async fn acquire(
+    shared: &Arc<Shared>,
+    key: Key,
+    options: AcquireOptions,
+) -> Result<LockGuard, Error> {
+    if let Some(guard) = handle::current_for(&shared.layout, &key) {
+        return Err(Error::reentrant(&key, guard.fence()));
     }
-    let ended = shared.live.ended();
+    let ended = shared.registry.ended();
     tokio::select! {
         biased;
         () = ended => Err(Error::given_up(&key)),
         // It may have ended before the lock's own task began to listen.
-        taken = take(shared, key.clone(), limits) => match taken {
-            Ok(held) if !held.is_ours() => Err(Error::given_up(&key)),
+        taken = take(shared, key.clone(), options) => match taken {
+            Ok(guard) if !guard.is_ours() => Err(Error::given_up(&key)),
             taken => taken,
         },
     }
 }
 
-async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Error> {
+async fn take(shared: &Arc<Shared>, key: Key, options: AcquireOptions) -> Result<LockGuard, Error> {
     let started = shared.clock.tick();
-    let deadline = limits.deadline.map(|deadline| started + deadline);
-    let terms = shared.terms(limits.wait, deadline)?;
+    let deadline = options.deadline.map(|deadline| started + deadline);
+    let terms = shared.terms(options.wait, deadline)?;
     // Whoever waits until the deadline itself has no time left to leave the queue, and none to say so.
-    let word = limits.deadline.map(|left| (left / 10).min(LAST_WORD));
+    let word = options.deadline.map(|left| (left / 10).min(LAST_WORD));
     let before = |words: u32| Some(deadline? - word? * words);
-    let at = |tick: Tick, end: Option<Tick>| {
+    let at = |tick: MonotonicInstant, end: Option<MonotonicInstant>| {
         let end = end.map_or(tick, |end| end.min(tick));
         shared.clock.instant(end)
     };
-    let bound = Bound {
-        wait: at(started + limits.wait, before(2)),
-        send: at(started + limits.wait.max(FIRST_ANSWER), before(2)),
+    let budget = Budget {
+        wait: at(started + options.wait, before(2)),
+        send: at(started + options.wait.max(FIRST_ANSWER), before(2)),
     };
     let table = shared.table().await;
-    give_back::orphans(shared, &key, bound).await;
+    release::orphans(shared, &key, budget).await;
 
     // Dropped after the trail, whose entry it releases.
     let cleanup = Cleanup::new(shared);
@@ -118,56 +122,58 @@ async fn take(shared: &Arc<Shared>, key: Key, limits: Limits) -> Result<Held, Er
         true => acquisition,
         false => acquisition.attributed(),
     };
-    let mut drive = Drive::new(shared, table, key, acquisition);
-    drive.looks_left = limits.looks;
-    match drive.run(Event::Begin, bound, Some(&mut trail)).await {
-        Ok(Stop::Act(ends)) => {
-            let period = shared.settings.beats();
-            Ok(Held::new(drive, trail, cleanup, ends, period))
+    let mut driver = Driver::new(shared, table, key, acquisition);
+    driver.polls_left = options.max_polls;
+    match driver.run(Event::Begin, budget, Some(&mut trail)).await {
+        Ok(Exit::Act(ends)) => {
+            let period = shared.settings.effective_heartbeat_period();
+            Ok(LockGuard::new(driver, trail, cleanup, ends, period))
         }
-        Ok(Stop::Over(ending)) => {
+        Ok(Exit::Over(outcome)) => {
             trail.settle();
-            Err(ended(&drive, &ending))
+            Err(ended(&driver, &outcome))
         }
         // This copy was turned away; only an earlier one can have left something behind.
-        Err(failure) if !drive.acquisition.leaves_a_trace() => {
+        Err(failure) if !driver.acquisition.leaves_a_trace() => {
             trail.settle();
-            Err(drive.table.explain(&drive.key, "take", failure))
+            Err(driver.table.explain(&driver.key, "acquire", failure))
         }
         stopped => {
             // Who may not go on waiting may still leave.
-            drive.trouble = stopped.err().or(drive.trouble);
+            driver.trouble = stopped.err().or(driver.trouble);
             let until = at(shared.clock.tick() + LEAVING, before(1));
-            Err(get_out(drive, trail, Bound::until(until)).await)
+            Err(get_out(driver, trail, Budget::until(until)).await)
         }
     }
 }
 
 /// There is no lock to be had: leaves the queue, and tells why.
-async fn get_out(mut drive: Drive, mut trail: Trail, bound: Bound) -> Error {
-    let trouble = drive.trouble.take();
+async fn get_out(mut driver: Driver, mut trail: Trail, budget: Budget) -> Error {
+    let trouble = driver.trouble.take();
     // It may have to look where it stands before it leaves.
-    drive.looks_left = None;
-    let left = drive.run(Event::GiveUp, bound, Some(&mut trail)).await;
-    if matches!(left, Ok(Stop::Over(_))) {
+    driver.polls_left = None;
+    let left = driver.run(Event::GiveUp, budget, Some(&mut trail)).await;
+    if matches!(left, Ok(Exit::Over(_))) {
         trail.settle();
     }
     let failure = trouble
-        .or(drive.trouble.take())
+        .or(driver.trouble.take())
         .or_else(|| left.as_ref().err().cloned());
     match (failure, left) {
-        (Some(failure), _) => drive.table.explain(&drive.key, "take", failure),
-        (None, Ok(Stop::Over(ending))) => ended(&drive, &ending),
+        (Some(failure), _) => driver.table.explain(&driver.key, "acquire", failure),
+        (None, Ok(Exit::Over(outcome))) => ended(&driver, &outcome),
         (None, _) => {
-            let message = format!("lock `{}` was not taken in time, nor given up", drive.key);
+            let message = format!("lock `{}` was not taken in time, nor given up", driver.key);
             Error::new(Kind::Unavailable, message)
         }
     }
 }
 
-fn ended(drive: &Drive, ending: &Ending) -> Error {
-    match ending {
-        Ending::Refused(refusal) => Error::refused(&drive.key, refusal, drive.clock.moment().now),
-        _ => Error::lost(&drive.key),
+fn ended(driver: &Driver, outcome: &Outcome) -> Error {
+    match outcome {
+        Outcome::Refused(refusal) => {
+            Error::refused(&driver.key, refusal, driver.clock.moment().now)
+        }
+        _ => Error::lost(&driver.key),
     }
 }

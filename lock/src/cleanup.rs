@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::drive::Bound;
-use crate::give_back;
+use crate::driver::Budget;
+use crate::release;
 use crate::shared::Shared;
 
 /// How long one attempt may take; what is not released then is left to the next call.
@@ -36,14 +36,14 @@ impl Drop for Cleanup {
     fn drop(&mut self) {
         let Some(runtime) = Handle::try_current()
             .ok()
-            .filter(|_| self.0.live.has_orphans())
+            .filter(|_| self.0.registry.has_orphans())
         else {
             return;
         };
         let shared = Arc::clone(&self.0);
-        self.0.live.spawn(&runtime, async move {
-            let budget = Bound::until(shared.clock.after(BUDGET));
-            give_back::dropped(&shared, budget).await;
+        self.0.registry.spawn(&runtime, async move {
+            let budget = Budget::until(shared.clock.after(BUDGET));
+            release::dropped(&shared, budget).await;
         });
     }
 }

@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! 1763640123456789 v1 1s 10s 2500 31 5j2k9x0a orders
-//! ^stamp           ^  ^  ^   ^    ^  ^nonce   ^owner
+//! ^ticket          ^  ^  ^   ^    ^  ^nonce   ^owner
 //!   mode and format┘  |  |   |    └ deadline (s after the own time)
-//!  own - stamp (ms, s)┘  |   └ clock skew (ms, s)
+//! own - ticket (ms, s)┘  |   └ clock skew (ms, s)
 //!           lease (ms, s)┘
 //! ```
 //!
@@ -23,11 +23,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::nonce::Nonce;
-use crate::time::{Expiry, Micros};
+use crate::time::{Expiry, Timestamp};
 
 /// What orders entries; the holder's is its fence. Strictly increasing for each key.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Stamp(pub u64);
+pub struct Ticket(pub u64);
 
 /// Who an entry belongs to, for people: bounded, and safe to print.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -45,24 +45,24 @@ pub struct Entry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fields {
     /// Its place in the queue.
-    pub stamp: Stamp,
+    pub ticket: Ticket,
     /// When its owner wrote it, at the latest.
-    pub own: Micros,
-    /// How long its owner counts as alive without a sign of life, once it holds.
+    pub own: Timestamp,
+    /// How long its owner counts as alive without a renewal, once it holds.
     pub lease: Duration,
     /// When its owner ends, whatever happens.
-    pub deadline: Option<Micros>,
+    pub deadline: Option<Timestamp>,
     /// How its owner judges others.
     pub expiry: Expiry,
     /// How far apart its owner expects clocks to be.
     pub skew: Duration,
-    /// What tells it from an entry with the same stamp.
+    /// What tells it from an entry with the same ticket.
     pub nonce: Nonce,
     /// Whose it is.
     pub owner: Owner,
 }
 
-impl Stamp {
+impl Ticket {
     /// The largest that sorts as text; it is reached in the year 2286.
     pub const MAX: Self = Self(9_999_999_999_999_999);
 }
@@ -152,10 +152,10 @@ impl Entry {
         self.attributed
     }
 
-    /// Its stamp; an entry that cannot be read has none.
+    /// Its ticket; an entry that cannot be read has none.
     #[must_use]
-    pub fn stamp(&self) -> Option<Stamp> {
-        self.fields().map(|fields| fields.stamp)
+    pub fn ticket(&self) -> Option<Ticket> {
+        self.fields().map(|fields| fields.ticket)
     }
 }
 

@@ -17,8 +17,8 @@ pub use self::kind::ErrorKind;
 pub(crate) use self::kind::ErrorKind as Kind;
 use self::words::{clock, owner_of};
 use crate::key::{InvalidKey, Key};
-use crate::terms::{Refusal, Why};
-use crate::time::{Micros, Now};
+use crate::messages::{Refusal, RefusalReason};
+use crate::time::{TimeInterval, Timestamp};
 
 type Source = Box<dyn StdError + Send + Sync>;
 
@@ -30,7 +30,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_timed_out`](Error::is_timed_out) | the wait ended before our turn | the same, or a longer wait |
 /// | [`is_full`](Error::is_full) | as many wait as may wait | the same |
 /// | [`is_reentrant`](Error::is_reentrant) | the work that asks for the lock holds it already | acquire it once |
-/// | [`is_lost`](Error::is_lost) | the lease ended while we held the lock | a longer lease, more frequent beats |
+/// | [`is_lost`](Error::is_lost) | the lease ended while we held the lock | a longer lease, more frequent heartbeats |
 /// | [`is_unknown`](Error::is_unknown) | no answer told whether a release was applied | nothing: the lease ends by itself |
 /// | [`is_unavailable`](Error::is_unavailable) | DynamoDB does not answer | what the source says |
 /// | [`is_denied`](Error::is_denied) | the credentials may not do this | the rights that the message names |
@@ -87,17 +87,17 @@ impl Error {
         self
     }
 
-    pub(crate) fn refused(key: &Key, refusal: &Refusal, now: Now) -> Self {
-        let (kind, what) = match refusal.why {
-            Why::Busy => (ErrorKind::Busy, "is held"),
-            Why::TimedOut => (
+    pub(crate) fn refused(key: &Key, refusal: &Refusal, now: TimeInterval) -> Self {
+        let (kind, what) = match refusal.reason {
+            RefusalReason::Busy => (ErrorKind::Busy, "is held"),
+            RefusalReason::TimedOut => (
                 ErrorKind::TimedOut,
                 "was not free before the wait ended: it is held",
             ),
-            Why::Full => (ErrorKind::Full, "has a full queue: it is held"),
-            Why::Mismatch => return Self::mismatch(key),
-            Why::Exhausted => return Self::exhausted(key),
-            Why::LaterFormat(format) => return Self::later_format(key, format),
+            RefusalReason::Full => (ErrorKind::Full, "has a full queue: it is held"),
+            RefusalReason::Mismatch => return Self::mismatch(key),
+            RefusalReason::Exhausted => return Self::exhausted(key),
+            RefusalReason::LaterFormat(format) => return Self::later_format(key, format),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();
         let mut error = Self::new(kind, format!("lock `{key}` {what}{holder}"));
@@ -107,7 +107,7 @@ impl Error {
         error
     }
 
-    fn until(&mut self, until: Micros, now: Now) {
+    fn until(&mut self, until: Timestamp, now: TimeInterval) {
         let left = until.since(now.likely);
         self.0.message.push_str(&format!(
             " until {}; retry after {:.1} s",
@@ -118,7 +118,7 @@ impl Error {
         self.0.retry_after = Some(left);
     }
 
-    pub(crate) fn held_here(key: &Key, fence: u64) -> Self {
+    pub(crate) fn reentrant(key: &Key, fence: u64) -> Self {
         let message = format!(
             "lock `{key}` is held by the very work that asks for it, with fence {fence}: it would \
              wait for itself"
@@ -154,7 +154,7 @@ impl Error {
 
     fn exhausted(key: &Key) -> Self {
         let message = format!(
-            "lock `{key}` has a last stamp that leaves no room for another; the row was damaged, delete it"
+            "lock `{key}` has a last ticket that leaves no room for another; the row was damaged, delete it"
         );
         Self::new(ErrorKind::BadTable, message)
     }
@@ -165,12 +165,12 @@ impl Error {
     /// # testkit::locks::example(async |locks| {
     /// use dynamodb_locks::ErrorKind;
     ///
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// match locks.try_acquire("order/42").await.unwrap_err().kind() {
     ///     ErrorKind::Busy => println!("somebody else works on it"),
     ///     kind => println!("{kind:?}"),
     /// }
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     #[must_use]
@@ -254,7 +254,7 @@ impl Error {
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// match locks.try_acquire("order/42").await {
     ///     Ok(_) => unreachable!("it is held"),
     ///     Err(refused) if refused.is_busy() => {
@@ -263,7 +263,7 @@ impl Error {
     ///     }
     ///     Err(error) => return Err(error),
     /// }
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     #[must_use]

@@ -1,32 +1,32 @@
 //! The forced release: for a person who knows that the owner is dead.
 
-use crate::entry::Stamp;
+use crate::entry::Ticket;
 use crate::error::{Error, Kind};
 use crate::key::Key;
+use crate::messages::Answer;
 use crate::shared::Shared;
-use crate::table::Sight;
-use crate::terms::Answer;
-use crate::time::Micros;
+use crate::table::RowSnapshot;
+use crate::time::Timestamp;
 
-/// How often a living owner's beats may come in between.
+/// How often a living owner's heartbeats may come in between.
 const TRIES: u32 = 8;
 
 pub(crate) async fn release(
     shared: &Shared,
     key: &Key,
-    fence: Stamp,
+    fence: Ticket,
     who: &str,
 ) -> Result<bool, Error> {
     let table = shared.table().await;
     let explain = |failure| table.explain(key, "force the release of", failure);
-    let mut clock = shared.clock.afresh();
+    let mut clock = shared.clock.reset();
     for asked in 0..TRIES {
         let sent = clock.tick();
-        let Sight { row, date, .. } = table.inspect(key).await.map_err(explain)?;
-        // The anchor is written by the server's clock: a wall clock that is an hour fast would keep the
+        let RowSnapshot { row, date, .. } = table.inspect(key).await.map_err(explain)?;
+        // The renewal time is written by the server's clock: a wall clock that is an hour fast would keep the
         // next holder alive for an hour after its death.
         if let Some(date) = date {
-            clock.witness(sent, clock.tick(), date);
+            clock.observe_server_date(sent, clock.tick(), date);
         }
         // A second answer tells which of the clocks is wrong.
         if asked == 0 && clock.is_in_doubt() {
@@ -35,10 +35,10 @@ pub(crate) async fn release(
         let Some(entry) = row.entry(fence) else {
             return Ok(false);
         };
-        // Above every sign of life: under another, living holder the anchor must not fall.
-        let above = row
-            .anchor
-            .map_or(Micros(0), |anchor| Micros(anchor.0.saturating_add(1)));
+        // Above every renewal: under another, living holder the renewal time must not fall.
+        let above = row.renewed_at.map_or(Timestamp(0), |renewed_at| {
+            Timestamp(renewed_at.0.saturating_add(1))
+        });
         let now = clock.moment().now.latest.max(above);
         let forced = table.force(key, entry, who, now).await.map_err(explain)?;
         if matches!(forced, Answer::Applied(_)) {

@@ -14,7 +14,7 @@ mod entry;
 mod row;
 mod write;
 
-mod terms;
+mod messages;
 
-mod judge;
+mod liveness;
 pub mod protocol;

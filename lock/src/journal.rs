@@ -1,7 +1,7 @@
-//! The journal: notes, on local disk, of entries that this machine has written or may have written.
+//! The journal: records, on local disk, of entries that this machine has written or may have written.
 //!
-//! A note is written before its entry's first copy leaves and removed when the entry is settled; so
-//! whatever dies in between leaves a note, and the sweep knows what to give back. The only file
+//! A record is written before its entry's first copy leaves and removed when the entry is settled; so
+//! whatever dies in between leaves a record, and the sweep knows what to give back. The only file
 //! that touches the file system.
 
 #![expect(
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::process::Process;
 use crate::entry::Entry;
 use crate::error::{Error, Kind};
+use crate::messages::OnExpiry;
 use crate::nonce::Nonces;
-use crate::table::Place;
-use crate::terms::Fail;
+use crate::table::TableLayout;
 
-/// Where the notes are, unless a setting says otherwise: the one place that a function and its
+/// Where the records are, unless a setting says otherwise: the one place that a function and its
 /// extension share, and that survives the death of either.
 pub(crate) const DEFAULT_DIR: &str = "/tmp/lambda-locks";
 
-/// A folder with more notes than this was not filled by us.
-const MOST_NOTES: usize = 10_000;
+/// A folder with more records than this was not filled by us.
+const MAX_INTENTS: usize = 10_000;
 
-/// Longer than any note that we write.
+/// Longer than any record that we write.
 const MOST_BYTES: u64 = 16 * 1024;
 
-/// A folder of notes.
+/// A folder of records.
 #[derive(Clone, Debug)]
 pub struct Journal {
     dir: PathBuf,
@@ -44,26 +44,26 @@ pub struct Journal {
 
 /// What is known about one entry: enough to give it back.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Note {
+pub struct Intent {
     pub(crate) key: String,
     pub(crate) entry: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) attributed: bool,
     #[serde(default)]
-    pub(crate) fail: Fail,
+    pub(crate) on_expiry: OnExpiry,
     pub(crate) region: Option<String>,
     #[serde(flatten)]
-    pub(crate) place: Place,
+    pub(crate) layout: TableLayout,
     pub(crate) writer: Process,
 }
 
-/// A note as it was found.
+/// A record as it was found.
 #[derive(Debug)]
-pub struct Found {
+pub struct ReadIntent {
     /// Where it lies.
     pub path: PathBuf,
     /// What it says, or why it cannot be read.
-    pub note: Result<Note, io::Error>,
+    pub intent: Result<Intent, io::Error>,
 }
 
 impl Journal {
@@ -95,61 +95,61 @@ impl Journal {
         &self.writer
     }
 
-    /// Writes a note: whole, or not at all.
-    pub(crate) fn note(&self, note: &Note) -> io::Result<PathBuf> {
-        let entry = note.entry();
+    /// Writes a record: whole, or not at all.
+    pub(crate) fn record(&self, intent: &Intent) -> io::Result<PathBuf> {
+        let entry = intent.entry();
         let fields = entry.fields().ok_or(io::ErrorKind::InvalidData)?;
         let path = self
             .dir
-            .join(format!("{}-{}", fields.stamp.0, fields.nonce));
+            .join(format!("{}-{}", fields.ticket.0, fields.nonce));
         let unfinished = path.with_extension(format!("{}.{UNFINISHED}", self.writer.pid()));
-        write_new(&unfinished, &serde_json::to_vec(note)?)
+        write_new(&unfinished, &serde_json::to_vec(intent)?)
             .and_then(|()| rename(&unfinished, &path))
             .inspect_err(|_| drop(remove(&unfinished)))?;
         Ok(path)
     }
 
-    /// The notes of processes that are dead, and those that cannot be read. The notes of the living
+    /// The records of processes that are dead, and those that cannot be read. The records of the living
     /// are left alone. What the dead did not finish noting was never written to the table, and is
     /// removed.
     ///
     /// # Errors
     ///
     /// When the folder cannot be listed.
-    pub fn read(&self) -> io::Result<Vec<Found>> {
+    pub fn read(&self) -> io::Result<Vec<ReadIntent>> {
         let (whole, unfinished): (Vec<_>, Vec<_>) = list(&self.dir)?
             .into_iter()
             .partition(|path| path.extension().is_none());
         for path in unfinished.iter().filter(|path| is_abandoned(path)) {
             drop(remove(path));
         }
-        let found = whole.into_iter().map(|path| Found {
-            note: read(&path),
+        let found = whole.into_iter().map(|path| ReadIntent {
+            intent: read(&path),
             path,
         });
-        Ok(found.filter(Found::is_left_behind).collect())
+        Ok(found.filter(ReadIntent::is_left_behind).collect())
     }
 }
 
-/// Removes a note, in whatever folder it lies: its entry is settled.
-pub(crate) fn forget(note: &Path) -> io::Result<()> {
-    match remove(note) {
+/// Removes a record, in whatever folder it lies: its entry is settled.
+pub(crate) fn forget(intent: &Path) -> io::Result<()> {
+    match remove(intent) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
 }
 
-impl Found {
+impl ReadIntent {
     fn is_left_behind(&self) -> bool {
-        match &self.note {
-            Ok(note) => note.writer.is_of_this_boot() && !note.writer.is_alive(),
+        match &self.intent {
+            Ok(intent) => intent.writer.is_of_this_boot() && !intent.writer.is_alive(),
             // Settled between the listing and the reading.
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
 }
 
-impl Note {
+impl Intent {
     /// The lock's name.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -159,7 +159,7 @@ impl Note {
     /// The number that orders its entry, and fences what its owner did.
     #[must_use]
     pub fn fence(&self) -> Option<u64> {
-        self.entry().stamp().map(|stamp| stamp.0)
+        self.entry().ticket().map(|ticket| ticket.0)
     }
 
     pub(crate) fn entry(&self) -> Entry {
@@ -177,7 +177,7 @@ impl Note {
     }
 }
 
-/// What a note is called until it is whole.
+/// What a record is called until it is whole.
 const UNFINISHED: &str = "unfinished";
 
 fn prepare(dir: &Path) -> io::Result<()> {
@@ -226,7 +226,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = std::fs::read_dir(dir)?
-        .take(MOST_NOTES)
+        .take(MAX_INTENTS)
         .map(|found| found.map(|file| file.path()));
     paths.collect()
 }
@@ -239,16 +239,16 @@ fn is_abandoned(unfinished: &Path) -> bool {
     pid.is_some_and(|pid| !Process::of(pid).is_alive())
 }
 
-fn read(path: &Path) -> io::Result<Note> {
+fn read(path: &Path) -> io::Result<Intent> {
     let found = std::fs::symlink_metadata(path)?;
     if !found.is_file() || found.len() > MOST_BYTES {
         return Err(io::Error::other(
             "it is not a note: not a plain file, or too large",
         ));
     }
-    let note: Note = serde_json::from_slice(&std::fs::read(path)?)?;
-    match note.fence() {
-        Some(_) => Ok(note),
+    let intent: Intent = serde_json::from_slice(&std::fs::read(path)?)?;
+    match intent.fence() {
+        Some(_) => Ok(intent),
         None => Err(io::Error::other("its entry cannot be read")),
     }
 }

@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Key {
     name: Arc<str>,
-    shown: Shown,
+    redaction: Redaction,
 }
 
 /// How a key appears in logs and errors.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Shown {
+pub(crate) enum Redaction {
     /// As it is.
     #[default]
     Plain,
@@ -43,7 +43,7 @@ impl Key {
             bytes if bytes > Self::MAX_BYTES => Err(InvalidKey::TooLong { bytes }),
             _ => Ok(Self {
                 name,
-                shown: Shown::default(),
+                redaction: Redaction::default(),
             }),
         }
     }
@@ -55,21 +55,21 @@ impl Key {
     }
 
     /// The same key, to be shown thus.
-    pub(crate) fn shown(self, shown: Shown) -> Self {
-        Self { shown, ..self }
+    pub(crate) fn redacted(self, redaction: Redaction) -> Self {
+        Self { redaction, ..self }
     }
 }
 
 impl fmt::Display for Key {
     /// Control characters are escaped: a key comes from an event and must not forge a log line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.shown {
-            Shown::Plain => fmt::Display::fmt(&self.name.escape_debug(), f),
-            Shown::Hashed => {
+        match self.redaction {
+            Redaction::Plain => fmt::Display::fmt(&self.name.escape_debug(), f),
+            Redaction::Hashed => {
                 let hash = Sha256::digest(self.name.as_bytes());
                 f.write_str("sha256:")?;
-                let mut shown = hash.iter().take(HASH_BYTES);
-                shown.try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut digits = hash.iter().take(HASH_BYTES);
+                digits.try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_key_can_be_shown_by_its_hash() {
-        let key = Key::new("order/42").unwrap().shown(Shown::Hashed);
+        let key = Key::new("order/42").unwrap().redacted(Redaction::Hashed);
         // printf order/42 | sha256sum
         assert_eq!(key.to_string(), "sha256:12e4be1bb177a39c558de9551603d814");
         assert_eq!(key.as_str(), "order/42");

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::time::{Clock, Mark, Tick};
+use crate::time::{Clock, Mark, MonotonicInstant};
 
-/// What can be known about a lease while other code has the [`Held`](crate::Held).
+/// What can be known about a lease while other code has the [`LockGuard`](crate::LockGuard).
 #[derive(Clone, Debug)]
 pub struct Lease {
     state: watch::Receiver<LeaseState>,
@@ -24,11 +24,11 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeaseState {
     /// Until when there is a proof that the lock is ours.
-    pub(crate) ends: Tick,
+    pub(crate) ends: MonotonicInstant,
     /// When the proof began, by all clocks: `ends` comes sooner if the monotonic one has stood still since.
     pub(crate) since: Mark,
     /// When the next heartbeat is due.
-    pub(crate) due: Option<Tick>,
+    pub(crate) due: Option<MonotonicInstant>,
     /// Whether it ended before its time: lost, released or dropped.
     pub(crate) ended: bool,
 }
@@ -39,26 +39,31 @@ pub(crate) struct LeaseControl(watch::Sender<LeaseState>);
 
 /// How a lease does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Health {
+pub struct LeaseHealth {
     /// How long there is still a proof that the lock is ours; zero if it is lost.
-    pub left: Duration,
-    /// For how long a beat has been due that was not answered; none if all is well.
-    pub overdue: Option<Duration>,
+    pub remaining: Duration,
+    /// For how long a heartbeat has been due that was not answered; none if all is well.
+    pub heartbeat_overdue: Option<Duration>,
 }
 
-/// A beat that is not answered after this is overdue.
+/// A heartbeat that is not answered after this is overdue.
 const ANSWER: Duration = Duration::from_millis(400);
 
 impl LeaseState {
     /// For how long the proof still holds, by the clock that has run the furthest.
-    pub(crate) fn left(&self, clock: &Clock) -> Duration {
+    pub(crate) fn remaining(&self, clock: &Clock) -> Duration {
         let passed = clock.tick() + clock.missed_since(self.since);
         self.ends.since(passed)
     }
 }
 
 impl LeaseControl {
-    pub(crate) fn new(ends: Tick, since: Mark, due: Option<Tick>, clock: Clock) -> (Self, Lease) {
+    pub(crate) fn new(
+        ends: MonotonicInstant,
+        since: Mark,
+        due: Option<MonotonicInstant>,
+        clock: Clock,
+    ) -> (Self, Lease) {
         let (sender, state) = watch::channel(LeaseState {
             ends,
             since,
@@ -73,7 +78,12 @@ impl LeaseControl {
     }
 
     /// A renewal was answered.
-    pub(crate) fn prolong(&self, ends: Tick, since: Mark, due: Option<Tick>) {
+    pub(crate) fn prolong(
+        &self,
+        ends: MonotonicInstant,
+        since: Mark,
+        due: Option<MonotonicInstant>,
+    ) {
         self.0.send_modify(|state| {
             let ended = state.ended;
             *state = LeaseState {
@@ -95,27 +105,27 @@ impl LeaseControl {
 impl Lease {
     /// Whether there is no proof any more that the lock is ours.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.left().is_zero()
+    pub fn is_expired(&self) -> bool {
+        self.remaining().is_zero()
     }
 
-    fn left(&self) -> Duration {
+    fn remaining(&self) -> Duration {
         let state = *self.state.borrow();
         // Without a task that could renew or end it, nothing vouches for the lease.
         if state.ended || self.state.has_changed().is_err() {
             return Duration::ZERO;
         }
-        state.left(&self.clock)
+        state.remaining(&self.clock)
     }
 
     /// How the lease does.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> LeaseHealth {
         let due = self.state.borrow().due;
         let late = due.map(|due| self.clock.tick().since(due + ANSWER));
-        Health {
-            left: self.left(),
-            overdue: late.filter(|late| !late.is_zero()),
+        LeaseHealth {
+            remaining: self.remaining(),
+            heartbeat_overdue: late.filter(|late| !late.is_zero()),
         }
     }
 
@@ -125,11 +135,11 @@ impl Lease {
     }
 
     /// Waits until the lease is over, be it lost or released.
-    pub async fn over(&mut self) {
+    pub async fn expired(&mut self) {
         let mut state = self.state.clone();
         let mut ended = pin!(state.wait_for(|state| state.ended));
         // A process that was stopped for long sees it by the clock, before the heartbeat task can tell.
-        poll_fn(|cx| match self.is_over() {
+        poll_fn(|cx| match self.is_expired() {
             true => Poll::Ready(()),
             // An error means that the task has ended, and the lease with it.
             false => ended.as_mut().poll(cx).map(drop),

@@ -3,9 +3,9 @@
 //! ```no_run
 //! # async fn example() -> Result<(), dynamodb_locks::Error> {
 //! let locks = dynamodb_locks::Locks::from_env()?;
-//! let held = locks.acquire("order/42").await?;
-//! // Nobody else works on order 42 now; `held.fence()` proves it to whoever stores the result.
-//! held.release().await?;
+//! let guard = locks.acquire("order/42").await?;
+//! // Nobody else works on order 42 now; `guard.fence()` proves it to whoever stores the result.
+//! guard.release().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -14,13 +14,13 @@
 //!
 //! - **lock**: one row in the table, named by a **key**.
 //! - **entry**: one line in the row's queue: somebody who holds the lock, or waits for it.
-//! - **holder**: the owner of the smallest entry. Its **rank** is 0; the others have 1, 2, ...
-//! - **stamp**: the number that orders entries. The holder's is its **fence**.
-//! - **lease**: how long a holder counts as alive without a sign of life; the **anchor** is the time
-//!   of its last one. A **beat** is such a sign, a **claim** is a beat before acting.
-//! - **steal**: remove a dead holder's entry. **abandon**: take one's own entry out of the queue.
-//!   **void**: make sure that an entry that may still be on its way can no longer enter.
-//! - **journal**: the notes, on local disk, of entries that this machine has written or may have
+//! - **holder**: the owner of the smallest entry. Its **position** is 0; the others have 1, 2, ...
+//! - **ticket**: the number that orders entries. The holder's is its **fence**.
+//! - **lease**: how long a holder counts as alive without a renewal; the **renewal time** is the time
+//!   of its last one. A **heartbeat** is such a sign, a **claim** is a heartbeat before acting.
+//! - **evict**: remove a dead holder's entry. **withdraw**: take one's own entry out of the queue.
+//!   **invalidate**: make sure that an entry that may still be on its way can no longer enter.
+//! - **journal**: the records, on local disk, of entries that this machine has written or may have
 //!   written. **sweep**: give back what the journal lists and no living process owns.
 //!
 //! # How it works
@@ -56,17 +56,17 @@ mod row;
 mod write;
 
 // What is decided.
-mod terms;
+mod messages;
 
-mod judge;
+mod liveness;
 mod observations;
 mod pace;
 pub mod protocol;
 mod wait;
 
 // What is outside.
+mod counters;
 mod error;
-mod tally;
 
 mod table;
 
@@ -75,7 +75,7 @@ mod vars;
 
 mod lease;
 
-mod live;
+mod registry;
 mod settings;
 
 mod trail;
@@ -83,41 +83,42 @@ mod trail;
 mod shared;
 
 // What is done.
-mod drive;
+mod driver;
 
-mod give_back;
-mod keep;
+mod release;
+
+mod heartbeat;
 mod recovery;
 
 mod cleanup;
 
-mod holding;
+mod handle;
 
-mod held;
+mod guard;
 
 mod acquire;
 mod force;
-mod view;
+mod status;
 mod with;
 
 mod locks;
 
-pub use acquire::Limits;
+pub use acquire::AcquireOptions;
 pub use attributes::Attribute;
 pub use error::{Error, ErrorKind};
-pub use held::Held;
-pub use holding::{Holding, current};
+pub use guard::LockGuard;
+pub use handle::{LockHandle, current};
 #[doc(hidden)]
-pub use journal::{Found, Journal, Note};
+pub use journal::{Intent, Journal, ReadIntent};
 pub use key::Key;
-pub use lease::{Health, Lease};
+pub use lease::{Lease, LeaseHealth};
 pub use locks::Locks;
+pub use messages::{OnExpiry, RecoveryOutcome};
 #[doc(hidden)]
 pub use nonce::Nonces;
 pub use recovery::{Recovered, Recovery};
 pub use settings::Settings;
+pub use status::{ListLocks, LockStatus, QueueEntry};
 pub use table::{Client, KeyKind};
-pub use terms::{Fail, GivenBack};
-pub use time::{Expiry, Wall};
+pub use time::{Expiry, WallClock};
 pub use vars::Vars;
-pub use view::{Listing, Standing, View};

@@ -1,26 +1,26 @@
 //! The client.
 
-mod people;
-mod taking;
+mod acquire;
+mod admin;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::acquire::Limits;
-use crate::drive::Bound;
+use crate::acquire::AcquireOptions;
+use crate::driver::Budget;
 use crate::error::Error;
-use crate::give_back;
-use crate::holding::{self, Holding};
-use crate::journal::{Journal, Note};
+use crate::handle::{self, LockHandle};
+use crate::journal::{Intent, Journal};
 use crate::key::Key;
-use crate::live::Live;
+use crate::messages::RecoveryOutcome;
 use crate::pace::Paces;
 use crate::recovery::{self, Recovery};
+use crate::registry::Registry;
+use crate::release;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Client, Connection};
-use crate::terms::GivenBack;
 use crate::time::Clock;
 use crate::vars::Vars;
 
@@ -54,11 +54,11 @@ impl Locks {
 
     fn over(
         connection: Arc<Connection>,
-        live: Arc<Live>,
+        registry: Arc<Registry>,
         settings: Settings,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let place = Arc::new(settings.place.clone());
+        let layout = Arc::new(settings.layout.clone());
         let journal = settings
             .journal_dir
             .clone()
@@ -67,11 +67,11 @@ impl Locks {
         let clock = Clock::new(settings.expiry, settings.skew(), settings.wall.clone());
         let shared = Shared {
             connection,
-            place,
+            layout,
             settings,
             clock,
             journal,
-            live,
+            registry,
             observations: Arc::default(),
             paces: Paces::default(),
         };
@@ -86,7 +86,7 @@ impl Locks {
     /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
-    /// let impatient = locks.child(|settings| settings.max_wait(Duration::from_secs(1)))?;
+    /// let impatient = locks.with_settings(|settings| settings.max_wait(Duration::from_secs(1)))?;
     /// impatient.acquire("order/42").await?.release().await?;
     /// # Ok(()) });
     /// ```
@@ -94,16 +94,16 @@ impl Locks {
     /// # Errors
     ///
     /// When the journal's folder cannot be used.
-    pub fn child(&self, change: impl FnOnce(Settings) -> Settings) -> Result<Self, Error> {
+    pub fn with_settings(&self, change: impl FnOnce(Settings) -> Settings) -> Result<Self, Error> {
         let Shared {
             connection,
             settings,
-            live,
+            registry,
             ..
         } = &*self.shared;
         Self::over(
             Arc::clone(connection),
-            Arc::clone(live),
+            Arc::clone(registry),
             change(settings.clone()),
         )
     }
@@ -128,14 +128,14 @@ impl Locks {
     pub async fn connect(&self) -> Result<(), Error> {
         let Shared {
             connection,
-            place,
+            layout,
             settings,
             ..
         } = &*self.shared;
         if !settings.ahead {
             return Ok(());
         }
-        connection.open(place).await
+        connection.open(layout).await
     }
 
     /// Gives back what processes of this machine have left behind that are dead now: takes each of their
@@ -154,30 +154,30 @@ impl Locks {
     /// for entry in recovery.entries() {
     ///     println!("{:?} with fence {:?}: {:?}", entry.key, entry.fence, entry.outcome);
     /// }
-    /// assert_eq!(recovery.left(), 0);
+    /// assert_eq!(recovery.remaining(), 0);
     /// # Ok(()) });
     /// ```
     pub async fn recover_orphans(&self, budget: Duration) -> Recovery {
-        let bound = recovery::bound(&self.shared, budget);
-        recovery::orphans(&self.shared, bound).await
+        let budget = recovery::budget(&self.shared, budget);
+        recovery::orphans(&self.shared, budget).await
     }
 
-    /// Gives back an entry that a dead process has noted. The note is removed from the journal when that
-    /// is certain. For tests, which forge notes.
+    /// Gives back an entry that a dead process has noted. The record is removed from the journal when that
+    /// is certain. For tests, which forge records.
     ///
     /// # Errors
     ///
-    /// When it did not succeed within the time, or the note's columns are none; the note stays then.
+    /// When it did not succeed within the time, or the record's columns are none; the record stays then.
     #[doc(hidden)]
-    pub async fn give_back(
+    pub async fn recover(
         &self,
-        note: &Note,
+        intent: &Intent,
         path: PathBuf,
         time: Duration,
-    ) -> Result<GivenBack, Error> {
-        let bound = recovery::bound(&self.shared, time);
+    ) -> Result<RecoveryOutcome, Error> {
+        let budget = recovery::budget(&self.shared, time);
         let table = self.shared.table().await;
-        recovery::one(&self.shared, table, note, path, bound).await
+        recovery::one(&self.shared, table, intent, path, budget).await
     }
 
     /// Gives up everything that this client and its children hold or wait for, in parallel and for at
@@ -189,16 +189,16 @@ impl Locks {
     /// # testkit::locks::example(async |locks| {
     /// use std::time::Duration;
     ///
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// let left = locks.release_all(Duration::from_secs(1)).await;
     /// assert!(left.is_empty(), "all was given back");
-    /// assert!(held.lease().is_over());
+    /// assert!(guard.lease().is_expired());
     /// # Ok(()) });
     /// ```
     pub async fn release_all(&self, time: Duration) -> Vec<(Key, Error)> {
         let until = self.shared.clock.after(time);
-        let bound = Bound::until(until);
-        give_back::everything(&self.shared, bound).await
+        let budget = Budget::until(until);
+        release::everything(&self.shared, budget).await
     }
 
     /// A key of these locks: it shows itself as their settings say.
@@ -213,8 +213,8 @@ impl Locks {
     /// The lock of this name under which this is called: acquiring it again would wait for itself. None
     /// elsewhere, as for [`current`](crate::current).
     #[must_use]
-    pub fn current(&self, key: &Key) -> Option<Holding> {
-        holding::held_here(&self.shared.place, key)
+    pub fn current(&self, key: &Key) -> Option<LockHandle> {
+        handle::current_for(&self.shared.layout, key)
     }
 
     /// The label of whoever holds these locks, percent-encoded as it stands in their entries.
@@ -224,15 +224,15 @@ impl Locks {
     }
 
     /// How far [`acquire`](Self::acquire) goes.
-    pub fn limits(&self) -> Limits {
+    pub fn acquire_options(&self) -> AcquireOptions {
         let settings = &self.shared.settings;
-        let limits = Limits::wait(settings.max_wait);
+        let options = AcquireOptions::wait(settings.max_wait);
         settings
-            .max_looks
-            .map_or(limits, |looks| limits.looks(looks))
+            .max_polls
+            .map_or(options, |polls| options.max_polls(polls))
     }
 
-    /// The folder of notes, if these locks keep one.
+    /// The folder of records, if these locks keep one.
     #[doc(hidden)]
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::judge::Watch;
 use crate::key::Key;
+use crate::liveness::Watch;
 
 /// The last observation of each key, as long as there is room.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@
 //!  ┌──► entering ─────► waiting ───────► beating ◄──► holding ──► releasing ──► over
 //!  │     │  │  ▲          │  ▲           (claims)
 //!  │     │  │  └───────┐  ▼  │
-//!  │     │  └───────► stealing
+//!  │     │  └───────► evicting
 //!  │     ▼
-//!  restamping ◄── voiding ◄── leaving ◄── GiveUp, from anywhere          ... ──► over
+//!  reticketing ◄── voiding ◄── leaving ◄── GiveUp, from anywhere          ... ──► over
 //! ```
 
 mod decide;
@@ -21,18 +21,19 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
-pub use crate::entry::{Entry, Fields, Owner, Stamp};
+pub use crate::entry::{Entry, Fields, Owner, Ticket};
+pub use crate::messages::{
+    Action, Answer, Event, OnExpiry, Outcome, Pause, RecoveryOutcome, Refusal, RefusalReason,
+    Terms, WaitMode,
+};
 pub use crate::nonce::Nonce;
 pub use crate::row::Row;
-pub use crate::terms::{
-    Action, Answer, Ending, Event, Fail, GivenBack, Patience, Pause, Refusal, Terms, Why,
-};
-pub use crate::time::{Micros, Moment, Now, Tick};
-pub use crate::write::{Departure, Life, Write};
+pub use crate::time::{Moment, MonotonicInstant, TimeInterval, Timestamp};
+pub use crate::write::{RenewalUpdate, RowLifetime, Write};
 
 use std::time::Duration;
 
-use crate::judge::Watch;
+use crate::liveness::Watch;
 
 /// One client's dealings with one key, from the first write to the last.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -40,52 +41,52 @@ pub struct Acquisition {
     terms: Terms,
     phase: Phase,
     me: Entry,
-    stamp: Stamp,
+    ticket: Ticket,
     /// When the entry was stamped.
-    stamped: Tick,
+    ticketed: MonotonicInstant,
     /// The write whose answer is awaited.
     in_flight: Option<Write>,
     /// Copies of writes that could put the entry into the queue, and that nobody answered.
-    loose: u32,
-    /// How often in a row the stamp was too low.
+    in_doubt_copies: u32,
+    /// How often in a row the ticket was too low.
     refusals: u32,
     /// How many looks in a row have not shown our entry.
-    blind: u32,
+    missed_reads: u32,
     /// Whether to stand in the queue if the lock is busy.
-    stands: bool,
+    queues: bool,
     /// Whether the caller was told to act.
-    acted: bool,
+    granted: bool,
     /// Whether the lease lasts as long as the caller.
-    lasts: bool,
+    until_deadline: bool,
     /// When the row was last seen.
-    seen: Tick,
+    seen: MonotonicInstant,
     /// When the write or the look was asked for whose answer comes next.
-    asked: Tick,
+    asked: MonotonicInstant,
     /// Until when, at least, somebody stood before us.
-    behind: Tick,
-    /// The last sign of life that was applied, and when it left.
-    sign: Option<(Micros, Tick)>,
-    /// The predecessor's anchor, if it proves us alive.
-    handed: Option<Micros>,
+    behind: MonotonicInstant,
+    /// The last renewal that was applied, and when it left.
+    sign: Option<(Timestamp, MonotonicInstant)>,
+    /// The predecessor's renewal time, if it proves us alive.
+    handed: Option<Timestamp>,
     /// How often in a row the holder's place was not as it had just been seen.
-    rebuffs: u32,
+    conflicts: u32,
     /// The row as last seen.
     row: Row,
     watch: Watch,
     /// Until when we may act.
-    ends: Tick,
+    ends: MonotonicInstant,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum Phase {
     Entering,
-    Restamping,
+    NewTicket,
     Waiting,
-    Stealing {
-        since: Tick,
+    Evicting {
+        since: MonotonicInstant,
     },
-    Beating {
-        since: Tick,
+    Renewing {
+        since: MonotonicInstant,
         acting: bool,
     },
     Holding,
@@ -93,18 +94,18 @@ enum Phase {
     Inheriting,
     Releasing {
         in_time: bool,
-        loose: bool,
+        in_doubt: bool,
     },
-    Leaving(Then),
-    Voiding(Then),
+    Leaving(AfterLeave),
+    Invalidating(AfterLeave),
     Over,
 }
 
 /// What follows once the entry is out for certain.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-enum Then {
+enum AfterLeave {
     Refuse(Refusal),
-    Restamp,
+    NewTicket,
     Tell,
 }
 
@@ -112,7 +113,7 @@ impl Acquisition {
     /// Nothing has happened yet; the first event is [`Event::Begin`].
     #[must_use]
     pub fn new(terms: Terms) -> Self {
-        Self::of(terms, Entry::read(""), Stamp::default(), Phase::Restamping)
+        Self::of(terms, Entry::read(""), Ticket::default(), Phase::NewTicket)
     }
 
     /// The same, where additional attributes enter with the entry.
@@ -135,40 +136,45 @@ impl Acquisition {
     /// An entry that somebody left behind, who may have begun to act; the first event is
     /// [`Event::GiveUp`].
     #[must_use]
-    pub fn left_behind(terms: Terms, me: Entry, stamp: Stamp, begun: bool) -> Self {
-        let left = Self::of(terms, me, stamp, Phase::Holding);
+    pub fn left_behind(terms: Terms, me: Entry, ticket: Ticket, begun: bool) -> Self {
+        let left = Self::of(terms, me, ticket, Phase::Holding);
         Self {
-            acted: begun,
+            granted: begun,
             ..left
         }
     }
 
-    fn of(terms: Terms, me: Entry, stamp: Stamp, phase: Phase) -> Self {
+    fn of(terms: Terms, me: Entry, ticket: Ticket, phase: Phase) -> Self {
         let (row, watch) = (Row::default(), Watch::default());
-        let (stamped, ends) = (Tick::default(), Tick::default());
-        let (in_flight, loose, refusals, blind) = (None, 0, 0, 0);
-        let (stands, acted) = (false, phase == Phase::Holding);
-        let (lasts, seen, rebuffs) = (false, Tick::default(), 0);
-        let (asked, behind, sign, handed) = (Tick::default(), Tick::default(), None, None);
+        let (ticketed, ends) = (MonotonicInstant::default(), MonotonicInstant::default());
+        let (in_flight, in_doubt_copies, refusals, missed_reads) = (None, 0, 0, 0);
+        let (queues, granted) = (false, phase == Phase::Holding);
+        let (until_deadline, seen, conflicts) = (false, MonotonicInstant::default(), 0);
+        let (asked, behind, sign, handed) = (
+            MonotonicInstant::default(),
+            MonotonicInstant::default(),
+            None,
+            None,
+        );
         Self {
             terms,
             phase,
             me,
-            stamp,
-            stamped,
+            ticket,
+            ticketed,
             in_flight,
-            loose,
+            in_doubt_copies,
             refusals,
-            blind,
-            stands,
-            acted,
-            lasts,
+            missed_reads,
+            queues,
+            granted,
+            until_deadline,
             seen,
             asked,
             behind,
             sign,
             handed,
-            rebuffs,
+            conflicts,
             row,
             watch,
             ends,
@@ -177,8 +183,8 @@ impl Acquisition {
 
     /// The number that orders this acquisition among all of its key.
     #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
     }
 
     /// What was asked for.
@@ -187,10 +193,10 @@ impl Acquisition {
         &self.terms
     }
 
-    /// Whether the lease lasts as long as the caller, so that no beat is needed.
+    /// Whether the lease lasts as long as the caller, so that no heartbeat is needed.
     #[must_use]
-    pub fn lasts(&self) -> bool {
-        self.lasts
+    pub fn until_deadline(&self) -> bool {
+        self.until_deadline
     }
 
     /// The entry, as it is written.
@@ -203,9 +209,9 @@ impl Acquisition {
     #[must_use]
     pub fn leaves_a_trace(&self) -> bool {
         match self.phase {
-            Phase::Entering => self.loose > 0,
-            Phase::Stealing { .. } => self.loose > 0 || self.is_queued(),
-            Phase::Restamping | Phase::Over => false,
+            Phase::Entering => self.in_doubt_copies > 0,
+            Phase::Evicting { .. } => self.in_doubt_copies > 0 || self.is_queued(),
+            Phase::NewTicket | Phase::Over => false,
             _ => true,
         }
     }
@@ -213,7 +219,7 @@ impl Acquisition {
     /// Takes what happened, and when it was known; answers what is to be done.
     pub fn step(&mut self, event: Event, at: Moment) -> Action {
         let action = self.reacts(event, at);
-        if matches!(action, Action::Write(_) | Action::Look) {
+        if matches!(action, Action::Write(_) | Action::Poll) {
             self.asked = at.tick;
         }
         action
@@ -223,12 +229,12 @@ impl Acquisition {
         match event {
             Event::Begin => self.enqueue(at),
             Event::Answered(answer) => self.answered(answer, at),
-            Event::Looked(row) => self.looked(row, at),
+            Event::Polled(row) => self.polled(row, at),
             Event::Woken => self.woken(at),
-            Event::Beat => self.beat(true, at),
+            Event::Heartbeat => self.heartbeat(true, at),
             Event::Expired => {
-                self.acted = false;
-                self.beat(false, at)
+                self.granted = false;
+                self.heartbeat(false, at)
             }
             Event::Release => self.release(at),
             Event::GiveUp => self.give_up(at),
@@ -242,8 +248,8 @@ impl Acquisition {
             Answer::Unapplied => self.resend(at),
             Answer::Lost => {
                 match &mut self.phase {
-                    Phase::Entering => self.loose += 1,
-                    Phase::Releasing { loose, .. } => *loose = true,
+                    Phase::Entering => self.in_doubt_copies += 1,
+                    Phase::Releasing { in_doubt, .. } => *in_doubt = true,
                     _ => {}
                 }
                 self.resend(at)
@@ -252,18 +258,18 @@ impl Acquisition {
     }
 
     fn applied(&mut self, row: Row, at: Moment) -> Action {
-        self.rebuffs = 0;
+        self.conflicts = 0;
         match self.phase.clone() {
-            Phase::Entering | Phase::Stealing { .. } => self.judge(row, at),
-            Phase::Beating { since, .. } => {
+            Phase::Entering | Phase::Evicting { .. } => self.judge(row, at),
+            Phase::Renewing { since, .. } => {
                 self.see(row, at);
                 self.prove(since);
-                self.act_or_claim(Duration::ZERO, at)
+                self.act_or_confirm(Duration::ZERO, at)
             }
-            Phase::Releasing { .. } => self.over(Ending::Released),
-            Phase::Leaving(then) => self.out(row, then, GivenBack::Abandoned, at),
-            Phase::Voiding(then) => self.out(row, then, GivenBack::Voided, at),
-            Phase::Restamping
+            Phase::Releasing { .. } => self.over(Outcome::Released),
+            Phase::Leaving(then) => self.out(row, then, RecoveryOutcome::Withdrawn, at),
+            Phase::Invalidating(then) => self.out(row, then, RecoveryOutcome::Invalidated, at),
+            Phase::NewTicket
             | Phase::Waiting
             | Phase::Holding
             | Phase::Inheriting
@@ -274,43 +280,45 @@ impl Acquisition {
     fn refused(&mut self, row: Row, at: Moment) -> Action {
         let queued = row.queue.contains(&self.me);
         match self.phase.clone() {
-            Phase::Entering if matches!(self.in_flight, Some(Write::Take { .. })) => {
-                match self.is_rebuffed() && !queued {
+            Phase::Entering if matches!(self.in_flight, Some(Write::EvictAndEnter { .. })) => {
+                match self.has_conflicted() && !queued {
                     true => self.pause_before_turn(row, at),
                     false => self.judge(row, at),
                 }
             }
             Phase::Entering => self.judge(row, at),
-            Phase::Stealing { .. } => {
+            Phase::Evicting { .. } => {
                 // Somebody else was first: what our write would have proved is not so.
                 self.phase = Phase::Waiting;
-                match self.is_rebuffed() {
+                match self.has_conflicted() {
                     true => self.pause_before_turn(row, at),
                     false => self.judge(row, at),
                 }
             }
-            Phase::Beating { acting, .. } if queued => {
+            Phase::Renewing { acting, .. } if queued => {
                 self.see(row, at);
-                match self.is_rebuffed() {
-                    true => Action::Pause(Pause::Herd(self.rebuffs)),
-                    false => self.beat(acting, at),
+                match self.has_conflicted() {
+                    true => Action::Pause(Pause::Herd(self.conflicts)),
+                    false => self.heartbeat(acting, at),
                 }
             }
-            Phase::Beating { acting: false, .. } => self.judge(row, at),
-            Phase::Beating { .. } => self.over(Ending::Lost),
+            Phase::Renewing { acting: false, .. } => self.judge(row, at),
+            Phase::Renewing { .. } => self.over(Outcome::Lost),
             // Nobody else can have taken us out while the lease held: an earlier copy did it.
             Phase::Releasing {
                 in_time: true,
-                loose: true,
-            } => self.over(Ending::Released),
-            Phase::Releasing { .. } => self.over(Ending::Lost),
-            Phase::Leaving(then) | Phase::Voiding(then) if queued => {
+                in_doubt: true,
+            } => self.over(Outcome::Released),
+            Phase::Releasing { .. } => self.over(Outcome::Lost),
+            Phase::Leaving(then) | Phase::Invalidating(then) if queued => {
                 self.see(row, at);
                 self.leave_again(then, at)
             }
-            Phase::Leaving(then) if !row.has_passed(self.stamp) => self.void(then, at),
-            Phase::Leaving(then) | Phase::Voiding(then) => self.out(row, then, GivenBack::Gone, at),
-            Phase::Restamping
+            Phase::Leaving(then) if !row.has_passed(self.ticket) => self.invalidate(then, at),
+            Phase::Leaving(then) | Phase::Invalidating(then) => {
+                self.out(row, then, RecoveryOutcome::Gone, at)
+            }
+            Phase::NewTicket
             | Phase::Waiting
             | Phase::Holding
             | Phase::Inheriting
@@ -320,9 +328,9 @@ impl Acquisition {
 
     fn woken(&mut self, at: Moment) -> Action {
         match self.phase.clone() {
-            Phase::Restamping => self.enqueue(at),
-            Phase::Waiting | Phase::Inheriting => Action::Look,
-            Phase::Beating { acting, .. } => self.beat(acting, at),
+            Phase::NewTicket => self.enqueue(at),
+            Phase::Waiting | Phase::Inheriting => Action::Poll,
+            Phase::Renewing { acting, .. } => self.heartbeat(acting, at),
             _ => self.resend(at),
         }
     }

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::drive::Bound;
+use crate::driver::Budget;
 use crate::error::{Error, Kind};
-use crate::give_back;
-use crate::journal::{Found, Note};
+use crate::journal::{Intent, ReadIntent};
 use crate::key::Key;
-use crate::live::{Left, Stage};
+use crate::messages::RecoveryOutcome;
+use crate::registry::{OwnerState, TrackedEntry};
+use crate::release;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::table::{Connection, Table};
-use crate::terms::GivenBack;
 
 /// What became of the entries that dead processes have left; see
 /// [`Locks::recover_orphans`](crate::Locks::recover_orphans).
@@ -30,45 +30,49 @@ pub struct Recovery(Vec<Recovered>);
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// The note, or the folder of the notes where that could not be listed.
-    pub note: PathBuf,
-    /// The lock's name, if the note tells it.
+    /// The record, or the folder of the records where that could not be listed.
+    pub intent: PathBuf,
+    /// The lock's name, if the record tells it.
     pub key: Option<Key>,
     /// The number that orders the entry, and fences what its owner did.
     pub fence: Option<u64>,
-    /// Whether the entry was given back. After an error the note stays, if it can be read, for the next
+    /// Whether the entry was given back. After an error the record stays, if it can be read, for the next
     /// recovery.
-    pub outcome: Result<GivenBack, Error>,
+    pub outcome: Result<RecoveryOutcome, Error>,
 }
 
 /// How many entries are given back at a time: more would only stand in each other's way.
 const AT_ONCE: usize = 64;
 
 impl Recovery {
-    /// One for each note that a dead process has left, in the order of the notes' names.
+    /// One for each record that a dead process has left, in the order of the records' names.
     pub fn entries(&self) -> impl Iterator<Item = &Recovered> {
         self.0.iter()
     }
 
     /// How many entries this recovery itself took out of their queues, or kept from entering.
     #[must_use]
-    pub fn given_back(&self) -> usize {
-        let given_back = |entry: &&Recovered| {
-            matches!(entry.outcome, Ok(GivenBack::Abandoned | GivenBack::Voided))
+    pub fn recovered(&self) -> usize {
+        let recovered = |entry: &&Recovered| {
+            matches!(
+                entry.outcome,
+                Ok(RecoveryOutcome::Withdrawn | RecoveryOutcome::Invalidated)
+            )
         };
-        self.entries().filter(given_back).count()
+        self.entries().filter(recovered).count()
     }
 
     /// How many could not be given back, so that only the end of their lease, another recovery or, of
     /// fail-closed locks, a person gives them back.
     #[must_use]
-    pub fn left(&self) -> usize {
-        let left = |entry: &&Recovered| matches!(entry.outcome, Err(_) | Ok(GivenBack::Kept));
-        self.entries().filter(left).count()
+    pub fn remaining(&self) -> usize {
+        let remaining =
+            |entry: &&Recovered| matches!(entry.outcome, Err(_) | Ok(RecoveryOutcome::Pinned));
+        self.entries().filter(remaining).count()
     }
 }
 
-pub(crate) async fn orphans(shared: &Shared, bound: Bound) -> Recovery {
+pub(crate) async fn orphans(shared: &Shared, budget: Budget) -> Recovery {
     let Some(journal) = &shared.journal else {
         return Recovery::default();
     };
@@ -81,16 +85,16 @@ pub(crate) async fn orphans(shared: &Shared, bound: Bound) -> Recovery {
     let elsewhere = elsewhere(&found);
     let recovered = found
         .into_iter()
-        .map(|found| Box::pin(recovered(shared, &elsewhere, found, bound)));
-    let mut entries = give_back::together(recovered, AT_ONCE).await;
-    entries.sort_by(|one, other| one.note.cmp(&other.note));
+        .map(|found| Box::pin(recovered(shared, &elsewhere, found, budget)));
+    let mut entries = release::together(recovered, AT_ONCE).await;
+    entries.sort_by(|one, other| one.intent.cmp(&other.intent));
     Recovery(entries)
 }
 
-/// One connection for each region that a note names; made when it is needed.
-fn elsewhere(found: &[Found]) -> BTreeMap<String, Connection> {
-    let notes = found.iter().filter_map(|found| found.note.as_ref().ok());
-    let regions = notes.filter_map(|note| note.region().map(ToOwned::to_owned));
+/// One connection for each region that a record names; made when it is needed.
+fn elsewhere(found: &[ReadIntent]) -> BTreeMap<String, Connection> {
+    let intents = found.iter().filter_map(|found| found.intent.as_ref().ok());
+    let regions = intents.filter_map(|intent| intent.region().map(ToOwned::to_owned));
     regions
         .map(|region| (region.clone(), Connection::to(Some(region))))
         .collect()
@@ -99,7 +103,7 @@ fn elsewhere(found: &[Found]) -> BTreeMap<String, Connection> {
 fn unlisted(folder: PathBuf, error: io::Error) -> Recovered {
     let message = format!("the journal's folder cannot be listed: {error}");
     Recovered {
-        note: folder,
+        intent: folder,
         key: None,
         fence: None,
         outcome: Err(Error::new(Kind::Configuration, message).because(error)),
@@ -109,76 +113,80 @@ fn unlisted(folder: PathBuf, error: io::Error) -> Recovered {
 async fn recovered(
     shared: &Shared,
     elsewhere: &BTreeMap<String, Connection>,
-    Found { path, note }: Found,
-    bound: Bound,
+    ReadIntent { path, intent }: ReadIntent,
+    budget: Budget,
 ) -> Recovered {
-    let note = match note {
-        Ok(note) => note,
+    let intent = match intent {
+        Ok(intent) => intent,
         Err(error) => {
             let message = format!("the note cannot be read: {error}; delete it");
             let error = Error::new(Kind::Configuration, message).because(error);
             return Recovered {
-                note: path,
+                intent: path,
                 key: None,
                 fence: None,
                 outcome: Err(error),
             };
         }
     };
-    let key = shared.key(note.key()).ok();
-    let fence = note.fence();
-    let outcome = match timeout_at(bound.send, table(shared, elsewhere, &note)).await {
-        Ok(table) => one(shared, table, &note, path.clone(), bound).await,
-        Err(_) => Err(give_back::out_of_time()),
+    let key = shared.key(intent.key()).ok();
+    let fence = intent.fence();
+    let outcome = match timeout_at(budget.send, table(shared, elsewhere, &intent)).await {
+        Ok(table) => one(shared, table, &intent, path.clone(), budget).await,
+        Err(_) => Err(release::out_of_time()),
     };
     Recovered {
-        note: path,
+        intent: path,
         key,
         fence,
         outcome,
     }
 }
 
-async fn table(shared: &Shared, elsewhere: &BTreeMap<String, Connection>, note: &Note) -> Table {
+async fn table(
+    shared: &Shared,
+    elsewhere: &BTreeMap<String, Connection>,
+    intent: &Intent,
+) -> Table {
     let here = shared.table().await;
-    let region = note
+    let region = intent
         .region()
         .filter(|region| here.region().as_deref() != Some(region));
     match region.and_then(|region| elsewhere.get(region)) {
-        Some(connection) => connection.table(here.place().clone()).await,
+        Some(connection) => connection.table(here.layout().clone()).await,
         None => here,
     }
 }
 
-/// Gives back one entry that a note names, over the connection of this table.
+/// Gives back one entry that a record names, over the connection of this table.
 pub(crate) async fn one(
     shared: &Shared,
     table: Table,
-    note: &Note,
+    intent: &Intent,
     path: PathBuf,
-    bound: Bound,
-) -> Result<GivenBack, Error> {
+    budget: Budget,
+) -> Result<RecoveryOutcome, Error> {
     // A TTL in the column of the queue would end everybody's entries.
-    let place = note.place.clone();
+    let layout = intent.layout.clone();
     let columns = Settings {
-        place,
+        layout,
         ..shared.settings.clone()
     };
     columns.check()?;
-    let left = Left {
-        table: table.at(note.place.clone()),
-        key: shared.key(note.key())?,
-        entry: note.entry(),
-        note: Some(path),
-        fail: note.fail,
-        stage: Stage::Gone,
+    let tracked = TrackedEntry {
+        table: table.at(intent.layout.clone()),
+        key: shared.key(intent.key())?,
+        entry: intent.entry(),
+        intent: Some(path),
+        on_expiry: intent.on_expiry,
+        owner_state: OwnerState::Dead,
         clock: None,
         tried: None,
     };
-    give_back::one(shared, left, bound).await
+    release::one(shared, tracked, budget).await
 }
 
 /// How long recovery may take where nothing else bounds it.
-pub(crate) fn bound(shared: &Shared, budget: Duration) -> Bound {
-    Bound::until(shared.clock.after(budget))
+pub(crate) fn budget(shared: &Shared, budget: Duration) -> Budget {
+    Budget::until(shared.clock.after(budget))
 }

@@ -8,22 +8,22 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::entry::{Entry, Fields, Stamp};
-use crate::time::{Expiry, Micros};
+use crate::entry::{Entry, Fields, Ticket};
+use crate::time::{Expiry, Timestamp};
 
 /// One key's row.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Row {
     /// The entries, in queue order. The first is the holder.
     pub queue: BTreeSet<Entry>,
-    /// The last stamp that was issued for this key.
-    pub last: Option<Stamp>,
-    /// The holder's last sign of life.
-    pub anchor: Option<Micros>,
+    /// The last ticket that was issued for this key.
+    pub last: Option<Ticket>,
+    /// The holder's last renewal.
+    pub renewed_at: Option<Timestamp>,
     /// Whether this key's locks are fail-closed, once and for good.
-    pub closed: bool,
-    /// The stamp of the fail-closed holder that has begun to act.
-    pub held: Option<Stamp>,
+    pub hold_on_expiry: bool,
+    /// The ticket of the fail-closed holder that has begun to act.
+    pub pinned: Option<Ticket>,
     /// The format of the row, where it is later than the first.
     pub format: Option<u32>,
 }
@@ -45,10 +45,12 @@ impl Row {
         self.queue.first()
     }
 
-    /// The entry with this stamp, if it is in the queue.
+    /// The entry with this ticket, if it is in the queue.
     #[must_use]
-    pub fn entry(&self, stamp: Stamp) -> Option<&Entry> {
-        self.queue.iter().find(|entry| entry.stamp() == Some(stamp))
+    pub fn entry(&self, ticket: Ticket) -> Option<&Entry> {
+        self.queue
+            .iter()
+            .find(|entry| entry.ticket() == Some(ticket))
     }
 
     /// The format of the row, or of an entry before this one, if it is later than those that this
@@ -63,42 +65,42 @@ impl Row {
 
     /// How many stand before an entry; none if it is not in the queue.
     #[must_use]
-    pub fn rank(&self, entry: &Entry) -> Option<usize> {
+    pub fn position(&self, entry: &Entry) -> Option<usize> {
         self.queue
             .contains(entry)
             .then(|| self.queue.range(..entry).count())
     }
 
-    /// Whether an enqueue with this stamp can never be accepted any more.
+    /// Whether an enqueue with this ticket can never be accepted any more.
     #[must_use]
-    pub fn has_passed(&self, stamp: Stamp) -> bool {
-        self.last.is_some_and(|last| last >= stamp)
+    pub fn has_passed(&self, ticket: Ticket) -> bool {
+        self.last.is_some_and(|last| last >= ticket)
     }
 
     /// Whether the holder has begun to act, and its lock is fail-closed: then nobody may find it dead.
     #[must_use]
-    pub fn is_held_for_good(&self) -> bool {
-        let holder = self.holder().and_then(Entry::stamp);
-        self.held.is_some() && self.held == holder
+    pub fn is_pinned(&self) -> bool {
+        let holder = self.holder().and_then(Entry::ticket);
+        self.pinned.is_some() && self.pinned == holder
     }
 
-    /// The sign of life from which the holder's lease is counted.
+    /// The renewal from which the holder's lease is counted.
     #[must_use]
-    pub fn alive_at(&self, holder: &Fields) -> Micros {
-        self.anchor
-            .map_or(holder.own, |anchor| anchor.max(holder.own))
+    pub fn alive_at(&self, holder: &Fields) -> Timestamp {
+        self.renewed_at
+            .map_or(holder.own, |renewed_at| renewed_at.max(holder.own))
     }
 
     /// When the holder's lease ends; never for an entry that cannot be read.
     #[must_use]
-    pub fn lease_ends(&self) -> Option<Micros> {
+    pub fn lease_ends(&self) -> Option<Timestamp> {
         let holder = self.holder()?.fields()?;
         Some(self.alive_at(holder) + holder.lease)
     }
 
     /// The waiters past their deadline and the margin: a waiter's lease does not run. The first of
     /// them, as many as one write takes out; `now` is the earliest possible now as to one of them.
-    pub fn dead_waiters(&self, now: impl Fn(&Fields) -> Micros) -> impl Iterator<Item = &Entry> {
+    pub fn dead_waiters(&self, now: impl Fn(&Fields) -> Timestamp) -> impl Iterator<Item = &Entry> {
         let ended = move |fields: &Fields| {
             fields
                 .deadline
@@ -110,7 +112,7 @@ impl Row {
 
     /// Whether somebody in the queue judges expiry in a way that does not go together with ours.
     #[must_use]
-    pub fn mixes(&self, ours: Expiry) -> Option<&Entry> {
+    pub fn conflicting_expiry(&self, ours: Expiry) -> Option<&Entry> {
         let observes = |expiry| expiry == Expiry::Observe;
         let other = |fields: &Fields| observes(fields.expiry) != observes(ours);
         self.queue

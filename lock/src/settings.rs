@@ -13,11 +13,11 @@ use crate::attributes::{self, Attributes};
 use crate::entry::Owner;
 use crate::error::{Error, Kind};
 use crate::journal::{self, Process};
-use crate::key::Shown;
+use crate::key::Redaction;
+use crate::messages::{LONGEST_LEASE, OnExpiry};
 use crate::nonce::Nonces;
-use crate::table::{KeyKind, Place};
-use crate::terms::{Fail, LONGEST_LEASE};
-use crate::time::{Expiry, Wall};
+use crate::table::{KeyKind, TableLayout};
+use crate::time::{Expiry, WallClock};
 use crate::vars::Vars;
 
 /// How a client of the locks behaves.
@@ -38,31 +38,31 @@ use crate::vars::Vars;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Settings {
-    pub(crate) place: Place,
+    pub(crate) layout: TableLayout,
     pub(crate) owner: Owner,
     pub(crate) attributes: Attributes,
     pub(crate) lease: LeaseLength,
-    pub(crate) beats: Option<Duration>,
+    pub(crate) heartbeat_period: Option<Duration>,
     pub(crate) max_wait: Duration,
-    pub(crate) max_looks: Option<u32>,
+    pub(crate) max_polls: Option<u32>,
     pub(crate) retry_delay: Duration,
     pub(crate) queue_cap: u16,
     pub(crate) expiry: Expiry,
-    pub(crate) fail: Fail,
+    pub(crate) on_expiry: OnExpiry,
     /// As it was asked for; [`skew`](Self::skew) is what counts.
     pub(crate) clock_skew: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) debug_logs: bool,
-    pub(crate) shown: Shown,
+    pub(crate) redaction: Redaction,
     pub(crate) journal_dir: Option<PathBuf>,
     pub(crate) region: Option<String>,
     /// Whether to connect before the first acquisition, if somebody asks for that.
     pub(crate) ahead: bool,
-    pub(crate) wall: Wall,
+    pub(crate) wall: WallClock,
     pub(crate) nonces: Nonces,
 }
 
-/// How long a holder counts as alive without a sign of life.
+/// How long a holder counts as alive without a renewal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LeaseLength {
     Fixed(Duration),
@@ -95,7 +95,7 @@ impl Settings {
     /// The defaults.
     pub fn new() -> Self {
         Self {
-            place: Place {
+            layout: TableLayout {
                 table: DEV_TABLE.to_owned(),
                 namespace: check::NAMESPACE.to_owned(),
                 partition: "id".to_owned(),
@@ -106,21 +106,21 @@ impl Settings {
             owner: Owner::new("Locks"),
             attributes: Attributes::new(),
             lease: LeaseLength::Fixed(Duration::from_secs(10)),
-            beats: None,
+            heartbeat_period: None,
             max_wait: Duration::from_secs(20),
-            max_looks: None,
+            max_polls: None,
             retry_delay: Duration::from_millis(450),
             queue_cap: 40,
             expiry: Expiry::Verified,
-            fail: Fail::Open,
+            on_expiry: OnExpiry::TakeOver,
             clock_skew: None,
             grace: Duration::from_millis(SHORTEST_GRACE),
             debug_logs: false,
-            shown: Shown::Plain,
+            redaction: Redaction::Plain,
             journal_dir: None,
             region: None,
             ahead: true,
-            wall: Wall::system(),
+            wall: WallClock::system(),
             nonces: Nonces::system(),
         }
     }
@@ -152,7 +152,7 @@ impl Settings {
     #[doc(hidden)]
     pub fn for_recovery(vars: &Vars) -> Result<Self, Error> {
         let mut settings = Self::new();
-        settings.read_place(vars)?;
+        settings.read_layout(vars)?;
         settings.read_times(vars)?;
         settings.owner = match vars.text("LOCKS_OWNER")?.or(vars.function_name()) {
             Some(owner) => Owner::new(owner),
@@ -167,19 +167,21 @@ impl Settings {
             ("observe", Expiry::Observe),
         ];
         settings.expiry = vars.choice("LOCKS_EXPIRY", &modes)?.unwrap_or_default();
-        let looks = vars.number("LOCKS_MAX_RETRIES", 0..=1_000_000)?;
-        settings.max_looks = looks.and_then(|looks| u32::try_from(looks).ok());
+        let polls = vars.number("LOCKS_MAX_RETRIES", 0..=1_000_000)?;
+        settings.max_polls = polls.and_then(|polls| u32::try_from(polls).ok());
         let switch = [("0", false), ("1", true)];
         settings.debug_logs = vars
             .choice("LOCKS_DEBUG_LOGS", &switch)?
             .unwrap_or_default();
-        let shown = [("0", Shown::Plain), ("1", Shown::Hashed)];
-        settings.shown = vars.choice("LOCKS_HASH_KEYS", &shown)?.unwrap_or_default();
-        let kinds = [("open", Fail::Open), ("closed", Fail::Closed)];
-        settings.fail = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
+        let redaction = [("0", Redaction::Plain), ("1", Redaction::Hashed)];
+        settings.redaction = vars
+            .choice("LOCKS_HASH_KEYS", &redaction)?
+            .unwrap_or_default();
+        let kinds = [("open", OnExpiry::TakeOver), ("closed", OnExpiry::Hold)];
+        settings.on_expiry = vars.choice("LOCKS_FAIL", &kinds)?.unwrap_or_default();
         // Of a snapshot no connection works, and credentials may have expired.
         settings.ahead = !vars.is_snapshot();
-        // Notes are for the extension, which only Lambda has; an empty name is for a read-only disk.
+        // Records are for the extension, which only Lambda has; an empty name is for a read-only disk.
         let default = vars.function_name().map(|_| journal::DEFAULT_DIR);
         let dir = vars.any("LOCKS_JOURNAL_DIR").or(default);
         settings.journal_dir = dir.filter(|dir| !dir.is_empty()).map(Into::into);
@@ -189,22 +191,22 @@ impl Settings {
         }
     }
 
-    fn read_place(&mut self, vars: &Vars) -> Result<(), Error> {
-        let place = &mut self.place;
+    fn read_layout(&mut self, vars: &Vars) -> Result<(), Error> {
+        let layout = &mut self.layout;
         let own = |name, value: &mut String| -> Result<(), Error> {
             vars.text(name)
                 .map(|text| text.into_iter().for_each(|text| *value = text.to_owned()))
         };
-        own("LOCKS_TABLE", &mut place.table)?;
-        own("LOCKS_PREFIX", &mut place.namespace)?;
-        own("LOCKS_PARTITION_KEY", &mut place.partition)?;
+        own("LOCKS_TABLE", &mut layout.table)?;
+        own("LOCKS_PREFIX", &mut layout.namespace)?;
+        own("LOCKS_PARTITION_KEY", &mut layout.partition)?;
         let optional = |name, value: &mut Option<String>| {
             if let Some(text) = vars.any(name) {
                 *value = Some(text.to_owned()).filter(|text| !text.is_empty());
             }
         };
-        optional("LOCKS_SORT_KEY", &mut place.sort);
-        optional("LOCKS_TTL_KEY", &mut place.ttl);
+        optional("LOCKS_SORT_KEY", &mut layout.sort);
+        optional("LOCKS_TTL_KEY", &mut layout.ttl);
         Ok(())
     }
 
@@ -216,7 +218,7 @@ impl Settings {
             self.lease = LeaseLength::Fixed(time);
         }
         let period = "LOCKS_HEARTBEAT_PERIOD_MS";
-        self.beats = match vars.any(period) {
+        self.heartbeat_period = match vars.any(period) {
             Some("0") => Some(Duration::ZERO),
             _ => vars.millis_or(period, SHORTEST_PERIOD..=LONGEST, "0 for none")?,
         };
@@ -265,11 +267,11 @@ impl Settings {
         self.clock_skew.unwrap_or(default)
     }
 
-    /// The period of the beats; none where a lease needs none.
-    pub(crate) fn beats(&self) -> Option<Duration> {
-        match (self.lease, self.beats) {
-            // Nobody takes a fail-closed lock over, so nobody needs a sign of life.
-            _ if self.fail == Fail::Closed => None,
+    /// The period of the heartbeats; none where a lease needs none.
+    pub(crate) fn effective_heartbeat_period(&self) -> Option<Duration> {
+        match (self.lease, self.heartbeat_period) {
+            // Nobody takes a fail-closed lock over, so nobody needs a renewal.
+            _ if self.on_expiry == OnExpiry::Hold => None,
             (LeaseLength::UntilDeadline, _) => None,
             (LeaseLength::Fixed(lease), period) => {
                 Some(period.unwrap_or(lease / 3)).filter(|p| !p.is_zero())

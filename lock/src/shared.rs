@@ -6,25 +6,25 @@ use std::time::Duration;
 use crate::error::{Error, Kind};
 use crate::journal::Journal;
 use crate::key::Key;
-use crate::live::Live;
+use crate::messages::{LONGEST_LEASE, Terms, WaitMode};
 use crate::observations::Observations;
 use crate::pace::Paces;
+use crate::registry::Registry;
 use crate::row::DEADLINE_MARGIN;
 use crate::settings::{LeaseLength, Settings};
-use crate::table::{Connection, Place, Table};
-use crate::terms::{LONGEST_LEASE, Patience, Terms};
-use crate::time::{Clock, Tick};
+use crate::table::{Connection, Table, TableLayout};
+use crate::time::{Clock, MonotonicInstant};
 use crate::trail::Trail;
 
 /// One connection to one table, and how it is used.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) connection: Arc<Connection>,
-    pub(crate) place: Arc<Place>,
+    pub(crate) layout: Arc<TableLayout>,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) journal: Option<Journal>,
-    pub(crate) live: Arc<Live>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) observations: Arc<Observations>,
     pub(crate) paces: Paces,
 }
@@ -32,26 +32,30 @@ pub(crate) struct Shared {
 impl Shared {
     /// The table, connected to at the first use.
     pub(crate) async fn table(&self) -> Table {
-        self.connection.table(Arc::clone(&self.place)).await
+        self.connection.table(Arc::clone(&self.layout)).await
     }
 
     /// A key that shows itself as the settings say.
     pub(crate) fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
-        Ok(Key::new(name)?.shown(self.settings.shown))
+        Ok(Key::new(name)?.redacted(self.settings.redaction))
     }
 
     pub(crate) fn trail(&self, key: &Key, table: &Table) -> Trail {
         Trail::new(
             key.clone(),
             table.clone(),
-            self.settings.fail,
+            self.settings.on_expiry,
             self.journal.clone(),
-            Arc::clone(&self.live),
+            Arc::clone(&self.registry),
         )
     }
 
     /// What an acquisition asks for that is to wait this long, for a caller who ends then.
-    pub(crate) fn terms(&self, wait: Duration, deadline: Option<Tick>) -> Result<Terms, Error> {
+    pub(crate) fn terms(
+        &self,
+        wait: Duration,
+        deadline: Option<MonotonicInstant>,
+    ) -> Result<Terms, Error> {
         let settings = &self.settings;
         let lease = match (settings.lease, deadline) {
             (LeaseLength::Fixed(lease), _) => lease,
@@ -68,11 +72,11 @@ impl Shared {
             deadline,
             expiry: settings.expiry,
             skew: settings.skew(),
-            fail: settings.fail,
-            patience: if wait.is_zero() {
-                Patience::Try
+            on_expiry: settings.on_expiry,
+            wait_mode: if wait.is_zero() {
+                WaitMode::Try
             } else {
-                Patience::Wait
+                WaitMode::Wait
             },
             cap: settings.queue_cap,
             grace: LONGEST_LEASE + settings.grace,

@@ -5,7 +5,7 @@
 //! many copies of a write have left.
 
 mod admin;
-mod beside;
+mod attributes;
 mod cause;
 mod connect;
 mod decode;
@@ -13,8 +13,8 @@ mod endpoint;
 mod ensure;
 mod failure;
 mod request;
-mod step;
-mod witness;
+mod server_date;
+mod update_expression;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,17 +25,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use self::endpoint::Endpoint;
-use self::witness::Witness;
+use self::server_date::ServerDate;
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::key::Key;
+use crate::messages::Answer;
 use crate::row::Row;
-use crate::terms::Answer;
 use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
 
-pub(crate) use self::admin::{Page, Sight};
+pub(crate) use self::admin::{Page, RowSnapshot};
 pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
 
@@ -43,7 +43,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// Where the rows are, and what their columns are called.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(crate) struct Place {
+pub(crate) struct TableLayout {
     pub(crate) table: String,
     pub(crate) namespace: String,
     pub(crate) partition: String,
@@ -53,7 +53,7 @@ pub(crate) struct Place {
     pub(crate) ttl: Option<String>,
 }
 
-impl Place {
+impl TableLayout {
     /// What the namespace adds to a name where it has no column of its own. The first colon ends it.
     fn label(&self) -> String {
         let escaped = self.namespace.replace('%', "%25").replace(':', "%3A");
@@ -84,7 +84,7 @@ pub enum KeyKind {
 pub(crate) struct Table {
     client: Client,
     endpoint: Endpoint,
-    place: Arc<Place>,
+    layout: Arc<TableLayout>,
 }
 
 /// An answer, and when the server gave it.
@@ -105,16 +105,16 @@ impl<T> Reply<T> {
 
 impl Table {
     /// The rows at another place, over the same connection.
-    pub(crate) fn at(&self, place: Place) -> Self {
+    pub(crate) fn at(&self, layout: TableLayout) -> Self {
         Self {
             client: self.client.clone(),
             endpoint: self.endpoint.clone(),
-            place: Arc::new(place),
+            layout: Arc::new(layout),
         }
     }
 
-    pub(crate) fn place(&self) -> &Arc<Place> {
-        &self.place
+    pub(crate) fn layout(&self) -> &Arc<TableLayout> {
+        &self.layout
     }
 
     pub(crate) fn region(&self) -> Option<String> {
@@ -140,11 +140,11 @@ impl Table {
             Ok(client) => client,
             Err(failure) => return Reply::unsent(failure),
         };
-        let witness = Witness::default();
-        let request = request::update(client, &self.place, key, write, attributes);
+        let server_date = ServerDate::default();
+        let request = request::update(client, &self.layout, key, write, attributes);
         let answer = match request
             .customize()
-            .interceptor(witness.clone())
+            .interceptor(server_date.clone())
             .send()
             .await
         {
@@ -155,21 +155,21 @@ impl Table {
         };
         Reply {
             answer,
-            date: witness.date(),
+            date: server_date.date(),
         }
     }
 
     /// Reads a row, eventually consistent.
-    pub(crate) async fn look(&self, key: &Key) -> Reply<Option<Row>> {
+    pub(crate) async fn poll(&self, key: &Key) -> Reply<Option<Row>> {
         let client = match self.client() {
             Ok(client) => client,
             Err(failure) => return Reply::unsent(failure),
         };
-        let witness = Witness::default();
-        let request = request::get(client, &self.place, key);
+        let server_date = ServerDate::default();
+        let request = request::get(client, &self.layout, key);
         let answer = match request
             .customize()
-            .interceptor(witness.clone())
+            .interceptor(server_date.clone())
             .send()
             .await
         {
@@ -178,14 +178,14 @@ impl Table {
         };
         Reply {
             answer,
-            date: witness.date(),
+            date: server_date.date(),
         }
     }
 
     /// What is wrong, in words that name the table.
     pub(crate) fn explain(&self, key: &Key, doing: &str, failure: Failure) -> Error {
         failure.explain(
-            &self.place,
+            &self.layout,
             &self.endpoint,
             &format!("{doing} lock `{key}`"),
         )
@@ -193,14 +193,14 @@ impl Table {
 
     /// The same, where it is about no lock in particular.
     pub(crate) fn explain_all(&self, doing: &str, failure: Failure) -> Error {
-        failure.explain(&self.place, &self.endpoint, &format!("{doing} locks"))
+        failure.explain(&self.layout, &self.endpoint, &format!("{doing} locks"))
     }
 }
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("place", &self.place)
+            .field("place", &self.layout)
             .finish_non_exhaustive()
     }
 }

@@ -27,30 +27,30 @@ use self::server::Server;
 
 /// Microseconds since the epoch, by DynamoDB's clock as far as it is known.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Micros(pub u64);
+pub struct Timestamp(pub u64);
 
 /// A point on this process's monotonic clock.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Tick(pub Duration);
+pub struct MonotonicInstant(pub Duration);
 
 /// The bounds of now.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Now {
+pub struct TimeInterval {
     /// Now is not before this.
-    pub earliest: Micros,
-    /// The best guess; it dates stamps, and no conclusion is drawn from it.
-    pub likely: Micros,
+    pub earliest: Timestamp,
+    /// The best guess; it dates tickets, and no conclusion is drawn from it.
+    pub likely: Timestamp,
     /// Now is not after this.
-    pub latest: Micros,
+    pub latest: Timestamp,
 }
 
 /// Now, on both clocks.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Moment {
     /// By DynamoDB's clock.
-    pub now: Now,
+    pub now: TimeInterval,
     /// By our own monotonic clock.
-    pub tick: Tick,
+    pub tick: MonotonicInstant,
 }
 
 /// How the end of somebody else's lease is found out.
@@ -67,13 +67,13 @@ pub enum Expiry {
 
 /// A wall clock that can be replaced, for tests and simulations.
 #[derive(Clone)]
-pub struct Wall(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 /// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing
 /// that was concluded before a freeze is believed after it. It only casts doubt on what the next one is told first.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
-    wall: Wall,
+    wall: WallClock,
     origin: Instant,
     expiry: Expiry,
     skew: Duration,
@@ -92,8 +92,8 @@ pub(crate) struct Clock {
 /// clock stands still; the clock that counts suspensions and the wall clock do not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
-    tick: Tick,
-    wall: Micros,
+    tick: MonotonicInstant,
+    wall: Timestamp,
     suspended: Duration,
 }
 
@@ -104,7 +104,7 @@ impl Clock {
     /// Clocks of one machine may run apart by this, and by one part in two thousand, without a suspension.
     const APART: Duration = Duration::from_millis(250);
 
-    pub(crate) fn new(expiry: Expiry, skew: Duration, wall: Wall) -> Self {
+    pub(crate) fn new(expiry: Expiry, skew: Duration, wall: WallClock) -> Self {
         // The origin lies in the past, so that a tick can be moved back by a lease.
         let origin = Instant::now();
         Self {
@@ -121,7 +121,7 @@ impl Clock {
     }
 
     /// The same clocks, with nothing learnt yet.
-    pub(crate) fn afresh(&self) -> Self {
+    pub(crate) fn reset(&self) -> Self {
         Self {
             server: None,
             doubted: None,
@@ -138,12 +138,12 @@ impl Clock {
         }
     }
 
-    pub(crate) fn tick(&self) -> Tick {
-        Tick(Instant::now().saturating_duration_since(self.origin) + ORIGIN)
+    pub(crate) fn tick(&self) -> MonotonicInstant {
+        MonotonicInstant(Instant::now().saturating_duration_since(self.origin) + ORIGIN)
     }
 
     /// Where a tick lies on the runtime's clock.
-    pub(crate) fn instant(&self, tick: Tick) -> Instant {
+    pub(crate) fn instant(&self, tick: MonotonicInstant) -> Instant {
         let since = tick.0.saturating_sub(ORIGIN).min(FAR);
         self.origin + since
     }
@@ -181,7 +181,12 @@ impl Clock {
     /// Learns from the `Date` of an answer. One answer proves nothing against those before it: if it contradicts them, both
     /// are allowed for until another one agrees with either. Before a first one stand the wall clock, and what the client
     /// knew before.
-    pub(crate) fn witness(&mut self, sent: Tick, received: Tick, date: SystemTime) {
+    pub(crate) fn observe_server_date(
+        &mut self,
+        sent: MonotonicInstant,
+        received: MonotonicInstant,
+        date: SystemTime,
+    ) {
         let fresh = Server::shown(sent, received, micros(date));
         let with = |known: Option<Server>| known.map(|known| known.narrowed(fresh));
         (self.server, self.doubted) = match (with(self.server), with(self.doubted)) {
@@ -223,13 +228,13 @@ impl Clock {
 
     /// An answer came without a `Date`: nothing bounds the server's clock, and the local one is trusted within the skew
     /// alone. Tells whether that is news to the client.
-    pub(crate) fn witness_nothing(&mut self) -> bool {
+    pub(crate) fn observe_missing_date(&mut self) -> bool {
         self.undated = true;
         !self.said.swap(true, Ordering::Relaxed)
     }
 
     /// The bounds of the server's clock by its answers, contradictions included.
-    fn proven(&self, tick: Tick, wall: Micros) -> Option<(Micros, Micros)> {
+    fn proven(&self, tick: MonotonicInstant, wall: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let known = self.server.map(|server| server.now(tick));
         let Some(doubted) = self.doubted.map(|doubted| doubted.now(tick)) else {
             return known;
@@ -239,13 +244,13 @@ impl Clock {
     }
 
     /// The bounds without an answer that is believed.
-    fn unproven(&self, tick: Tick, wall: Micros) -> (Micros, Micros) {
+    fn unproven(&self, tick: MonotonicInstant, wall: Timestamp) -> (Timestamp, Timestamp) {
         let trusted = self.trusted(wall);
         let remembered = *self.remembered();
         remembered.map_or(trusted, |(server, _)| either(trusted, server.now(tick)))
     }
 
-    fn now(&self, tick: Tick) -> Now {
+    fn now(&self, tick: MonotonicInstant) -> TimeInterval {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
         let honest = (wall - self.skew, wall + self.skew);
@@ -261,14 +266,14 @@ impl Clock {
         // A guess: of a wall clock and a first answer that contradict each other the answer is more often right.
         let first = self.doubted.filter(|_| self.server.is_none());
         let (from, to) = first.map_or((earliest, latest), |first| first.now(tick));
-        Now {
+        TimeInterval {
             earliest,
             likely: wall.clamp(from, to),
             latest,
         }
     }
 
-    fn trusted(&self, wall: Micros) -> (Micros, Micros) {
+    fn trusted(&self, wall: Timestamp) -> (Timestamp, Timestamp) {
         let late = match self.expiry {
             // Any two clocks differ by no more than the skew, and whoever judges another allows for it.
             Expiry::Clock => Duration::ZERO,
@@ -279,12 +284,12 @@ impl Clock {
     }
 }
 
-fn disjoint(one: (Micros, Micros), other: (Micros, Micros)) -> bool {
+fn disjoint(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> bool {
     one.1 < other.0 || other.1 < one.0
 }
 
 /// Bounds that hold if either do.
-fn either(one: (Micros, Micros), other: (Micros, Micros)) -> (Micros, Micros) {
+fn either(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> (Timestamp, Timestamp) {
     (one.0.min(other.0), one.1.max(other.1))
 }
 
@@ -310,12 +315,12 @@ fn suspended() -> Duration {
     Duration::ZERO
 }
 
-fn micros(time: SystemTime) -> Micros {
+fn micros(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-impl Wall {
+impl WallClock {
     /// A clock of the caller's.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
@@ -326,18 +331,18 @@ impl Wall {
         Self::new(SystemTime::now)
     }
 
-    fn now(&self) -> Micros {
+    fn now(&self) -> Timestamp {
         micros((self.0)())
     }
 }
 
-impl fmt::Debug for Wall {
+impl fmt::Debug for WallClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Wall").field(&self.now()).finish()
     }
 }
 
-impl Micros {
+impl Timestamp {
     /// As the standard library has it.
     #[must_use]
     pub fn to_system_time(self) -> SystemTime {
@@ -351,7 +356,7 @@ impl Micros {
     }
 }
 
-impl Add<Duration> for Micros {
+impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
@@ -362,7 +367,7 @@ impl Add<Duration> for Micros {
     }
 }
 
-impl Sub<Duration> for Micros {
+impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, earlier: Duration) -> Self {
@@ -373,7 +378,7 @@ impl Sub<Duration> for Micros {
     }
 }
 
-impl Tick {
+impl MonotonicInstant {
     /// How long after `earlier` this is; zero if it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -381,7 +386,7 @@ impl Tick {
     }
 }
 
-impl Add<Duration> for Tick {
+impl Add<Duration> for MonotonicInstant {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
@@ -389,7 +394,7 @@ impl Add<Duration> for Tick {
     }
 }
 
-impl Sub<Duration> for Tick {
+impl Sub<Duration> for MonotonicInstant {
     type Output = Self;
 
     fn sub(self, earlier: Duration) -> Self {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::entry::Entry;
-use crate::journal::{self, Journal, Note};
+use crate::journal::{self, Intent, Journal};
 use crate::key::Key;
 use crate::lease::LeaseControl;
-use crate::live::{Left, Live, SlotId, Stage};
-use crate::table::{Place, Table};
-use crate::terms::Fail;
+use crate::messages::OnExpiry;
+use crate::registry::{OwnerState, RegistrationId, Registry, TrackedEntry};
+use crate::table::{Table, TableLayout};
 use crate::time::Clock;
 
 /// The track of one acquisition. Dropped before it is settled, it leaves an orphan.
@@ -21,61 +21,61 @@ use crate::time::Clock;
 pub(crate) struct Trail {
     key: Key,
     table: Table,
-    fail: Fail,
+    on_expiry: OnExpiry,
     journal: Option<Journal>,
-    live: Arc<Live>,
+    registry: Arc<Registry>,
     holds: bool,
-    current: Option<(Entry, SlotId)>,
+    current: Option<(Entry, RegistrationId)>,
 }
 
 impl Trail {
     pub(crate) fn new(
         key: Key,
         table: Table,
-        fail: Fail,
+        on_expiry: OnExpiry,
         journal: Option<Journal>,
-        live: Arc<Live>,
+        registry: Arc<Registry>,
     ) -> Self {
         Self {
             key,
             table,
-            fail,
+            on_expiry,
             journal,
-            live,
+            registry,
             holds: false,
             current: None,
         }
     }
 
-    pub(crate) fn fail(&self) -> Fail {
-        self.fail
+    pub(crate) fn on_expiry(&self) -> OnExpiry {
+        self.on_expiry
     }
 
     /// Takes over the track of an entry that somebody else left.
-    pub(crate) fn adopt(&mut self, left: Left) {
-        let entry = left.entry.clone();
-        self.current = Some((entry, self.live.add(left)));
+    pub(crate) fn adopt(&mut self, tracked: TrackedEntry) {
+        let entry = tracked.entry.clone();
+        self.current = Some((entry, self.registry.add(tracked)));
     }
 
     /// An entry is about to be written. The one before it, if any, can never enter any more.
-    pub(crate) fn note(&mut self, entry: &Entry) {
+    pub(crate) fn record(&mut self, entry: &Entry) {
         if self
             .current
             .as_ref()
-            .is_some_and(|(noted, _)| noted == entry)
+            .is_some_and(|(recorded, _)| recorded == entry)
         {
             return;
         }
         let journal = self.journal.as_ref();
-        let note = journal.and_then(|journal| self.write(journal, entry));
+        let intent = journal.and_then(|journal| self.write(journal, entry));
         let (table, key) = (self.table.clone(), self.key.clone());
-        let id = self.live.add(Left {
+        let id = self.registry.add(TrackedEntry {
             table,
             key,
             entry: entry.clone(),
-            note,
-            fail: self.fail,
-            stage: Stage::Asking,
+            intent,
+            on_expiry: self.on_expiry,
+            owner_state: OwnerState::Acquiring,
             clock: None,
             tried: None,
         });
@@ -91,7 +91,7 @@ impl Trail {
     /// The work under the lock stops when the lease is over, and then releases it.
     pub(crate) fn stops(&self) {
         if let Some((_, id)) = self.current {
-            self.live.stops(id);
+            self.registry.stops(id);
         }
     }
 
@@ -99,49 +99,52 @@ impl Trail {
     pub(crate) fn is_ours(&self) -> bool {
         self.current
             .as_ref()
-            .is_some_and(|&(_, id)| self.live.has(id))
+            .is_some_and(|&(_, id)| self.registry.has(id))
     }
 
     /// Completes when `release_all` takes everything over.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.live.ended()
+        self.registry.ended()
     }
 
     /// The lock is held, by these clocks.
     pub(crate) fn hold(&mut self, clock: Clock, lease: LeaseControl) {
         if let Some((_, id)) = self.current {
-            self.live.hold(id, clock, lease);
+            self.registry.hold(id, clock, lease);
             self.holds = true;
         }
     }
 
     /// The entry is out of the table, and can never enter again.
     pub(crate) fn settle(&mut self) {
-        let left = self.current.take().and_then(|(_, id)| self.live.remove(id));
-        if let Some(note) = left.and_then(|left| left.note) {
-            self.forget(&note);
+        let tracked = self
+            .current
+            .take()
+            .and_then(|(_, id)| self.registry.remove(id));
+        if let Some(intent) = tracked.and_then(|tracked| tracked.intent) {
+            self.forget(&intent);
         }
     }
 
     fn write(&self, journal: &Journal, entry: &Entry) -> Option<PathBuf> {
-        let note = Note {
+        let intent = Intent {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
             attributed: entry.is_attributed(),
-            fail: self.fail,
+            on_expiry: self.on_expiry,
             region: self.table.region(),
-            place: Place::clone(self.table.place()),
+            layout: TableLayout::clone(self.table.layout()),
             writer: journal.writer().clone(),
         };
-        // Without a note the lease still ends: a full disk must not stop the work.
+        // Without a record the lease still ends: a full disk must not stop the work.
         let warn = |error: &std::io::Error| {
             tracing::warn!(key = %self.key, %error, "the journal took no note of a lock");
         };
-        journal.note(&note).inspect_err(warn).ok()
+        journal.record(&intent).inspect_err(warn).ok()
     }
 
-    fn forget(&self, note: &Path) {
-        if let Err(error) = journal::forget(note) {
+    fn forget(&self, intent: &Path) {
+        if let Err(error) = journal::forget(intent) {
             tracing::warn!(key = %self.key, %error, "the journal keeps a note of a lock that is settled");
         }
     }
@@ -151,9 +154,9 @@ impl Drop for Trail {
     fn drop(&mut self) {
         if let Some((_, id)) = self.current {
             if self.holds {
-                self.live.drop_holder(id);
+                self.registry.drop_holder(id);
             }
-            self.live.orphan(id);
+            self.registry.orphan(id);
         }
     }
 }

@@ -16,9 +16,9 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::messages::Pause;
 use crate::pace::{Pace, Turn};
-use crate::terms::Pause;
-use crate::time::Tick;
+use crate::time::MonotonicInstant;
 
 /// The next in line looks at most this often.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -41,7 +41,7 @@ const EARLY: f64 = 0.875;
 const HANDOVER: Duration = Duration::from_millis(10);
 
 /// How many looks the time is divided into in which a turn is due to end.
-const DUE_LOOKS: u32 = 6;
+const DUE_POLLS: u32 = 6;
 
 /// The age of a holder before which it is looked at eight times at most.
 const SOON: Duration = Duration::from_millis(320);
@@ -53,7 +53,7 @@ const LATER: Duration = Duration::from_millis(420);
 /// long, and others may give up.
 const TRUST: f64 = 0.8;
 
-/// The first pause of a client whose stamp was refused while others wait.
+/// The first pause of a client whose ticket was refused while others wait.
 const HERD: Duration = Duration::from_millis(25);
 
 /// The first pause before a write is repeated.
@@ -67,28 +67,28 @@ const REPEAT_MOST: Duration = Duration::from_millis(500);
 pub(crate) struct Schedule {
     /// The longest pause of the next in line.
     cap: Duration,
-    /// The longest pause of any rank: a waiter that sleeps through its turn for a lease is taken for dead.
+    /// The longest pause of any position: a waiter that sleeps through its turn for a lease is taken for dead.
     longest: Duration,
     /// How fast the queue moves.
     pace: Pace,
     /// The place in the queue at the last look.
     place: Option<Place>,
     /// Since when its own turn has lasted.
-    acting: Option<Tick>,
+    acting: Option<MonotonicInstant>,
 }
 
 /// Where a waiter stands, and behind which holder.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    rank: usize,
+    position: usize,
     /// When the holder was promoted, at the earliest.
-    earliest: Tick,
+    earliest: MonotonicInstant,
     /// When it was promoted, at the latest.
-    latest: Tick,
+    latest: MonotonicInstant,
     /// How often it was looked at since.
-    looks: u32,
+    polls: u32,
     /// When the queue was looked at last.
-    seen: Tick,
+    seen: MonotonicInstant,
     /// Whether the queue has moved since the wait began.
     moved: bool,
 }
@@ -106,30 +106,34 @@ impl Schedule {
     }
 
     /// The pause that begins now; where a death is due, it ends there.
-    pub(crate) fn pause(&mut self, pause: Pause, now: Tick) -> Duration {
+    pub(crate) fn pause(&mut self, pause: Pause, now: MonotonicInstant) -> Duration {
         match pause {
             Pause::Herd(refusals) => {
                 let full = doubled(HERD, refusals.saturating_sub(1)).min(self.cap);
                 jitter(full, 1.0)
             }
-            Pause::Turn { rank, age, dead_in } => {
-                let rank = rank.max(1);
-                let (place, turn) = (self.see(rank, age, now), self.pace.turn());
-                let look = match u32::try_from(rank - 1).unwrap_or(u32::MAX) {
+            Pause::Turn {
+                position,
+                age,
+                time_to_expiry,
+            } => {
+                let position = position.max(1);
+                let (place, turn) = (self.see(position, age, now), self.pace.turn());
+                let delay = match u32::try_from(position - 1).unwrap_or(u32::MAX) {
                     0 => next(place, turn, now).min(self.cap),
                     others => {
                         let cap = self.cap.saturating_mul(others.saturating_add(1));
-                        let look = behind(others, place, turn, now);
-                        jitter(look.min(cap).min(self.longest), 0.3)
+                        let delay = behind(others, place, turn, now);
+                        jitter(delay.min(cap).min(self.longest), 0.3)
                     }
                 };
-                dead_in.map_or(look, |dead| look.min(dead.max(SHORTEST)))
+                time_to_expiry.map_or(delay, |dead| delay.min(dead.max(SHORTEST)))
             }
         }
     }
 
     /// Takes note that the own turn has begun, and with it the one before has ended.
-    pub(crate) fn begins(&mut self, now: Tick) {
+    pub(crate) fn begins(&mut self, now: MonotonicInstant) {
         if self.acting.replace(self.acting.unwrap_or(now)).is_some() {
             return;
         }
@@ -140,33 +144,35 @@ impl Schedule {
         let least = place.seen.since(place.likely());
         let longer = self.pace.turn().is_some_and(|turn| least > turn.usual);
         match asleep {
-            false => self.pace.learn(turns / share(place.rank), place.rank),
+            false => self
+                .pace
+                .learn(turns / share(place.position), place.position),
             true if longer => self.pace.learn(least, 1),
             true => {}
         }
     }
 
     /// Takes note that the own turn has ended.
-    pub(crate) fn ends(&mut self, now: Tick) {
+    pub(crate) fn ends(&mut self, now: MonotonicInstant) {
         if let Some(since) = self.acting.take() {
             self.pace.own(now.since(since));
         }
     }
 
     /// Takes note of where it stands, and of how fast the queue has moved if it has.
-    fn see(&mut self, rank: usize, age: Duration, now: Tick) -> Place {
+    fn see(&mut self, position: usize, age: Duration, now: MonotonicInstant) -> Place {
         let place = match self.place {
-            Some(place) if place.rank == rank => Place {
+            Some(place) if place.position == position => Place {
                 seen: now,
-                looks: place.looks.saturating_add(1),
+                polls: place.polls.saturating_add(1),
                 ..place
             },
-            Some(place) if place.rank > rank => self.moved(place, rank, now - age),
+            Some(place) if place.position > position => self.moved(place, position, now - age),
             _ => Place {
-                rank,
+                position,
                 earliest: now - age,
                 latest: now - age,
-                looks: 0,
+                polls: 0,
                 seen: now,
                 moved: false,
             },
@@ -176,8 +182,8 @@ impl Schedule {
     }
 
     /// Another holds since some time between the last look and this one.
-    fn moved(&self, was: Place, rank: usize, latest: Tick) -> Place {
-        let through = was.rank - rank;
+    fn moved(&self, was: Place, position: usize, latest: MonotonicInstant) -> Place {
+        let through = was.position - position;
         let turns = share(through);
         let least = self
             .pace
@@ -187,10 +193,10 @@ impl Schedule {
         let last = latest - latest.since(was.likely()) / turns;
         let earliest = was.seen.max(was.earliest + least).max(last);
         let place = Place {
-            rank,
+            position,
             earliest: earliest.min(latest),
             latest,
-            looks: 0,
+            polls: 0,
             seen: was.seen,
             moved: true,
         };
@@ -206,29 +212,29 @@ fn share(turns: usize) -> u32 {
 
 impl Place {
     /// About when the holder was promoted.
-    fn likely(self) -> Tick {
+    fn likely(self) -> MonotonicInstant {
         self.earliest + self.latest.since(self.earliest) / 2
     }
 }
 
 /// The next look of the next in line.
-fn next(place: Place, turn: Option<Turn>, now: Tick) -> Duration {
+fn next(place: Place, turn: Option<Turn>, now: MonotonicInstant) -> Duration {
     let age = now.since(place.likely());
-    let look = match turn {
+    let delay = match turn {
         None => unknown(age),
         Some(turn) if place.moved => expected(place, turn, age / 10, now),
         Some(turn) => expected(place, turn, due(turn), now),
     };
-    let look = jitter(look, 0.1);
+    let delay = jitter(delay, 0.1);
     // Where others are through already, no waiter is alone, and what it costs is shared.
     match place.moved {
-        true => look,
-        false => look.max(after(place.looks, age)),
+        true => delay,
+        false => delay.max(after(place.polls, age)),
     }
 }
 
 /// Sleeps until the turn may end; from then on looks this often.
-fn expected(place: Place, turn: Turn, often: Duration, now: Tick) -> Duration {
+fn expected(place: Place, turn: Turn, often: Duration, now: MonotonicInstant) -> Duration {
     let from = place.earliest + early(turn);
     often.max(from.since(now)).max(SHORTEST)
 }
@@ -239,7 +245,7 @@ fn unknown(age: Duration) -> Duration {
 
 /// The pause between two looks while a turn is due to end.
 fn due(turn: Turn) -> Duration {
-    let due = (turn.usual * 9 / 8).saturating_sub(early(turn)) / DUE_LOOKS;
+    let due = (turn.usual * 9 / 8).saturating_sub(early(turn)) / DUE_POLLS;
     due.clamp(turn.shortest / 12, turn.shortest / 4)
 }
 
@@ -249,9 +255,9 @@ fn early(turn: Turn) -> Duration {
 }
 
 /// The shortest pause after so many looks at one holder: no more than twelve in the first two seconds.
-fn after(looks: u32, age: Duration) -> Duration {
+fn after(polls: u32, age: Duration) -> Duration {
     let soon = SOON.max(age);
-    match looks {
+    match polls {
         0..=5 => Duration::ZERO,
         6 => age.mul_f64(soon.div_duration_f64(age.max(SHORTEST)).sqrt() - 1.0),
         7 => soon - age,
@@ -260,7 +266,7 @@ fn after(looks: u32, age: Duration) -> Duration {
 }
 
 /// The next look of somebody who stands behind so many others, and the holder.
-fn behind(others: u32, place: Place, turn: Option<Turn>, now: Tick) -> Duration {
+fn behind(others: u32, place: Place, turn: Option<Turn>, now: MonotonicInstant) -> Duration {
     let Some(turn) = turn else {
         let each = now.since(place.latest).mul_f64(GROWTH).max(FIRST_BEHIND);
         return each.saturating_mul(others.saturating_add(1));

@@ -7,42 +7,42 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::error::Error;
-use crate::held::Held;
-use crate::holding::Holding;
+use crate::guard::LockGuard;
+use crate::handle::LockHandle;
 
-type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+type WorkOutcome<T> = Result<T, Box<dyn Any + Send>>;
 
 /// Works until the work is done or the lease is lost; then it is dropped, and the lock released.
-pub(crate) async fn with<F, W, T>(held: Held, work: F) -> Result<T, Error>
+pub(crate) async fn with<F, W, T>(guard: LockGuard, work: F) -> Result<T, Error>
 where
-    F: FnOnce(Holding) -> W,
+    F: FnOnce(LockHandle) -> W,
     W: Future<Output = T>,
 {
-    held.stops_with_its_lease();
-    let holding = held.holding();
-    let mut lease = held.lease();
+    guard.stops_with_its_lease();
+    let handle = guard.handle();
+    let mut lease = guard.lease();
     let outcome = tokio::select! {
         biased;
-        () = lease.over() => None,
-        outcome = caught(holding.clone(), async move { work(holding).await }) => Some(outcome),
+        () = lease.expired() => None,
+        outcome = caught(handle.clone(), async move { work(handle).await }) => Some(outcome),
     };
-    release(held, outcome).await
+    release(guard, outcome).await
 }
 
 /// Works on a thread that may block; the heartbeats go on beside it. Work that blocks cannot be cancelled: if the
 /// caller's future is dropped, the lock is released when the work has returned.
-pub(crate) async fn with_blocking<F, T>(held: Held, work: F) -> Result<T, Error>
+pub(crate) async fn with_blocking<F, T>(guard: LockGuard, work: F) -> Result<T, Error>
 where
-    F: FnOnce(Holding) -> T + Send + 'static,
+    F: FnOnce(LockHandle) -> T + Send + 'static,
     T: Send + 'static,
 {
-    held.stops_with_its_lease();
-    let holding = held.holding();
-    let key = held.key().clone();
+    guard.stops_with_its_lease();
+    let handle = guard.handle();
+    let key = guard.key().clone();
     let released = tokio::spawn(async move {
-        let worked = tokio::task::spawn_blocking(move || work(holding)).await;
+        let worked = tokio::task::spawn_blocking(move || work(handle)).await;
         // Work that blocks is never cancelled, so what failed has panicked.
-        release(held, Some(worked.map_err(|failed| failed.into_panic()))).await
+        release(guard, Some(worked.map_err(|failed| failed.into_panic()))).await
     });
     released
         .await
@@ -52,12 +52,10 @@ where
         })
 }
 
-async fn caught<T>(holding: Holding, work: impl Future<Output = T>) -> Outcome<T> {
+async fn caught<T>(handle: LockHandle, work: impl Future<Output = T>) -> WorkOutcome<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            holding.scope(|| work.as_mut().poll(cx))
-        }));
+        let polled = catch_unwind(AssertUnwindSafe(|| handle.scope(|| work.as_mut().poll(cx))));
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -67,9 +65,9 @@ async fn caught<T>(holding: Holding, work: impl Future<Output = T>) -> Outcome<T
 }
 
 /// What became of the work stands, whatever becomes of the release.
-async fn release<T>(held: Held, outcome: Option<Outcome<T>>) -> Result<T, Error> {
-    let key = held.key().clone();
-    if let Err(error) = held.release().await
+async fn release<T>(guard: LockGuard, outcome: Option<WorkOutcome<T>>) -> Result<T, Error> {
+    let key = guard.key().clone();
+    if let Err(error) = guard.release().await
         && outcome.is_some()
     {
         tracing::error!(%key, %error, "the lock was not released");

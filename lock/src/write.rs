@@ -3,31 +3,31 @@
 //! Every write is conditional on something that its own success destroys, so a repeated, hedged or
 //! late copy does nothing.
 
-use crate::entry::{Entry, Stamp};
-use crate::time::Micros;
+use crate::entry::{Entry, Ticket};
+use crate::time::Timestamp;
 
 /// One conditional write to one row.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Write {
-    /// Stand in the queue, if the stamp is the highest and there is room.
+    /// Stand in the queue, if the ticket is the highest and there is room.
     Enqueue {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last stamp.
-        stamp: Stamp,
+        /// What the row remembers as the last ticket.
+        ticket: Ticket,
         /// How many entries there may be before this one.
         cap: u16,
         /// How the row lives on.
-        life: Life,
+        lifetime: RowLifetime,
     },
     /// Take the lock, if nobody has it.
     Try {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last stamp.
-        stamp: Stamp,
+        /// What the row remembers as the last ticket.
+        ticket: Ticket,
         /// How the row lives on.
-        life: Life,
+        lifetime: RowLifetime,
     },
     /// Hand the lock on. Only the holder releases.
     Release {
@@ -36,88 +36,88 @@ pub enum Write {
         /// Waiters who are dead, and leave with it.
         dead: Vec<Entry>,
         /// From when on the next holder's lease counts.
-        now: Micros,
+        now: Timestamp,
         /// Whether it had begun, fail-closed.
-        closed: bool,
+        hold_on_expiry: bool,
     },
     /// Leave the queue.
-    Abandon {
+    Withdraw {
         /// The entry.
         me: Entry,
-        /// What becomes of the anchor.
-        anchor: Departure,
-        /// Not if the holder with this stamp has begun, fail-closed.
-        unless: Option<Stamp>,
+        /// What becomes of the renewal time.
+        renewal: RenewalUpdate,
+        /// Not if the holder with this ticket has begun, fail-closed.
+        unless: Option<Ticket>,
     },
-    /// Give a sign of life, above every earlier one.
-    Beat {
+    /// Give a renewal, above every earlier one.
+    Heartbeat {
         /// The holder's entry.
         me: Entry,
         /// The sign.
-        now: Micros,
+        now: Timestamp,
         /// A later date for the row, when the holder has grown old.
         ttl: Option<u64>,
         /// The holder begins with this, fail-closed.
-        begins: Option<Stamp>,
+        begins: Option<Ticket>,
     },
-    /// Remove a dead holder, unless it gave a sign of life since it was seen.
-    Steal {
+    /// Remove a dead holder, unless it gave a renewal since it was seen.
+    Evict {
         /// The dead holder.
         head: Entry,
         /// The dead who stand behind it.
         behind: Vec<Entry>,
-        /// The anchor as it was seen.
-        seen: Option<Micros>,
+        /// The renewal time as it was seen.
+        seen: Option<Timestamp>,
         /// From when on the next holder's lease counts.
-        now: Micros,
-        /// Not if the holder with this stamp has begun, fail-closed.
-        unless: Option<Stamp>,
+        now: Timestamp,
+        /// Not if the holder with this ticket has begun, fail-closed.
+        unless: Option<Ticket>,
     },
     /// Stand in the place of the dead, when nobody else waits.
-    Take {
+    EvictAndEnter {
         /// The entry.
         me: Entry,
-        /// What the row remembers as the last stamp.
-        stamp: Stamp,
+        /// What the row remembers as the last ticket.
+        ticket: Ticket,
         /// The whole queue: the dead.
         dead: Vec<Entry>,
-        /// The anchor as it was seen.
-        seen: Option<Micros>,
+        /// The renewal time as it was seen.
+        seen: Option<Timestamp>,
         /// From when on the lease counts.
-        now: Micros,
-        /// Not if the holder with this stamp has begun, fail-closed. The anchor says so, too: whoever begins by a claim
+        now: Timestamp,
+        /// Not if the holder with this ticket has begun, fail-closed. The renewal time says so, too: whoever begins by a claim
         /// moves it, and whoever begins by the trial is never seen without `held`.
-        unless: Option<Stamp>,
+        unless: Option<Ticket>,
         /// How the row lives on.
-        life: Life,
+        lifetime: RowLifetime,
     },
     /// Make sure that an entry which may still be on its way can no longer enter.
-    Void {
-        /// Its stamp.
-        stamp: Stamp,
+    Invalidate {
+        /// Its ticket.
+        ticket: Ticket,
         /// How the row lives on.
-        life: Life,
+        lifetime: RowLifetime,
     },
 }
 
-/// How a row lives on after a write that issues a stamp.
+/// How a row lives on after a write that issues a ticket.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Life {
+pub enum RowLifetime {
     /// It may be swept away then, in seconds since the epoch.
-    Until(u64),
+    Expires(u64),
     /// It belongs to fail-closed locks, for good.
-    Closed,
+    Permanent,
 }
 
-/// What an abandoned entry leaves behind in the anchor.
+/// What an withdrawn entry leaves behind in the renewal time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Departure {
+pub enum RenewalUpdate {
     /// Two or more stand before it: it is nobody's turn because of this.
-    Quiet,
+    Keep,
     /// It may be the successor's turn now: its lease counts from here, if that is later.
-    Raise(Micros),
-    /// The anchor is not before this: it stays.
-    Under(Micros),
+    Raise(Timestamp),
+    /// The renewal time is not before this: it stays.
+    KeepLater(Timestamp),
 }
 
 impl Write {
@@ -125,7 +125,9 @@ impl Write {
     #[must_use]
     pub fn enters(&self) -> Option<&Entry> {
         match self {
-            Self::Enqueue { me, .. } | Self::Try { me, .. } | Self::Take { me, .. } => Some(me),
+            Self::Enqueue { me, .. } | Self::Try { me, .. } | Self::EvictAndEnter { me, .. } => {
+                Some(me)
+            }
             _ => None,
         }
     }
@@ -133,12 +135,12 @@ impl Write {
     /// The same write, sent at another time. Where it hands the lock on, the next holder's lease is
     /// to count from this copy: from the first one it might be over before it begins.
     #[must_use]
-    pub fn at(mut self, time: Micros) -> Self {
+    pub fn at(mut self, time: Timestamp) -> Self {
         match &mut self {
             Self::Release { now, .. }
-            | Self::Steal { now, .. }
-            | Self::Abandon {
-                anchor: Departure::Raise(now),
+            | Self::Evict { now, .. }
+            | Self::Withdraw {
+                renewal: RenewalUpdate::Raise(now),
                 ..
             } => *now = time,
             _ => {}
@@ -153,11 +155,11 @@ impl Write {
             Self::Enqueue { .. } => "enqueue",
             Self::Try { .. } => "try",
             Self::Release { .. } => "release",
-            Self::Abandon { .. } => "abandon",
-            Self::Beat { .. } => "beat",
-            Self::Steal { .. } => "steal",
-            Self::Take { .. } => "steal and take",
-            Self::Void { .. } => "void",
+            Self::Withdraw { .. } => "withdraw",
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::Evict { .. } => "evict",
+            Self::EvictAndEnter { .. } => "evict and enter",
+            Self::Invalidate { .. } => "invalidate",
         }
     }
 }

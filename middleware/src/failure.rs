@@ -25,8 +25,8 @@ use crate::key::BadKey;
 /// | `Lock.Denied` | 500 | the function has not the rights it needs on the table |
 /// | `Lock.BadTable` | 500 | there is no such table, or it has other keys, or the row is damaged |
 /// | `Lock.Configuration` | 500 | a setting is wrong, or the clients of one key disagree |
-pub struct LockFailure {
-    kind: FailureKind,
+pub struct LockError {
+    kind: LockErrorKind,
     message: String,
     typically: Option<Duration>,
     source: Option<Error>,
@@ -35,10 +35,10 @@ pub struct LockFailure {
 /// When nobody can tell how long something lasts.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What kind of failure it is; [`LockFailure`] has the table.
+/// What kind of failure it is; [`LockError`] has the table.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum FailureKind {
+pub enum LockErrorKind {
     /// Another invocation holds the lock, and waiting was disabled.
     Busy,
     /// The wait ended before this invocation's turn.
@@ -65,16 +65,16 @@ pub enum FailureKind {
     Configuration,
 }
 
-impl LockFailure {
+impl LockError {
     /// A failure of one kind: for tests of what a program does about it.
     ///
     /// ```
-    /// # use lambda_locks::{FailureKind, LockFailure};
-    /// let busy = LockFailure::new(FailureKind::Busy, "lock `order/42` is held");
+    /// # use lambda_locks::{LockErrorKind, LockError};
+    /// let busy = LockError::new(LockErrorKind::Busy, "lock `order/42` is held");
     /// assert_eq!((busy.name(), busy.status()), ("Lock.Busy", 409));
     /// ```
     #[must_use]
-    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: LockErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -85,7 +85,7 @@ impl LockFailure {
 
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> FailureKind {
+    pub fn kind(&self) -> LockErrorKind {
         self.kind
     }
 
@@ -93,18 +93,18 @@ impl LockFailure {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.kind {
-            FailureKind::Busy => "Lock.Busy",
-            FailureKind::TimedOut => "Lock.TimedOut",
-            FailureKind::Full => "Lock.Full",
-            FailureKind::Reentrant => "Lock.Reentrant",
-            FailureKind::BadKey => "Lock.BadKey",
-            FailureKind::Lost => "Lock.Lost",
-            FailureKind::Deadline => "Lock.Deadline",
-            FailureKind::Ended => "Lock.Ended",
-            FailureKind::Unavailable => "Lock.Unavailable",
-            FailureKind::Denied => "Lock.Denied",
-            FailureKind::BadTable => "Lock.BadTable",
-            FailureKind::Configuration => "Lock.Configuration",
+            LockErrorKind::Busy => "Lock.Busy",
+            LockErrorKind::TimedOut => "Lock.TimedOut",
+            LockErrorKind::Full => "Lock.Full",
+            LockErrorKind::Reentrant => "Lock.Reentrant",
+            LockErrorKind::BadKey => "Lock.BadKey",
+            LockErrorKind::Lost => "Lock.Lost",
+            LockErrorKind::Deadline => "Lock.Deadline",
+            LockErrorKind::Ended => "Lock.Ended",
+            LockErrorKind::Unavailable => "Lock.Unavailable",
+            LockErrorKind::Denied => "Lock.Denied",
+            LockErrorKind::BadTable => "Lock.BadTable",
+            LockErrorKind::Configuration => "Lock.Configuration",
         }
     }
 
@@ -112,15 +112,15 @@ impl LockFailure {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => 409,
-            FailureKind::BadKey => 400,
-            FailureKind::Reentrant
-            | FailureKind::Lost
-            | FailureKind::Denied
-            | FailureKind::BadTable
-            | FailureKind::Configuration => 500,
-            FailureKind::Ended | FailureKind::Unavailable => 503,
-            FailureKind::Deadline => 504,
+            LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full => 409,
+            LockErrorKind::BadKey => 400,
+            LockErrorKind::Reentrant
+            | LockErrorKind::Lost
+            | LockErrorKind::Denied
+            | LockErrorKind::BadTable
+            | LockErrorKind::Configuration => 500,
+            LockErrorKind::Ended | LockErrorKind::Unavailable => 503,
+            LockErrorKind::Deadline => 504,
         }
     }
 
@@ -129,13 +129,13 @@ impl LockFailure {
     pub fn is_busy(&self) -> bool {
         matches!(
             self.kind,
-            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full
+            LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full
         )
     }
 
     /// Whether the lease was lost.
     pub(crate) fn is_lost(&self) -> bool {
-        self.kind == FailureKind::Lost
+        self.kind == LockErrorKind::Lost
     }
 
     /// When to come back: the rest of the holder's lease, or the time for which this environment's locks
@@ -143,8 +143,8 @@ impl LockFailure {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let told = self.source.as_ref().and_then(Error::retry_after);
-        let passes =
-            self.is_busy() || matches!(self.kind, FailureKind::Ended | FailureKind::Unavailable);
+        let passes = self.is_busy()
+            || matches!(self.kind, LockErrorKind::Ended | LockErrorKind::Unavailable);
         let rest = told.or_else(|| passes.then_some(SOON))?;
         // A holder is rarely at its end, and rarely keeps its lock for the whole lease.
         Some(match self.typically {
@@ -160,7 +160,7 @@ impl LockFailure {
 
     /// Says how long it was waited, and why not longer, if it was.
     pub(crate) fn after_wait(mut self, waited: Duration, why: &str) -> Self {
-        if self.kind == FailureKind::TimedOut {
+        if self.kind == LockErrorKind::TimedOut {
             let seconds = waited.as_secs_f64();
             self.message
                 .push_str(&format!("; waited {seconds:.1} s: {why}"));
@@ -171,43 +171,43 @@ impl LockFailure {
     /// What a caller over HTTP may know: neither whose the lock is nor how it is kept.
     pub(crate) fn public(&self) -> &'static str {
         match self.kind {
-            FailureKind::Busy | FailureKind::TimedOut | FailureKind::Full => {
+            LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full => {
                 "somebody else is at work on this; come back later"
             }
-            FailureKind::BadKey => "the request does not say what it is about",
-            FailureKind::Lost => "the work was stopped half-way, because others may be at it now",
-            FailureKind::Deadline => "the work took too long, and was stopped",
-            FailureKind::Ended | FailureKind::Unavailable => {
+            LockErrorKind::BadKey => "the request does not say what it is about",
+            LockErrorKind::Lost => "the work was stopped half-way, because others may be at it now",
+            LockErrorKind::Deadline => "the work took too long, and was stopped",
+            LockErrorKind::Ended | LockErrorKind::Unavailable => {
                 "this cannot be done now; come back later"
             }
-            FailureKind::Reentrant
-            | FailureKind::Denied
-            | FailureKind::BadTable
-            | FailureKind::Configuration => "the service is not set up as it should be",
+            LockErrorKind::Reentrant
+            | LockErrorKind::Denied
+            | LockErrorKind::BadTable
+            | LockErrorKind::Configuration => "the service is not set up as it should be",
         }
     }
 
     pub(crate) fn bad_key(why: &BadKey) -> Self {
-        Self::new(FailureKind::BadKey, why.to_string())
+        Self::new(LockErrorKind::BadKey, why.to_string())
     }
 
     pub(crate) fn durable() -> Self {
         let message = "the event belongs to a durable execution, whose handler runs in many invocations with \
                        pauses between them, and a lock of one invocation does not cover it; remove the layer, \
                        and acquire the lock inside a step, with `Locks::with`";
-        Self::new(FailureKind::Configuration, message)
+        Self::new(LockErrorKind::Configuration, message)
     }
 
     pub(crate) fn busy_here(key: impl fmt::Display) -> Self {
         let message = format!("lock `{key}` is held by another invocation of this environment");
-        Self::new(FailureKind::Busy, message)
+        Self::new(LockErrorKind::Busy, message)
     }
 
     pub(crate) fn waited_here(key: impl fmt::Display) -> Self {
         let message = format!(
             "lock `{key}` was held by other invocations of this environment for as long as we could wait"
         );
-        Self::new(FailureKind::TimedOut, message)
+        Self::new(LockErrorKind::TimedOut, message)
     }
 
     pub(crate) fn reentrant(key: impl fmt::Display, fence: u64) -> Self {
@@ -215,13 +215,13 @@ impl LockFailure {
             "lock `{key}` is held by this very invocation, with fence {fence}, and acquiring it again \
              would wait for itself; apply one layer, or give each layer a key of its own"
         );
-        Self::new(FailureKind::Reentrant, message)
+        Self::new(LockErrorKind::Reentrant, message)
     }
 
     pub(crate) fn lost(key: impl fmt::Display) -> Self {
         let message =
             format!("the lease of lock `{key}` ended while the handler ran; it was stopped");
-        Self::new(FailureKind::Lost, message)
+        Self::new(LockErrorKind::Lost, message)
     }
 
     pub(crate) fn deadline(key: impl fmt::Display) -> Self {
@@ -229,42 +229,42 @@ impl LockFailure {
             "the handler did not end before the function's timeout; it was stopped, and lock `{key}` \
              released"
         );
-        Self::new(FailureKind::Deadline, message)
+        Self::new(LockErrorKind::Deadline, message)
     }
 
     pub(crate) fn too_late() -> Self {
         let message = "the invocation's deadline had passed before its handler began; the handler was not run";
-        Self::new(FailureKind::Deadline, message)
+        Self::new(LockErrorKind::Deadline, message)
     }
 
     pub(crate) fn ended_waiting(key: impl fmt::Display) -> Self {
         let message = format!(
             "the environment is shut down; lock `{key}` is not waited for, and the handler was not run"
         );
-        Self::new(FailureKind::Ended, message)
+        Self::new(LockErrorKind::Ended, message)
     }
 
     pub(crate) fn ended(key: impl fmt::Display) -> Self {
         let message = format!(
             "the environment is shut down; the handler was stopped, and lock `{key}` released"
         );
-        Self::new(FailureKind::Ended, message)
+        Self::new(LockErrorKind::Ended, message)
     }
 }
 
-impl From<Error> for LockFailure {
+impl From<Error> for LockError {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            error if error.is_busy() => FailureKind::Busy,
-            error if error.is_timed_out() => FailureKind::TimedOut,
-            error if error.is_full() => FailureKind::Full,
-            error if error.is_reentrant() => FailureKind::Reentrant,
-            error if error.is_bad_key() => FailureKind::BadKey,
-            error if error.is_lost() => FailureKind::Lost,
-            error if error.is_denied() => FailureKind::Denied,
-            error if error.is_bad_table() => FailureKind::BadTable,
-            error if error.is_configuration() => FailureKind::Configuration,
-            _ => FailureKind::Unavailable,
+            error if error.is_busy() => LockErrorKind::Busy,
+            error if error.is_timed_out() => LockErrorKind::TimedOut,
+            error if error.is_full() => LockErrorKind::Full,
+            error if error.is_reentrant() => LockErrorKind::Reentrant,
+            error if error.is_bad_key() => LockErrorKind::BadKey,
+            error if error.is_lost() => LockErrorKind::Lost,
+            error if error.is_denied() => LockErrorKind::Denied,
+            error if error.is_bad_table() => LockErrorKind::BadTable,
+            error if error.is_configuration() => LockErrorKind::Configuration,
+            _ => LockErrorKind::Unavailable,
         };
         Self {
             kind,
@@ -276,19 +276,19 @@ impl From<Error> for LockFailure {
 }
 
 /// Its name and message, once: the message of a source is a part of it.
-impl fmt::Debug for LockFailure {
+impl fmt::Debug for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name(), self.message)
     }
 }
 
-impl fmt::Display for LockFailure {
+impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl StdError for LockFailure {
+impl StdError for LockError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source as _)
     }

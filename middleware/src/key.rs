@@ -39,7 +39,7 @@ enum Term {
 
 /// Why an event has no key.
 #[derive(Debug)]
-pub struct NoKey {
+pub struct KeyError {
     kind: Kind,
     why: BadKey,
 }
@@ -110,11 +110,11 @@ impl KeyRule {
     /// # Errors
     ///
     /// When the event has no key, or is a batch of which the pointers name one record.
-    pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, NoKey> {
+    pub fn key(&self, event: &str, about: Invocation<'_>) -> Result<String, KeyError> {
         self.find(event, about)
     }
 
-    pub(crate) fn find<E>(&self, event: &E, about: Invocation<'_>) -> Result<String, NoKey>
+    pub(crate) fn find<E>(&self, event: &E, about: Invocation<'_>) -> Result<String, KeyError>
     where
         E: Event + ?Sized,
     {
@@ -124,7 +124,7 @@ impl KeyRule {
 }
 
 impl Term {
-    fn part<E: Event + ?Sized>(&self, event: &E, about: Invocation<'_>) -> Result<Part, NoKey> {
+    fn part<E: Event + ?Sized>(&self, event: &E, about: Invocation<'_>) -> Result<Part, KeyError> {
         let text = match self {
             Self::Pointer(pointer) => return part(pointer, event.find(pointer)),
             Self::Constant(text) => Some(text.clone()),
@@ -133,7 +133,7 @@ impl Term {
             Self::Source => event.origin(),
         };
         let known = text.filter(|text| !text.is_empty());
-        let missing = || NoKey::missing(format!("`{self}` is missing; {}", self.missing()));
+        let missing = || KeyError::missing(format!("`{self}` is missing; {}", self.missing()));
         known.map(Part::Text).ok_or_else(missing)
     }
 
@@ -146,10 +146,10 @@ impl Term {
     }
 }
 
-fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, NoKey> {
+fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, KeyError> {
     let Found { value, batch } = found;
     if let Some(records) = batch {
-        return Err(NoKey::bad(format!(
+        return Err(KeyError::bad(format!(
             "`{pointer}` points to one of {records} records, and the lock would protect only that one; \
              set BatchSize 1"
         )));
@@ -159,10 +159,13 @@ fn part(pointer: &Pointer, found: Found<'_>) -> Result<Part, NoKey> {
         Value::Number(digits) => Ok(Part::Text(digits)),
         Value::Text(text) if !text.is_empty() => Ok(Part::Text(text)),
         Value::Whole(canonical) if !is_empty(&canonical) => Ok(Part::Whole(canonical)),
-        Value::Unreadable(why) => Err(NoKey::bad(format!(
+        Value::Unreadable(why) => Err(KeyError::bad(format!(
             "the event cannot be read for its key at `{pointer}`: {why}"
         ))),
-        missing => Err(NoKey::missing(format!("`{pointer}` is {}", Why(&missing)))),
+        missing => Err(KeyError::missing(format!(
+            "`{pointer}` is {}",
+            Described(&missing)
+        ))),
     }
 }
 
@@ -171,9 +174,9 @@ fn is_empty(canonical: &str) -> bool {
 }
 
 /// What is there instead of a key, and what to do about it.
-struct Why<'a>(&'a Value<'a>);
+struct Described<'a>(&'a Value<'a>);
 
-impl fmt::Display for Why<'_> {
+impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Text(_) => f.write_str("an empty string; a lock needs a name"),
@@ -190,7 +193,7 @@ impl fmt::Display for Why<'_> {
     }
 }
 
-impl NoKey {
+impl KeyError {
     pub(crate) fn missing(why: impl Into<String>) -> Self {
         Self::new(Kind::Missing, why)
     }
@@ -252,8 +255,8 @@ impl OnMissing {
     }
 
     /// What is to be done for an event with this key, or with none.
-    pub(crate) fn decide(self, key: Result<String, NoKey>) -> Decision {
-        let NoKey { kind, why } = match key {
+    pub(crate) fn decide(self, key: Result<String, KeyError>) -> Decision {
+        let KeyError { kind, why } = match key {
             Ok(key) => return Decision::Lock(key),
             Err(none) => none,
         };
@@ -271,13 +274,13 @@ impl fmt::Display for BadKey {
     }
 }
 
-impl fmt::Display for NoKey {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.why.fmt(f)
     }
 }
 
-impl StdError for NoKey {}
+impl StdError for KeyError {}
 
 #[cfg(test)]
 mod tests;

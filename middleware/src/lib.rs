@@ -54,7 +54,7 @@ mod failure;
 
 mod rejection;
 
-mod lane;
+mod local_queue;
 mod metrics;
 
 mod config;
@@ -70,17 +70,17 @@ mod policy;
 mod runtime;
 
 pub use config::{ByRule, Config, OnBusy};
-pub use dynamodb_locks::{Error, Holding, Locks, Settings, Vars, current};
-pub use failure::{FailureKind, LockFailure};
+pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, Vars, current};
+pub use failure::{LockError, LockErrorKind};
 pub use invocation::Invocation;
-pub use key::{KeyRule, KeyRuleError, NoKey, OnMissing};
+pub use key::{KeyError, KeyRule, KeyRuleError, OnMissing};
 pub use lock::InvocationLock;
 pub use pointer::PointerError;
 pub use policy::{Admission, Policy};
 pub use rejection::Rejection;
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    Answer, Buffered, ByEvent, ByField, ByPayload, Failure, KeyExtractor, KeyFn, KeyValue,
-    LockLayer, Locked, PayloadError, ResponseFuture,
+    Buffered, ByEvent, ByField, ByPayload, KeyExtractor, KeyFn, KeyValue, LayerError, LockLayer,
+    LockResponse, Locked, PayloadError, ResponseFuture,
 };
 pub use source::RefusalMode;

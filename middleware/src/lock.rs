@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dynamodb_locks::{Held, Holding, Key, Lease, Limits};
+use dynamodb_locks::{AcquireOptions, Key, Lease, LockGuard, LockHandle};
 use tracing::Span;
 
 use crate::config::Handler;
 use crate::deadline::{Deadline, Timer};
-use crate::failure::LockFailure;
-use crate::lane::Lane;
+use crate::failure::LockError;
+use crate::local_queue::LocalTurn;
 use crate::shared::Shared;
 
 /// A future that is ours.
@@ -26,18 +26,18 @@ pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[must_use = "a lock that is dropped is only released by the next call, or when its lease ends"]
 pub struct InvocationLock {
     shared: Arc<Shared>,
-    held: Held,
-    holding: Holding,
+    held: LockGuard,
+    handle: LockHandle,
     lease: Lease,
     deadline: Option<Deadline>,
     /// Ends when the handler has to end; none if it cannot be stopped.
-    interrupt: Option<Boxed<LockFailure>>,
+    interrupt: Option<Boxed<LockError>>,
     span: Span,
     /// How long it took to get the lock, in memory and in the table.
     waited: Duration,
     began: Timer,
     lost: bool,
-    _lane: Lane,
+    _turn: LocalTurn,
 }
 
 /// Acquires the lock of this name.
@@ -45,32 +45,39 @@ pub(crate) async fn acquire(
     shared: Arc<Shared>,
     key: String,
     deadline: Option<Deadline>,
-) -> Result<InvocationLock, LockFailure> {
+) -> Result<InvocationLock, LockError> {
     let key = shared.locks.key(key)?;
     if deadline.is_some_and(Deadline::is_past) {
-        return Err(LockFailure::too_late());
+        return Err(LockError::too_late());
     }
     // The local queue would wait for the lock's own invocation, and so would the table's.
     if let Some(held) = shared.locks.current(&key) {
-        return Err(LockFailure::reentrant(&key, held.fence()));
+        return Err(LockError::reentrant(&key, held.fence()));
     }
-    let limits = shared.limits(deadline);
+    let acquire_options = shared.acquire_options(deadline);
     let waiting = Timer::start();
-    let lane = shared.lanes.enter(key.as_str(), limits.longest_wait());
-    let Some(lane) = lane.await else {
-        let failure = match limits.longest_wait().is_zero() {
-            true => LockFailure::busy_here(&key),
-            false => LockFailure::waited_here(&key),
+    let local_queue = shared
+        .local_queues
+        .enter(key.as_str(), acquire_options.longest_wait());
+    let Some(local_queue) = local_queue.await else {
+        let failure = match acquire_options.longest_wait().is_zero() {
+            true => LockError::busy_here(&key),
+            false => LockError::waited_here(&key),
         };
-        return Err(refused(&shared, failure, waiting, &limits));
+        return Err(refused(&shared, failure, waiting, &acquire_options));
     };
-    let whole = limits;
-    let rest = limits.longest_wait().saturating_sub(waiting.elapsed());
+    let whole = acquire_options;
+    let rest = acquire_options
+        .longest_wait()
+        .saturating_sub(waiting.elapsed());
     // If the local wait used up the time, the lock is still tried once, without waiting.
-    let limits = shared.limits(deadline).at_most(rest);
-    let held = shared.locks.acquire_within(key.as_str(), limits).await;
+    let acquire_options = shared.acquire_options(deadline).cap_wait(rest);
+    let held = shared
+        .locks
+        .acquire_with(key.as_str(), acquire_options)
+        .await;
     let held = held.map_err(|error| match shared.is_ending() {
-        true => LockFailure::ended_waiting(&key),
+        true => LockError::ended_waiting(&key),
         false => refused(&shared, error.into(), waiting, &whole),
     })?;
     let waited = waiting.elapsed();
@@ -78,7 +85,7 @@ pub(crate) async fn acquire(
         let waited_ms = waited.as_millis();
         tracing::info!(%key, fence = held.fence(), waited_ms, "the lock was acquired after a wait");
     }
-    let lock = InvocationLock::new(shared, held, deadline, lane);
+    let lock = InvocationLock::new(shared, held, deadline, local_queue);
     Ok(lock.waited(waited))
 }
 
@@ -86,14 +93,19 @@ pub(crate) async fn acquire(
 const A_WAIT: Duration = Duration::from_millis(250);
 
 /// A failure to acquire, with what is known here.
-fn refused(shared: &Shared, failure: LockFailure, waiting: Timer, limits: &Limits) -> LockFailure {
+fn refused(
+    shared: &Shared,
+    failure: LockError,
+    waiting: Timer,
+    acquire_options: &AcquireOptions,
+) -> LockError {
     failure
-        .after_wait(waiting.elapsed(), shared.wait_ends(limits))
+        .after_wait(waiting.elapsed(), shared.wait_ends(acquire_options))
         .typically(shared.typical())
 }
 
 /// Ends when the handler has to end before its time, and tells why.
-async fn watch(key: String, mut lease: Lease, deadline: Option<Deadline>) -> LockFailure {
+async fn watch(key: String, mut lease: Lease, deadline: Option<Deadline>) -> LockError {
     let margin = async {
         match deadline {
             Some(deadline) => deadline.margin().await,
@@ -101,14 +113,19 @@ async fn watch(key: String, mut lease: Lease, deadline: Option<Deadline>) -> Loc
         }
     };
     tokio::select! {
-        () = lease.over() => LockFailure::lost(&key),
-        () = margin => LockFailure::deadline(&key),
+        () = lease.expired() => LockError::lost(&key),
+        () = margin => LockError::deadline(&key),
     }
 }
 
 impl InvocationLock {
-    fn new(shared: Arc<Shared>, held: Held, deadline: Option<Deadline>, lane: Lane) -> Self {
-        let (holding, lease) = (held.holding(), held.lease());
+    fn new(
+        shared: Arc<Shared>,
+        held: LockGuard,
+        deadline: Option<Deadline>,
+        local_queue: LocalTurn,
+    ) -> Self {
+        let (handle, lease) = (held.handle(), held.lease());
         let interrupt = match shared.handler {
             Handler::CannotBeStopped => None,
             Handler::CanBeStopped => {
@@ -122,7 +139,7 @@ impl InvocationLock {
         Self {
             shared,
             held,
-            holding,
+            handle,
             lease,
             deadline,
             interrupt,
@@ -130,7 +147,7 @@ impl InvocationLock {
             waited: Duration::ZERO,
             began: Timer::start(),
             lost: false,
-            _lane: lane,
+            _turn: local_queue,
         }
     }
 
@@ -141,44 +158,44 @@ impl InvocationLock {
     /// The lock's name.
     #[must_use]
     pub fn key(&self) -> &Key {
-        self.holding.key()
+        self.handle.key()
     }
 
-    /// The fencing token; see [`Holding::fence`].
+    /// The fencing token; see [`LockHandle::fence`].
     #[must_use]
     pub fn fence(&self) -> u64 {
-        self.holding.fence()
+        self.handle.fence()
     }
 
     /// What the handler may know of the lock.
     #[must_use]
-    pub fn holding(&self) -> &Holding {
-        &self.holding
+    pub fn handle(&self) -> &LockHandle {
+        &self.handle
     }
 
     /// Does a piece of the handler's work under the lock: [`current`](crate::current) tells it.
     pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.span.in_scope(|| self.holding.scope(work))
+        self.span.in_scope(|| self.handle.scope(work))
     }
 
     /// Waits until the handler has to be stopped: shortly before the deadline, when the lease is lost, and when
     /// the environment is shut down. Never resolves where the handler cannot be stopped.
-    pub async fn interrupted(&mut self) -> LockFailure {
+    pub async fn interrupted(&mut self) -> LockError {
         poll_fn(|cx| self.poll_interrupted(cx)).await
     }
 
-    pub(crate) fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<LockFailure> {
+    pub(crate) fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<LockError> {
         let Some(interrupt) = &mut self.interrupt else {
             return Poll::Pending;
         };
-        let key = self.holding.key();
-        let failure = match self.lease.is_over() {
-            true => LockFailure::lost(key),
+        let key = self.handle.key();
+        let failure = match self.lease.is_expired() {
+            true => LockError::lost(key),
             false => std::task::ready!(interrupt.as_mut().poll(cx)),
         };
         if self.shared.is_ending() {
             // That ends every lease.
-            return Poll::Ready(LockFailure::ended(key));
+            return Poll::Ready(LockError::ended(key));
         }
         self.lost = failure.is_lost();
         Poll::Ready(failure)
@@ -187,13 +204,13 @@ impl InvocationLock {
     /// Releases the lock, within the time that the deadline leaves. The handler's result stands, whatever
     /// becomes of this.
     pub async fn release(self) {
-        let holding = self.holding;
+        let handle = self.handle;
         let released = self
             .held
             .release_within(Deadline::for_release(self.deadline))
             .await;
         let held = self.began.elapsed();
-        let (key, fence, requests) = (holding.key(), holding.fence(), holding.requests());
+        let (key, fence, requests) = (handle.key(), handle.fence(), handle.requests());
         let (waited_ms, held_ms) = (self.waited.as_millis(), held.as_millis());
         match released {
             Ok(()) => tracing::debug!(
@@ -203,11 +220,11 @@ impl InvocationLock {
                 %key, fence, waited_ms, held_ms, requests, %error, "the lock was not released"
             ),
         }
-        let stolen = holding.stolen();
+        let evictions = handle.evictions();
         self.shared.held_for(held);
         self.shared
             .metrics
-            .held(self.waited, held, self.lost, stolen);
+            .held(self.waited, held, self.lost, evictions);
     }
 }
 

@@ -6,7 +6,7 @@ use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
 use crate::deadline::epoch_ms;
-use crate::failure::LockFailure;
+use crate::failure::LockError;
 
 /// Where metrics go, if they are on.
 #[derive(Debug)]
@@ -39,19 +39,19 @@ impl Metrics {
     }
 
     /// An invocation waited for its lock, held it, lost it or not, and took so many dead holders out.
-    pub(crate) fn held(&self, waited: Duration, held: Duration, lost: bool, stolen: u32) {
+    pub(crate) fn held(&self, waited: Duration, held: Duration, lost: bool, evictions: u32) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.tell(&[
             ("Acquired", COUNT, 1),
             ("WaitedMs", MILLISECONDS, millis(waited)),
             ("HeldMs", MILLISECONDS, millis(held)),
             ("Lost", COUNT, lost.into()),
-            ("Stolen", COUNT, stolen.into()),
+            ("Evicted", COUNT, evictions.into()),
         ]);
     }
 
     /// An invocation did not get its lock.
-    pub(crate) fn refused(&self, failure: &LockFailure) {
+    pub(crate) fn refused(&self, failure: &LockError) {
         if failure.is_busy() {
             self.tell(&[("Busy", COUNT, 1)]);
         }

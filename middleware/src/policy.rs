@@ -17,9 +17,9 @@ use dynamodb_locks::{Error, Key, Locks};
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
 use crate::event::Event;
-use crate::failure::LockFailure;
+use crate::failure::LockError;
 use crate::invocation::Invocation;
-use crate::key::{Decision, KeyRule, NoKey};
+use crate::key::{Decision, KeyError, KeyRule};
 use crate::lock::{self, Boxed, InvocationLock};
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -46,7 +46,7 @@ pub enum Admission {
     /// Do not run the handler; answer this.
     Answer(Rejection),
     /// Do not run the handler; fail with this.
-    Fail(LockFailure),
+    Fail(LockError),
 }
 
 /// What an event's text says, before anything is waited for.
@@ -113,7 +113,7 @@ impl Shared {
     pub(crate) fn plan(
         &self,
         source: Source,
-        key: Result<String, NoKey>,
+        key: Result<String, KeyError>,
         deadline: Option<SystemTime>,
     ) -> Plan {
         Plan {
@@ -149,8 +149,8 @@ impl Shared {
                 tracing::info!(%why, "the event is given up: the handler is skipped");
                 Admission::Answer(Rejection::nothing(source))
             }
-            Decision::Bad(why) => Admission::refuse(LockFailure::bad_key(&why), source),
-            Decision::Durable => Admission::refuse(LockFailure::durable(), source),
+            Decision::Bad(why) => Admission::refuse(LockError::bad_key(&why), source),
+            Decision::Durable => Admission::refuse(LockError::durable(), source),
         }))
     }
 
@@ -175,7 +175,7 @@ impl Shared {
 }
 
 impl Admission {
-    fn refuse(failure: LockFailure, source: Source) -> Self {
+    fn refuse(failure: LockError, source: Source) -> Self {
         match Rejection::of(failure, source) {
             Ok(rejection) => Self::Answer(rejection),
             Err(failure) => Self::Fail(failure),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::failure::LockFailure;
+use crate::failure::LockError;
 use crate::source::Source;
 
 /// What a caller gets whose handler did not run: a response over HTTP where the event came over HTTP, else
@@ -24,7 +24,7 @@ pub(crate) struct Response {
 
 impl Rejection {
     /// A failure in the words of the event's source; where those are errors, as one.
-    pub(crate) fn of(failure: LockFailure, source: Source) -> Result<Self, LockFailure> {
+    pub(crate) fn of(failure: LockError, source: Source) -> Result<Self, LockError> {
         match source {
             Source::Errors => Err(failure),
             Source::Http | Source::Balancer { .. } => {
@@ -69,7 +69,7 @@ impl Rejection {
 }
 
 impl Response {
-    fn new(failure: &LockFailure, source: Source) -> Self {
+    fn new(failure: &LockError, source: Source) -> Self {
         let body = serde_json::json!({"error": failure.name(), "message": failure.public()});
         // The header knows only whole seconds, and one that is too early is of no use.
         let seconds = |after: Duration| after.as_millis().div_ceil(1000).max(1) as u64;

@@ -17,9 +17,9 @@ mod http;
 
 mod layer;
 
-pub use self::answer::{Answer, Buffered};
+pub use self::answer::{Buffered, LockResponse};
 pub use self::closure::{ByEvent, ByField, ByPayload, KeyFn, KeyValue};
-pub use self::error::{Failure, PayloadError};
+pub use self::error::{LayerError, PayloadError};
 pub use self::extract::KeyExtractor;
 pub use self::layer::LockLayer;
 pub use self::service::{Locked, ResponseFuture};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Key, Limits, Locks, Vars};
+use dynamodb_locks::{AcquireOptions, Error, Key, Locks, Vars};
 
 use crate::config::{Client, Config, Handler, Lease, OnBusy};
 use crate::deadline::{Deadline, Reserve};
 use crate::key::OnMissing;
-use crate::lane::Lanes;
+use crate::local_queue::LocalQueues;
 use crate::metrics::Metrics;
 use crate::source::RefusalMode;
 
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) on_busy: OnBusy,
     pub(crate) refusal: RefusalMode,
     pub(crate) metrics: Metrics,
-    pub(crate) lanes: Lanes,
+    pub(crate) local_queues: LocalQueues,
     pub(crate) function: Option<String>,
     pub(crate) handler: Handler,
     pub(crate) disabled: bool,
@@ -49,7 +49,7 @@ impl Shared {
             on_busy: config.on_busy,
             refusal: config.refusal,
             metrics,
-            lanes: Lanes::default(),
+            local_queues: LocalQueues::default(),
             function,
             handler: config.handler,
             disabled: config.disabled,
@@ -63,21 +63,23 @@ impl Shared {
     }
 
     /// Acquire options for an invocation with this deadline.
-    pub(crate) fn limits(&self, deadline: Option<Deadline>) -> Limits {
-        let limits = self.locks.limits();
-        let limits = match self.on_busy {
-            OnBusy::Wait => limits,
-            OnBusy::Fail | OnBusy::Skip => limits.at_most(Duration::ZERO),
+    pub(crate) fn acquire_options(&self, deadline: Option<Deadline>) -> AcquireOptions {
+        let acquire_options = self.locks.acquire_options();
+        let acquire_options = match self.on_busy {
+            OnBusy::Wait => acquire_options,
+            OnBusy::Fail | OnBusy::Skip => acquire_options.cap_wait(Duration::ZERO),
         };
         match deadline.map(Deadline::left) {
-            Some(left) => limits.at_most(self.reserve.leaves(left)).deadline(left),
-            None => limits,
+            Some(left) => acquire_options
+                .cap_wait(self.reserve.leaves(left))
+                .deadline(left),
+            None => acquire_options,
         }
     }
 
     /// Why a wait with these limits ends.
-    pub(crate) fn wait_ends(&self, limits: &Limits) -> &'static str {
-        match limits.longest_wait() < self.locks.limits().longest_wait() {
+    pub(crate) fn wait_ends(&self, acquire_options: &AcquireOptions) -> &'static str {
+        match acquire_options.longest_wait() < self.locks.acquire_options().longest_wait() {
             true => {
                 "the rest of the time until the deadline is kept for the work, see LOCKS_RESERVE_MS"
             }

@@ -89,7 +89,7 @@ async fn shut_down() -> Result<f64, Error> {
     done(ended, "the extension")?;
     let queued = (0..LOCKS).filter(|nth| {
         let row = dynamo.row(TABLE, &format!("order-{nth}"), "default");
-        row.is_none_or(|row| row.get("q").is_some())
+        row.is_none_or(|row| row.get("queue").is_some())
     });
     match queued.count() {
         0 => Ok(seconds),

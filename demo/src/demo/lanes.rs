@@ -43,7 +43,7 @@ impl Picture<'_> {
             (Ink::Waits, "┄┄┄┄", "waits"),
             (Ink::Holds, "42━━", "holds order 42, at work"),
             (Ink::Dead, "✖", "killed"),
-            (Ink::GivenBack, "◆", "given back"),
+            (Ink::Recovered, "◆", "recovered"),
         ];
         let entries = entries.map(|(ink, sign, text)| format!("{} {text}", self.paint(ink, sign)));
         format!("{:NAME$}{}", "", entries.join("   "))
@@ -97,7 +97,7 @@ impl Picture<'_> {
         for moment in self.record.moments().iter().filter(here) {
             let mark = match moment.event {
                 Event::Killed => ('✖', Ink::Dead),
-                Event::GivenBack(..) => ('◆', Ink::GivenBack),
+                Event::Recovered(..) => ('◆', Ink::Recovered),
                 _ => continue,
             };
             let place = self.place(moment.at - self.record.start()).max(free);
@@ -138,7 +138,7 @@ fn cell(status: &Status, place: usize) -> Cell {
         Status::Starts => ('·', Ink::Faint),
         Status::Waits(_) => ('┄', Ink::Waits),
         Status::Holds(order, _) => (order.chars().nth(place).unwrap_or('━'), Ink::Holds),
-        Status::Dead | Status::GivenBack(_) => BLANK,
+        Status::Dead | Status::Recovered(_) => BLANK,
     }
 }
 
@@ -151,9 +151,9 @@ fn said(status: Status) -> (String, Ink) {
         Status::Holds(order, Some(fence)) => (format!("holds {order}, fence {fence}"), Ink::Holds),
         Status::Holds(order, None) => (format!("works on {order} without a lock"), Ink::Holds),
         Status::Dead => ("killed in mid-work".into(), Ink::Dead),
-        Status::GivenBack(order) => (
+        Status::Recovered(order) => (
             format!("{order} given back by the extension"),
-            Ink::GivenBack,
+            Ink::Recovered,
         ),
     }
 }

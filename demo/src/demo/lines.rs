@@ -40,7 +40,7 @@ fn understood(line: &str) -> Option<(Duration, Event)> {
     let event = match fields["message"].as_str()? {
         "work begins" => Event::Begins(text("order_id")?, fence),
         "work ends" => Event::Ends(text("order_id")?),
-        "entry given back" => Event::GivenBack(text("key")?, fence, text("how")?),
+        "entry recovered" => Event::Recovered(text("key")?, fence, text("how")?),
         _ => return None,
     };
     Some((time(line["timestamp"].as_str()?)?, event))
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn the_extensions_line_is_understood() {
-        let given_back = line(
-            "entry given back",
-            r#""key":"42","fence":7,"how":"abandoned""#,
+        let recovered = line(
+            "entry recovered",
+            r#""key":"42","fence":7,"how":"withdrawn""#,
         );
-        let expected = Event::GivenBack("42".into(), Some(7), "abandoned".into());
+        let expected = Event::Recovered("42".into(), Some(7), "withdrawn".into());
         assert_eq!(
-            understood(&given_back).map(|(_, event)| event),
+            understood(&recovered).map(|(_, event)| event),
             Some(expected)
         );
     }

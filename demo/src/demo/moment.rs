@@ -30,7 +30,7 @@ pub(super) enum Event {
     /// Its process is gone.
     Reaped,
     /// The extension has given back the lock with this key and fence, and how.
-    GivenBack(String, Option<u64>, String),
+    Recovered(String, Option<u64>, String),
     /// The extension's process is gone.
     ExtensionEnded(Option<i32>),
     /// What became of the event.

@@ -8,7 +8,7 @@ pub(super) enum Ink {
     Waits,
     Holds,
     Dead,
-    GivenBack,
+    Recovered,
 }
 
 impl Ink {
@@ -27,7 +27,7 @@ impl Ink {
             Ink::Waits => Some("33"),
             Ink::Holds => Some("1;32"),
             Ink::Dead => Some("1;31"),
-            Ink::GivenBack => Some("1;36"),
+            Ink::Recovered => Some("1;36"),
         }
     }
 }

@@ -56,7 +56,7 @@ fn said(record: &Record, moment: &Moment) -> Option<String> {
         Event::Ends(order) => format!("work on {order} ends"),
         Event::Killed => "is killed (kill -9)".into(),
         Event::Reaped => "the function's process is gone".into(),
-        Event::GivenBack(key, _, how) => format!("the extension has given {key} back ({how})"),
+        Event::Recovered(key, _, how) => format!("the extension has given {key} back ({how})"),
         Event::ExtensionEnded(code) => extension_ended(*code)?,
         Event::Answered(answer) => answered(answer)?,
     })

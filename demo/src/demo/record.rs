@@ -48,7 +48,7 @@ pub(super) enum Status {
     Waits(String),
     Holds(String, Option<u64>),
     Dead,
-    GivenBack(String),
+    Recovered(String),
 }
 
 impl Record {
@@ -99,8 +99,8 @@ impl Record {
 
     /// How long it took from each death to what the extension gave back then.
     pub(super) fn rescues(&self) -> Vec<Duration> {
-        let given_back = |moment: &&Moment| matches!(moment.event, Event::GivenBack(..));
-        let rescues = self.moments.iter().filter(given_back).filter_map(|moment| {
+        let recovered = |moment: &&Moment| matches!(moment.event, Event::Recovered(..));
+        let rescues = self.moments.iter().filter(recovered).filter_map(|moment| {
             let before = self.here(&moment.environment, moment.at);
             let death = before
                 .filter(|earlier| earlier.event == Event::Reaped)
@@ -150,11 +150,11 @@ impl Record {
     }
 
     fn after_death(&self, invocation: Invocation, at: Duration) -> Status {
-        let given_back = self.here(&invocation.environment, at).any(|moment| {
-            matches!(moment.event, Event::GivenBack(..)) && Some(moment.at) >= invocation.end
+        let recovered = self.here(&invocation.environment, at).any(|moment| {
+            matches!(moment.event, Event::Recovered(..)) && Some(moment.at) >= invocation.end
         });
-        if given_back {
-            Status::GivenBack(invocation.order)
+        if recovered {
+            Status::Recovered(invocation.order)
         } else {
             Status::Dead
         }

@@ -197,7 +197,7 @@ impl Panel<'_> {
             });
         let recoveries = self.record.moments().iter().filter_map(|moment| {
             let (x, y) = (self.x(moment.at), self.lane(&moment.environment) + 5.0);
-            matches!(moment.event, Event::GivenBack(..))
+            matches!(moment.event, Event::Recovered(..))
                 .then(|| text_at(x + 4.0, y, "released", "◆"))
         });
         deaths.chain(recoveries).collect()

@@ -33,7 +33,7 @@ fn answer() -> Event {
 }
 
 /// A works on order 42 until it is killed at 500 ms; B waits and gets the lock at 600 ms.
-fn a_death(given_back: bool) -> Record {
+fn a_death(recovered: bool) -> Record {
     let mut record = Record::default();
     let order = || "42".to_owned();
     add(&mut record, 0, "A", Event::Sent(order()));
@@ -43,9 +43,9 @@ fn a_death(given_back: bool) -> Record {
     add(&mut record, 260, "B", Event::Up);
     add(&mut record, 500, "A", Event::Killed);
     add(&mut record, 510, "A", Event::Reaped);
-    if given_back {
-        let given_back = Event::GivenBack(order(), Some(7), "abandoned".into());
-        add(&mut record, 550, "A", given_back);
+    if recovered {
+        let recovered = Event::Recovered(order(), Some(7), "withdrawn".into());
+        add(&mut record, 550, "A", recovered);
     }
     add(&mut record, 560, "A", Event::ExtensionEnded(Some(0)));
     add(&mut record, 570, "A", Event::Answered(Answer::Died));
@@ -159,7 +159,7 @@ fn plain_lines_come_in_the_order_of_time_and_once() {
         "{rest}"
     );
     assert!(
-        rest.contains("0.550 s  A  the extension has given 42 back (abandoned)\n"),
+        rest.contains("0.550 s  A  the extension has given 42 back (withdrawn)\n"),
         "{rest}"
     );
 }

@@ -62,13 +62,13 @@ fn not_given_back(invocation: &Invocation, record: &Record) -> Option<String> {
         fence,
         ..
     } = invocation;
-    let given_back = record.moments().iter().any(|moment| {
+    let recovered = record.moments().iter().any(|moment| {
         let same = |key: &String, given: &Option<u64>| key == order && given == fence;
         moment.environment == *environment
-            && matches!(&moment.event, Event::GivenBack(key, given, _) if same(key, given))
+            && matches!(&moment.event, Event::Recovered(key, given, _) if same(key, given))
     });
     let complaint = format!("the extension in {environment} did not give {order} back");
-    (!given_back).then_some(complaint)
+    (!recovered).then_some(complaint)
 }
 
 fn extensions(record: &Record) -> impl Iterator<Item = String> {

@@ -7,8 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Fields, Owner, Stamp};
-use crate::time::{Expiry, Micros};
+use super::{Fields, Owner, Ticket};
+use crate::time::{Expiry, Timestamp};
 
 /// The format that this version writes, and the latest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -19,13 +19,13 @@ const NONE: &str = "-";
 impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Rounded up, both: a time in the table may be too late, never too early.
-        let own = -(self.stamp.0 as i64 - self.own.0 as i64).div_euclid(1000);
+        let own = -(self.ticket.0 as i64 - self.own.0 as i64).div_euclid(1000);
         let (lease, skew) = (Time::of(self.lease), Time::of(self.skew));
         let (mode, own) = (letter(self.expiry), Time(own));
         write!(
             f,
             "{:016} {mode}{FORMAT} {own} {lease} {skew} ",
-            self.stamp.0
+            self.ticket.0
         )?;
         match self.deadline {
             Some(deadline) => {
@@ -48,11 +48,11 @@ impl FromStr for Fields {
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut words = text.split(' ');
         let mut word = || words.next().ok_or(());
-        let stamp = word().and_then(stamp)?;
+        let ticket = word().and_then(ticket)?;
         let (expiry, format) = word().and_then(mode)?;
         let expiry = expiry.filter(|_| format == FORMAT).ok_or(())?;
         let own = word()?.parse::<Time>()?.0.checked_mul(1000).ok_or(())?;
-        let own = Micros(stamp.0.checked_add_signed(own).ok_or(())?);
+        let own = Timestamp(ticket.0.checked_add_signed(own).ok_or(())?);
         let lease = word()?.parse::<Time>()?.length()?;
         let skew = word()?.parse::<Time>()?.length()?;
         let deadline = match word()? {
@@ -63,7 +63,7 @@ impl FromStr for Fields {
         // What follows the owner comes from later versions, and may be ignored.
         let owner = words.next().filter(|&owner| owner != NONE);
         Ok(Self {
-            stamp,
+            ticket,
             own,
             lease,
             deadline,
@@ -79,13 +79,13 @@ impl FromStr for Fields {
 pub(super) fn format(text: &str) -> Option<u32> {
     let (first, rest) = text.split_once(' ')?;
     let second = rest.split(' ').next()?;
-    stamp(first).and_then(|_| mode(second)).ok().map(|it| it.1)
+    ticket(first).and_then(|_| mode(second)).ok().map(|it| it.1)
 }
 
-fn stamp(word: &str) -> Result<Stamp, ()> {
+fn ticket(word: &str) -> Result<Ticket, ()> {
     let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_digit());
     if digits {
-        word.parse().map(Stamp).map_err(drop)
+        word.parse().map(Ticket).map_err(drop)
     } else {
         Err(())
     }

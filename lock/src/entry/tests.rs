@@ -4,8 +4,8 @@ const SECOND: u64 = 1_000_000;
 
 fn fields() -> Fields {
     Fields {
-        stamp: Stamp(1_763_640_123_456_789),
-        own: Micros(1_763_640_124_456_789),
+        ticket: Ticket(1_763_640_123_456_789),
+        own: Timestamp(1_763_640_124_456_789),
         lease: Duration::from_secs(10),
         deadline: None,
         expiry: Expiry::Verified,
@@ -21,7 +21,7 @@ fn read(text: &str) -> Option<Fields> {
 
 #[test]
 fn an_entry_is_a_line_that_a_person_can_read() {
-    let deadline = Some(Micros(fields().own.0 + 31 * SECOND));
+    let deadline = Some(Timestamp(fields().own.0 + 31 * SECOND));
     let entry = Entry::from(Fields {
         deadline,
         ..fields()
@@ -35,7 +35,7 @@ fn an_entry_is_a_line_that_a_person_can_read() {
 #[test]
 fn an_entry_is_read_back_as_it_was_written() {
     let own = fields().own;
-    for deadline in [None, Some(own), Some(Micros(own.0 + 900 * SECOND))] {
+    for deadline in [None, Some(own), Some(Timestamp(own.0 + 900 * SECOND))] {
         for expiry in [Expiry::Verified, Expiry::Clock, Expiry::Observe] {
             for owner in ["", "orders", "a b%c"] {
                 let written = Fields {
@@ -64,8 +64,8 @@ fn a_time_is_written_too_late_rather_than_too_early() {
         1001,
         3_600_000_001_i64,
     ] {
-        let own = Micros(fields().stamp.0.checked_add_signed(own).unwrap());
-        let deadline = Micros(own.0 + 1);
+        let own = Timestamp(fields().ticket.0.checked_add_signed(own).unwrap());
+        let deadline = Timestamp(own.0 + 1);
         let written = Fields {
             own,
             deadline: Some(deadline),
@@ -80,17 +80,17 @@ fn a_time_is_written_too_late_rather_than_too_early() {
 }
 
 #[test]
-fn the_order_of_the_text_is_the_order_of_the_stamps() {
-    let stamps = [0, 9, 10, 999_999, 1_763_640_123_456_789, Stamp::MAX.0];
-    let entry = |stamp: u64, nonce| {
+fn the_order_of_the_text_is_the_order_of_the_tickets() {
+    let tickets = [0, 9, 10, 999_999, 1_763_640_123_456_789, Ticket::MAX.0];
+    let entry = |ticket: u64, nonce| {
         Entry::from(Fields {
-            stamp: Stamp(stamp),
-            own: Micros(stamp + 7 * SECOND),
+            ticket: Ticket(ticket),
+            own: Timestamp(ticket + 7 * SECOND),
             nonce: Nonce::new(nonce),
             ..fields()
         })
     };
-    for pair in stamps.windows(2) {
+    for pair in tickets.windows(2) {
         assert!(entry(pair[0], u64::MAX) < entry(pair[1], 0), "{pair:?}");
     }
     assert_ne!(entry(7, 1), entry(7, 2), "the nonce tells them apart");
@@ -149,7 +149,7 @@ fn recorded_entries_are_read_as_they_were_meant() {
         );
     }
     let minimal = Fields {
-        own: Micros(fields().stamp.0 - 1_500_000),
+        own: Timestamp(fields().ticket.0 - 1_500_000),
         lease: second / 2,
         skew: Duration::ZERO,
         expiry: Expiry::Observe,
@@ -188,20 +188,20 @@ fn an_entry_of_a_later_format_is_told_from_one_that_cannot_be_read() {
 }
 
 #[test]
-fn a_stamp_of_17_digits_is_none() {
-    assert_eq!(Stamp::MAX.0.to_string().len(), 16);
+fn a_ticket_of_17_digits_is_none() {
+    assert_eq!(Ticket::MAX.0.to_string().len(), 16);
     let entry = Entry::from(Fields {
-        stamp: Stamp(Stamp::MAX.0 + 1),
+        ticket: Ticket(Ticket::MAX.0 + 1),
         ..fields()
     });
-    assert_eq!(entry.stamp(), None);
+    assert_eq!(entry.ticket(), None);
 }
 
 #[test]
 fn the_longest_times_can_still_be_read() {
     let written = Fields {
         lease: Duration::from_millis(u32::MAX.into()),
-        deadline: Some(Micros(u64::MAX)),
+        deadline: Some(Timestamp(u64::MAX)),
         ..fields()
     };
     let found = read(&written.to_string()).unwrap();

@@ -1,22 +1,22 @@
 //! The words about a holder and its time.
 
 use crate::entry::Entry;
-use crate::time::Micros;
+use crate::time::Timestamp;
 
 /// Whose entry it is, to follow 'held'.
 pub(super) fn owner_of(holder: &Entry) -> String {
     match holder
         .fields()
-        .map(|fields| (fields.owner.as_str(), fields.stamp.0))
+        .map(|fields| (fields.owner.as_str(), fields.ticket.0))
     {
-        Some(("", stamp)) => format!(" with fence {stamp}"),
-        Some((owner, stamp)) => format!(" by {owner} with fence {stamp}"),
+        Some(("", ticket)) => format!(" with fence {ticket}"),
+        Some((owner, ticket)) => format!(" by {owner} with fence {ticket}"),
         None => " by an entry that cannot be read".to_owned(),
     }
 }
 
 /// The time of day, in UTC.
-pub(super) fn clock(at: Micros) -> String {
+pub(super) fn clock(at: Timestamp) -> String {
     let (second, milli) = (at.0 / 1_000_000 % 86_400, at.0 / 1000 % 1000);
     format!(
         "{:02}:{:02}:{:02}.{milli:03}Z",

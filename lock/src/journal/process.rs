@@ -1,4 +1,4 @@
-//! Which process wrote a note, and whether it still lives.
+//! Which process wrote a record, and whether it still lives.
 //!
 //! A pid alone does not tell: pids repeat, and another machine has the same ones. A process is known by
 //! its pid, the time it started, and the boot of the machine that it runs on.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Process {
     pid: u32,
     started: Option<String>,
-    /// Absent in the notes of a system that tells nothing of its boot.
+    /// Absent in the records of a system that tells nothing of its boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Process {
     }
 
     /// Whether its pid means anything here. In a folder that machines share, or that outlives a reboot, some
-    /// notes are of another boot: nobody here can tell whether their writers live.
+    /// records are of another boot: nobody here can tell whether their writers live.
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.boot.is_none() || self.boot == boot()
     }

@@ -1,47 +1,47 @@
-//! Getting in: into the queue with a stamp of one's own, or into the place of the dead.
+//! Getting in: into the queue with a ticket of one's own, or into the place of the dead.
 
 use std::time::Duration;
 
-use super::{Acquisition, Phase, Then};
-use crate::entry::{Entry, Fields, Stamp};
-use crate::terms::{Action, Ending, Fail, Patience, Pause, Why};
-use crate::time::{Expiry, Moment, Tick};
+use super::{Acquisition, AfterLeave, Phase};
+use crate::entry::{Entry, Fields, Ticket};
+use crate::messages::{Action, OnExpiry, Outcome, Pause, RefusalReason, WaitMode};
+use crate::time::{Expiry, Moment, MonotonicInstant};
 use crate::write::Write;
 
-/// A stamp older than this is never sent again: the row may have been swept away meanwhile, and the
-/// stamp would come back to life.
-const STAMP_AGE: Duration = Duration::from_secs(60);
+/// A ticket older than this is never sent again: the row may have been swept away meanwhile, and the
+/// ticket would come back to life.
+const TICKET_AGE: Duration = Duration::from_secs(60);
 
-/// How often a refused stamp is raised at once, while the lock is free.
-const HASTY_STAMPS: u32 = 2;
+/// How often a refused ticket is raised at once, while the lock is free.
+const HASTY_TICKETS: u32 = 2;
 
 impl Acquisition {
-    /// Takes a new stamp, above the last one seen, and asks to enter with it.
+    /// Takes a new ticket, above the last one seen, and asks to enter with it.
     pub(super) fn enqueue(&mut self, at: Moment) -> Action {
         // The step is small: it only has to pass the others who arrive in this microsecond.
         let step = 1 << self.refusals.saturating_sub(1).min(20);
         let floor = self.row.last.map_or(0, |last| last.0.saturating_add(step));
-        let stamp = Stamp(at.now.likely.0.max(floor));
-        if stamp > Stamp::MAX {
-            return self.over(Ending::Refused(self.refusal(Why::Exhausted)));
+        let ticket = Ticket(at.now.likely.0.max(floor));
+        if ticket > Ticket::MAX {
+            return self.over(Outcome::Refused(self.refusal(RefusalReason::Exhausted)));
         }
-        self.me = self.sign(stamp, at);
-        (self.stamp, self.stamped, self.behind) = (stamp, at.tick, at.tick);
-        (self.sign, self.handed, self.ends) = (None, None, Tick::default());
-        (self.loose, self.blind) = (0, 0);
+        self.me = self.sign(ticket, at);
+        (self.ticket, self.ticketed, self.behind) = (ticket, at.tick, at.tick);
+        (self.sign, self.handed, self.ends) = (None, None, MonotonicInstant::default());
+        (self.in_doubt_copies, self.missed_reads) = (0, 0);
         // Fail-closed, who finds the lock free begins with the same write; that takes a trial.
-        let trial = self.terms.fail == Fail::Closed && self.row.queue.is_empty();
-        self.stands = self.terms.patience == Patience::Wait && !trial;
+        let trial = self.terms.on_expiry == OnExpiry::Hold && self.row.queue.is_empty();
+        self.queues = self.terms.wait_mode == WaitMode::Wait && !trial;
         self.enter(at)
     }
 
-    fn sign(&self, stamp: Stamp, at: Moment) -> Entry {
+    fn sign(&self, ticket: Ticket, at: Moment) -> Entry {
         let own = at.now.latest;
         let terms = &self.terms;
         // Observers trust no clock: nobody could tell when a deadline is past.
         let deadline = terms.deadline.filter(|_| terms.expiry != Expiry::Observe);
         let mine = Entry::from(Fields {
-            stamp,
+            ticket,
             own,
             lease: terms.lease,
             deadline: deadline.map(|deadline| own + deadline.since(at.tick)),
@@ -57,81 +57,85 @@ impl Acquisition {
     }
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {
-        let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
+        let (me, ticket, lifetime) = (self.me.clone(), self.ticket, self.lifetime(at));
         self.phase = Phase::Entering;
-        self.send(match self.stands {
+        self.send(match self.queues {
             true => Write::Enqueue {
                 me,
-                stamp,
+                ticket,
                 cap: self.terms.cap,
-                life,
+                lifetime,
             },
-            false => Write::Try { me, stamp, life },
+            false => Write::Try {
+                me,
+                ticket,
+                lifetime,
+            },
         })
     }
 
     /// Nothing seems to be in the way any more: the same entry again, and not without end.
     pub(super) fn enter_again(&mut self, at: Moment) -> Action {
         if self.is_stale(at) {
-            return self.restamp(at);
+            return self.take_new_ticket(at);
         }
         self.refusals += 1;
         let entering = self.enter(at);
-        if self.refusals <= HASTY_STAMPS {
+        if self.refusals <= HASTY_TICKETS {
             return entering;
         }
         Action::Pause(Pause::Herd(self.refusals))
     }
 
-    /// The stamp has grown old: it is not sent again, nor may a copy of it arrive.
-    fn restamp(&mut self, at: Moment) -> Action {
-        match self.loose {
+    /// The ticket has grown old: it is not sent again, nor may a copy of it arrive.
+    fn take_new_ticket(&mut self, at: Moment) -> Action {
+        match self.in_doubt_copies {
             0 => self.enqueue(at),
-            _ => self.void(Then::Restamp, at),
+            _ => self.invalidate(AfterLeave::NewTicket, at),
         }
     }
 
-    /// The stamp can never enter any more: it needs another.
-    pub(super) fn raise_stamp(&mut self, at: Moment) -> Action {
+    /// The ticket can never enter any more: it needs another.
+    pub(super) fn raise_ticket(&mut self, at: Moment) -> Action {
         self.refusals += 1;
         let free = self.row.queue.is_empty();
-        match self.terms.patience {
+        match self.terms.wait_mode {
             // The next refusal will find the holder dead, and take its place.
-            Patience::Try if free || self.is_held_by_the_dead(at) => return self.enqueue(at),
-            Patience::Try => return self.refuse(Why::Busy, at),
-            Patience::Wait if free && self.refusals <= HASTY_STAMPS => return self.enqueue(at),
-            Patience::Wait => {}
+            WaitMode::Try if free || self.is_held_by_the_dead(at) => return self.enqueue(at),
+            WaitMode::Try => return self.refuse(RefusalReason::Busy, at),
+            WaitMode::Wait if free && self.refusals <= HASTY_TICKETS => return self.enqueue(at),
+            WaitMode::Wait => {}
         }
-        self.phase = Phase::Restamping;
+        self.phase = Phase::NewTicket;
         Action::Pause(Pause::Herd(self.refusals))
     }
 
     /// Everybody in the queue is dead: one write takes them out and us in.
-    pub(super) fn take(&mut self, at: Moment) -> Action {
+    pub(super) fn evict_and_enter(&mut self, at: Moment) -> Action {
         if self.is_stale(at) {
-            return self.restamp(at);
+            return self.take_new_ticket(at);
         }
-        let (me, stamp, life) = (self.me.clone(), self.stamp, self.life(at));
+        let (me, ticket, lifetime) = (self.me.clone(), self.ticket, self.lifetime(at));
         let dead = self.row.queue.iter().cloned().collect();
-        let (seen, now) = (self.row.anchor, at.now.latest);
+        let (seen, now) = (self.row.renewed_at, at.now.latest);
         let unless = self
             .row
             .holder()
-            .and_then(Entry::stamp)
-            .filter(|_| self.row.closed);
+            .and_then(Entry::ticket)
+            .filter(|_| self.row.hold_on_expiry);
         self.phase = Phase::Entering;
-        self.send(Write::Take {
+        self.send(Write::EvictAndEnter {
             me,
-            stamp,
+            ticket,
             dead,
             seen,
             now,
             unless,
-            life,
+            lifetime,
         })
     }
 
     pub(super) fn is_stale(&self, at: Moment) -> bool {
-        at.tick.since(self.stamped) > STAMP_AGE
+        at.tick.since(self.ticketed) > TICKET_AGE
     }
 }

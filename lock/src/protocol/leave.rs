@@ -1,41 +1,41 @@
 //! Getting out: of the queue, of what may still be on its way, and of the lock.
 
-use super::{Acquisition, Phase, Then};
+use super::{Acquisition, AfterLeave, Phase};
+use crate::messages::{Action, Outcome, RecoveryOutcome, RefusalReason};
 use crate::row::Row;
-use crate::terms::{Action, Ending, GivenBack, Why};
 use crate::time::Moment;
-use crate::write::{Departure, Write};
+use crate::write::{RenewalUpdate, Write};
 
 impl Acquisition {
     /// Gets out of whatever it is in.
     pub(super) fn give_up(&mut self, at: Moment) -> Action {
-        let then = Then::Refuse(self.refusal(Why::TimedOut));
+        let then = AfterLeave::Refuse(self.refusal(RefusalReason::TimedOut));
         match self.phase {
-            Phase::Restamping => self.out(self.row.clone(), then, GivenBack::Gone, at),
-            Phase::Entering => self.void(then, at),
-            Phase::Stealing { .. } if !self.is_queued() => self.void(then, at),
-            Phase::Waiting | Phase::Stealing { .. } => self.leave(then, at),
-            Phase::Beating { acting: false, .. } => self.leave(then, at),
-            // Nobody knows where a dropped waiter stands. Raising the anchor unseen, waiters that are
+            Phase::NewTicket => self.out(self.row.clone(), then, RecoveryOutcome::Gone, at),
+            Phase::Entering => self.invalidate(then, at),
+            Phase::Evicting { .. } if !self.is_queued() => self.invalidate(then, at),
+            Phase::Waiting | Phase::Evicting { .. } => self.leave(then, at),
+            Phase::Renewing { acting: false, .. } => self.leave(then, at),
+            // Nobody knows where a dropped waiter stands. Raising the renewal time unseen, waiters that are
             // dropped again and again would keep a dead holder alive; leaving quietly, one whose turn
             // had come long ago would have its successor found dead at once.
-            Phase::Holding | Phase::Inheriting if !self.acted => {
+            Phase::Holding | Phase::Inheriting if !self.granted => {
                 self.phase = Phase::Inheriting;
-                Action::Look
+                Action::Poll
             }
-            Phase::Beating { .. } | Phase::Holding | Phase::Inheriting => {
-                self.leave(Then::Tell, at)
+            Phase::Renewing { .. } | Phase::Holding | Phase::Inheriting => {
+                self.leave(AfterLeave::Tell, at)
             }
-            Phase::Leaving(Then::Restamp) => {
+            Phase::Leaving(AfterLeave::NewTicket) => {
                 self.phase = Phase::Leaving(then);
                 self.resend(at)
             }
-            Phase::Voiding(Then::Restamp) => {
-                self.phase = Phase::Voiding(then);
+            Phase::Invalidating(AfterLeave::NewTicket) => {
+                self.phase = Phase::Invalidating(then);
                 self.resend(at)
             }
-            Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Voiding(_) => self.resend(at),
-            Phase::Over => self.over(Ending::GivenBack(GivenBack::Gone)),
+            Phase::Releasing { .. } | Phase::Leaving(_) | Phase::Invalidating(_) => self.resend(at),
+            Phase::Over => self.over(Outcome::Recovered(RecoveryOutcome::Gone)),
         }
     }
 
@@ -43,81 +43,87 @@ impl Acquisition {
     pub(super) fn inherit(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
         if self.is_queued() {
-            return self.leave(Then::Tell, at);
+            return self.leave(AfterLeave::Tell, at);
         }
-        match self.row.has_passed(self.stamp) {
-            true => self.over(Ending::GivenBack(GivenBack::Gone)),
+        match self.row.has_passed(self.ticket) {
+            true => self.over(Outcome::Recovered(RecoveryOutcome::Gone)),
             // The look may be stale: then the refusal shows the entry.
-            false => self.void(Then::Tell, at),
+            false => self.invalidate(AfterLeave::Tell, at),
         }
     }
 
-    pub(super) fn leave(&mut self, then: Then, at: Moment) -> Action {
-        // Whoever may have been first for long leaves an old anchor behind, and raises it. Whoever saw
+    pub(super) fn leave(&mut self, then: AfterLeave, at: Moment) -> Action {
+        // Whoever may have been first for long leaves an old renewal time behind, and raises it. Whoever saw
         // somebody before it a moment ago does not: that would give a dead holder another lease.
         let recent = at.tick.since(self.seen) < self.terms.lease / 2;
-        let rank = self.row.rank(&self.me).unwrap_or(0);
-        let quiet = rank >= 2 || rank == 1 && recent;
-        let anchor = if quiet {
-            Departure::Quiet
+        let position = self.row.position(&self.me).unwrap_or(0);
+        let quiet = position >= 2 || position == 1 && recent;
+        let renewal = if quiet {
+            RenewalUpdate::Keep
         } else {
-            Departure::Raise(at.now.latest)
+            RenewalUpdate::Raise(at.now.latest)
         };
-        self.abandon(anchor, then)
+        self.withdraw(renewal, then)
     }
 
-    /// The entry is in the queue although it was to be out: the anchor was not before our now, a late
+    /// The entry is in the queue although it was to be out: the renewal time was not before our now, a late
     /// copy has arrived, or it must not go.
-    pub(super) fn leave_again(&mut self, then: Then, at: Moment) -> Action {
-        if self.acted && self.row.held == Some(self.stamp) {
-            return self.over(Ending::GivenBack(GivenBack::Kept));
+    pub(super) fn leave_again(&mut self, then: AfterLeave, at: Moment) -> Action {
+        if self.granted && self.row.pinned == Some(self.ticket) {
+            return self.over(Outcome::Recovered(RecoveryOutcome::Pinned));
         }
-        let anchor = match self.in_flight {
-            Some(Write::Abandon {
-                anchor: Departure::Raise(now),
+        let renewal = match self.in_flight {
+            Some(Write::Withdraw {
+                renewal: RenewalUpdate::Raise(now),
                 ..
-            }) => Departure::Under(now),
-            Some(Write::Abandon { .. }) => Departure::Raise(at.now.latest),
+            }) => RenewalUpdate::KeepLater(now),
+            Some(Write::Withdraw { .. }) => RenewalUpdate::Raise(at.now.latest),
             _ => return self.leave(then, at),
         };
-        self.abandon(anchor, then)
+        self.withdraw(renewal, then)
     }
 
-    fn abandon(&mut self, anchor: Departure, then: Then) -> Action {
+    fn withdraw(&mut self, renewal: RenewalUpdate, then: AfterLeave) -> Action {
         self.phase = Phase::Leaving(then);
         // Who has begun under a fail-closed lock may have left something half done.
-        let unless = self.acted.then_some(self.stamp);
-        self.send(Write::Abandon {
+        let unless = self.granted.then_some(self.ticket);
+        self.send(Write::Withdraw {
             me: self.me.clone(),
-            anchor,
+            renewal,
             unless,
         })
     }
 
-    pub(super) fn void(&mut self, then: Then, at: Moment) -> Action {
-        self.phase = Phase::Voiding(then);
-        self.send(Write::Void {
-            stamp: self.stamp,
-            life: self.life(at),
+    pub(super) fn invalidate(&mut self, then: AfterLeave, at: Moment) -> Action {
+        self.phase = Phase::Invalidating(then);
+        self.send(Write::Invalidate {
+            ticket: self.ticket,
+            lifetime: self.lifetime(at),
         })
     }
 
     /// There is no lock to be had. It is final only if no copy is still on its way.
-    pub(super) fn refuse(&mut self, why: Why, at: Moment) -> Action {
-        let refusal = self.refusal(why);
-        match (self.is_queued(), self.loose) {
-            (true, _) => self.leave(Then::Refuse(refusal), at),
-            (false, 0) => self.over(Ending::Refused(refusal)),
-            (false, _) => self.void(Then::Refuse(refusal), at),
+    pub(super) fn refuse(&mut self, reason: RefusalReason, at: Moment) -> Action {
+        let refusal = self.refusal(reason);
+        match (self.is_queued(), self.in_doubt_copies) {
+            (true, _) => self.leave(AfterLeave::Refuse(refusal), at),
+            (false, 0) => self.over(Outcome::Refused(refusal)),
+            (false, _) => self.invalidate(AfterLeave::Refuse(refusal), at),
         }
     }
 
     /// The entry is out of the queue, and can never enter again.
-    pub(super) fn out(&mut self, row: Row, then: Then, how: GivenBack, at: Moment) -> Action {
+    pub(super) fn out(
+        &mut self,
+        row: Row,
+        then: AfterLeave,
+        how: RecoveryOutcome,
+        at: Moment,
+    ) -> Action {
         match then {
-            Then::Refuse(refusal) => self.over(Ending::Refused(refusal)),
-            Then::Tell => self.over(Ending::GivenBack(how)),
-            Then::Restamp => {
+            AfterLeave::Refuse(refusal) => self.over(Outcome::Refused(refusal)),
+            AfterLeave::Tell => self.over(Outcome::Recovered(how)),
+            AfterLeave::NewTicket => {
                 self.row = row;
                 self.enqueue(at)
             }

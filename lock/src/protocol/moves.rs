@@ -1,51 +1,56 @@
 //! The moves: each sets the phase and asks for one write, one look or one pause.
 
-use super::{Acquisition, Phase, Then};
+use super::{Acquisition, AfterLeave, Phase};
 use crate::entry::Entry;
-use crate::judge;
+use crate::liveness;
+use crate::messages::{Action, KEPT, OnExpiry, Outcome, Pause, Refusal, RefusalReason};
 use crate::row::Row;
-use crate::terms::{Action, Ending, Fail, KEPT, Pause, Refusal, Why};
-use crate::time::{Micros, Moment, Tick};
-use crate::write::{Life, Write};
+use crate::time::{Moment, MonotonicInstant, Timestamp};
+use crate::write::{RowLifetime, Write};
 
-/// How many refusals in a row of a beat or a steal are met with another at once.
-const PATIENT_REBUFFS: u32 = 3;
+/// How many refusals in a row of a heartbeat or an eviction are met with another at once.
+const MAX_CONFLICTS: u32 = 3;
 
 impl Acquisition {
     pub(super) fn wait(&mut self, at: Moment) -> Action {
         self.phase = Phase::Waiting;
-        self.loose = 0;
-        let rank = self.row.rank(&self.me).unwrap_or(1);
-        let age = judge::age(&self.row, &self.watch, at);
-        let dead_in = judge::dead_in(&self.terms, &self.row, &self.watch, rank, at);
-        Action::Pause(Pause::Turn { rank, age, dead_in })
+        self.in_doubt_copies = 0;
+        let position = self.row.position(&self.me).unwrap_or(1);
+        let age = liveness::age(&self.row, &self.watch, at);
+        let time_to_expiry =
+            liveness::time_to_expiry(&self.terms, &self.row, &self.watch, position, at);
+        Action::Pause(Pause::Turn {
+            position,
+            age,
+            time_to_expiry,
+        })
     }
 
     /// Whether the table keeps refusing what should be accepted: others are at work on the row, or it
     /// is damaged. Then it is time for a pause.
-    pub(super) fn is_rebuffed(&mut self) -> bool {
-        self.rebuffs += 1;
-        self.rebuffs > PATIENT_REBUFFS
+    pub(super) fn has_conflicted(&mut self) -> bool {
+        self.conflicts += 1;
+        self.conflicts > MAX_CONFLICTS
     }
 
     pub(super) fn pause_before_turn(&mut self, row: Row, at: Moment) -> Action {
         self.see(row, at);
-        if !self.is_queued() && self.loose > 0 {
-            return self.void(Then::Restamp, at);
+        if !self.is_queued() && self.in_doubt_copies > 0 {
+            return self.invalidate(AfterLeave::NewTicket, at);
         }
         self.phase = if self.is_queued() {
             Phase::Waiting
         } else {
-            Phase::Restamping
+            Phase::NewTicket
         };
-        Action::Pause(Pause::Herd(self.rebuffs))
+        Action::Pause(Pause::Herd(self.conflicts))
     }
 
-    pub(super) fn steal(&mut self, head: Entry, behind: Vec<Entry>, at: Moment) -> Action {
-        self.phase = Phase::Stealing { since: at.tick };
-        let (seen, now) = (self.row.anchor, at.now.latest);
-        let unless = head.stamp().filter(|_| self.row.closed);
-        self.send(Write::Steal {
+    pub(super) fn evict(&mut self, head: Entry, behind: Vec<Entry>, at: Moment) -> Action {
+        self.phase = Phase::Evicting { since: at.tick };
+        let (seen, now) = (self.row.renewed_at, at.now.latest);
+        let unless = head.ticket().filter(|_| self.row.hold_on_expiry);
+        self.send(Write::Evict {
             head,
             behind,
             seen,
@@ -54,21 +59,21 @@ impl Acquisition {
         })
     }
 
-    /// Gives a sign of life; before acting it is a claim.
-    pub(super) fn beat(&mut self, acting: bool, at: Moment) -> Action {
+    /// Gives a renewal; before acting it is a claim.
+    pub(super) fn heartbeat(&mut self, acting: bool, at: Moment) -> Action {
         let above = self
             .row
-            .anchor
-            .map_or(Micros(0), |seen| Micros(seen.0.saturating_add(1)));
+            .renewed_at
+            .map_or(Timestamp(0), |seen| Timestamp(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
-        let open = self.terms.fail == Fail::Open;
+        let open = self.terms.on_expiry == OnExpiry::TakeOver;
         let ttl = self.is_old(at).then(|| self.ttl(at));
-        let begins = (!open).then_some(self.stamp);
-        self.phase = Phase::Beating {
+        let begins = (!open).then_some(self.ticket);
+        self.phase = Phase::Renewing {
             since: at.tick,
             acting,
         };
-        self.send(Write::Beat {
+        self.send(Write::Heartbeat {
             me: self.me.clone(),
             now,
             ttl,
@@ -76,61 +81,61 @@ impl Acquisition {
         })
     }
 
-    /// The lease counts anew from the sign of life that was just applied, sent at a tick.
-    pub(super) fn prove(&mut self, since: Tick) {
-        if let Some(Write::Beat { now, .. } | Write::Steal { now, .. }) = self.in_flight {
+    /// The lease counts anew from the renewal that was just applied, sent at a tick.
+    pub(super) fn prove(&mut self, since: MonotonicInstant) {
+        if let Some(Write::Heartbeat { now, .. } | Write::Evict { now, .. }) = self.in_flight {
             self.sign = Some((now, since));
         }
     }
 
     /// Until when we may act, by every proof and by what is known now: an answer may show that a proof
     /// was worth less than it seemed.
-    pub(super) fn proven(&self, at: Moment) -> Tick {
-        let own = self.me.fields().map(|me| (me.own, self.stamped));
+    pub(super) fn proven(&self, at: Moment) -> MonotonicInstant {
+        let own = self.me.fields().map(|me| (me.own, self.ticketed));
         let signs = own.into_iter().chain(self.sign);
-        let signs = signs.map(|(time, since)| judge::proven_by(&self.terms, time, since, at));
+        let signs = signs.map(|(time, since)| liveness::proven_by(&self.terms, time, since, at));
         let handed = self
             .handed
-            .map(|anchor| judge::proven_by_anchor(&self.terms, anchor, at));
+            .map(|renewed_at| liveness::proven_by_renewal(&self.terms, renewed_at, at));
         signs.chain(handed).max().unwrap_or_default()
     }
 
     pub(super) fn release(&mut self, at: Moment) -> Action {
         if self.phase == Phase::Over {
-            return self.over(Ending::Lost);
+            return self.over(Outcome::Lost);
         }
         self.phase = Phase::Releasing {
             in_time: at.tick < self.ends,
-            loose: false,
+            in_doubt: false,
         };
-        let dead = judge::dead_waiters(&self.terms, &self.row, at);
+        let dead = liveness::dead_waiters(&self.terms, &self.row, at);
         let (me, now) = (self.me.clone(), at.now.latest);
         self.send(Write::Release {
             me,
             dead,
             now,
-            closed: self.terms.fail == Fail::Closed,
+            hold_on_expiry: self.terms.on_expiry == OnExpiry::Hold,
         })
     }
 
-    pub(super) fn over(&mut self, ending: Ending) -> Action {
+    pub(super) fn over(&mut self, outcome: Outcome) -> Action {
         (self.phase, self.in_flight) = (Phase::Over, None);
-        Action::Over(ending)
+        Action::Over(outcome)
     }
 
     /// The same write again: if an earlier copy was applied, this one does nothing and tells so.
     pub(super) fn resend(&mut self, at: Moment) -> Action {
         match self.in_flight.clone() {
             Some(_) if self.phase == Phase::Entering && self.is_stale(at) => {
-                self.void(Then::Restamp, at)
+                self.invalidate(AfterLeave::NewTicket, at)
             }
             Some(write) => {
-                if let Phase::Stealing { since } = &mut self.phase {
+                if let Phase::Evicting { since } = &mut self.phase {
                     *since = at.tick;
                 }
                 self.send(write.at(at.now.latest))
             }
-            None => self.leave(Then::Tell, at),
+            None => self.leave(AfterLeave::Tell, at),
         }
     }
 
@@ -143,13 +148,17 @@ impl Acquisition {
         self.watch.see(&row, at.tick);
         self.seen = at.tick;
         self.row = row;
-        if self.row.rank(&self.me).is_some_and(|rank| rank > 0) {
+        if self
+            .row
+            .position(&self.me)
+            .is_some_and(|position| position > 0)
+        {
             self.behind = self.asked;
         }
     }
 
     pub(super) fn is_held_by_the_dead(&self, at: Moment) -> bool {
-        judge::dead(&self.terms, &self.row, &self.watch, 1, at).is_some()
+        liveness::dead(&self.terms, &self.row, &self.watch, 1, at).is_some()
     }
 
     pub(super) fn is_queued(&self) -> bool {
@@ -160,55 +169,55 @@ impl Acquisition {
         self.row.queue.len() >= usize::from(self.terms.cap)
     }
 
-    pub(super) fn refusal(&self, why: Why) -> Refusal {
+    pub(super) fn refusal(&self, reason: RefusalReason) -> Refusal {
         let holder = self
             .row
             .holder()
             .filter(|&holder| *holder != self.me)
             .cloned();
         Refusal {
-            why,
+            reason,
             holder,
             until: self.row.lease_ends(),
         }
     }
 
     /// Whether the key's locks fail in the other way.
-    pub(super) fn is_of_another_kind(&self) -> bool {
-        match self.terms.fail {
-            Fail::Open => self.row.closed,
-            Fail::Closed => !self.row.closed && self.row.last.is_some(),
+    pub(super) fn has_other_failure_mode(&self) -> bool {
+        match self.terms.on_expiry {
+            OnExpiry::TakeOver => self.row.hold_on_expiry,
+            OnExpiry::Hold => !self.row.hold_on_expiry && self.row.last.is_some(),
         }
     }
 
     /// Whether somebody in the queue judges others in a way that does not go together with ours.
-    pub(super) fn is_mixed(&self) -> bool {
-        self.row.mixes(self.terms.expiry).is_some()
+    pub(super) fn has_conflicting_expiry(&self) -> bool {
+        self.row.conflicting_expiry(self.terms.expiry).is_some()
     }
 
-    pub(super) fn life(&self, at: Moment) -> Life {
-        match self.terms.fail {
-            Fail::Open => Life::Until(self.ttl(at)),
-            Fail::Closed => Life::Closed,
+    pub(super) fn lifetime(&self, at: Moment) -> RowLifetime {
+        match self.terms.on_expiry {
+            OnExpiry::TakeOver => RowLifetime::Expires(self.ttl(at)),
+            OnExpiry::Hold => RowLifetime::Permanent,
         }
     }
 
     /// Whether the row is to be dated anew, so that it outlives a lease that begins now by an eighth of
-    /// what each client grants it: waiters wait and holders beat for days, and dates are set by stamps.
+    /// what each client grants it: waiters wait and holders heartbeat for days, and dates are set by tickets.
     pub(super) fn is_old(&self, at: Moment) -> bool {
         let kept = self.terms.grace.min(KEPT);
-        let dated = Micros(self.stamp.0);
+        let dated = Timestamp(self.ticket.0);
         let ends = at.now.latest + self.terms.lease + kept / 8;
         let old = at.now.latest.since(dated) > kept / 2 || ends > dated + kept;
-        old && self.terms.fail == Fail::Open
+        old && self.terms.on_expiry == OnExpiry::TakeOver
     }
 
     fn ttl(&self, at: Moment) -> u64 {
         let last = self
             .row
             .last
-            .map_or(self.stamp, |last| last.max(self.stamp));
-        let last_use = at.now.latest.max(Micros(last.0));
+            .map_or(self.ticket, |last| last.max(self.ticket));
+        let last_use = at.now.latest.max(Timestamp(last.0));
         (last_use + self.terms.grace).0.div_ceil(1_000_000)
     }
 }

@@ -23,8 +23,8 @@ fn terms() -> Terms {
         deadline: None,
         expiry: Expiry::Verified,
         skew: Duration::from_millis(2500),
-        fail: Fail::Open,
-        patience: Patience::Wait,
+        on_expiry: OnExpiry::TakeOver,
+        wait_mode: WaitMode::Wait,
         cap: 3,
         grace: Duration::from_secs(24 * 60 * 60),
         nonce: Nonce::new(1),
@@ -34,7 +34,7 @@ fn terms() -> Terms {
 
 fn trial() -> Terms {
     Terms {
-        patience: Patience::Try,
+        wait_mode: WaitMode::Try,
         ..terms()
     }
 }
@@ -45,7 +45,7 @@ impl Hand {
         let mut hand = Self {
             acquisition: Acquisition::new(terms),
             millis: 0,
-            asked: Action::Look,
+            asked: Action::Poll,
         };
         hand.happens(Event::Begin);
         hand
@@ -59,16 +59,16 @@ impl Hand {
     /// Gives back what somebody left who was dropped before it began.
     fn for_a_waiter(entry: &Entry) -> Self {
         let hand = Self::for_who_left(entry, false);
-        assert_eq!(hand.asked, Action::Look);
+        assert_eq!(hand.asked, Action::Poll);
         hand
     }
 
     fn for_who_left(entry: &Entry, begun: bool) -> Self {
-        let stamp = entry.stamp().unwrap();
+        let ticket = entry.ticket().unwrap();
         let mut hand = Self {
-            acquisition: Acquisition::left_behind(terms(), entry.clone(), stamp, begun),
+            acquisition: Acquisition::left_behind(terms(), entry.clone(), ticket, begun),
             millis: 0,
-            asked: Action::Look,
+            asked: Action::Poll,
         };
         hand.happens(Event::GiveUp);
         hand
@@ -94,8 +94,8 @@ impl Hand {
     /// The pause is over, and this is what a look shows.
     fn sees(&mut self, row: Row) -> &mut Self {
         self.happens(Event::Woken);
-        assert_eq!(self.asked, Action::Look);
-        self.happens(Event::Looked(Some(row)))
+        assert_eq!(self.asked, Action::Poll);
+        self.happens(Event::Polled(Some(row)))
     }
 
     fn later(&mut self, millis: u64) {
@@ -124,14 +124,14 @@ impl Hand {
     }
 
     #[track_caller]
-    fn ends(&self, ending: &Ending) {
-        assert_eq!(self.asked, Action::Over(ending.clone()));
+    fn ends(&self, outcome: &Outcome) {
+        assert_eq!(self.asked, Action::Over(outcome.clone()));
     }
 
     #[track_caller]
-    fn is_refused(&self, why: Why) {
+    fn is_refused(&self, reason: RefusalReason) {
         match &self.asked {
-            Action::Over(Ending::Refused(refusal)) => assert_eq!(refusal.why, why),
+            Action::Over(Outcome::Refused(refusal)) => assert_eq!(refusal.reason, reason),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -142,18 +142,18 @@ impl Hand {
     }
 }
 
-fn at(millis: i64) -> Micros {
-    Micros(NOON.checked_add_signed(millis * 1000).unwrap())
+fn at(millis: i64) -> Timestamp {
+    Timestamp(NOON.checked_add_signed(millis * 1000).unwrap())
 }
 
-fn tick(millis: u64) -> Tick {
-    Tick(Duration::from_secs(100_000) + Duration::from_millis(millis))
+fn tick(millis: u64) -> MonotonicInstant {
+    MonotonicInstant(Duration::from_secs(100_000) + Duration::from_millis(millis))
 }
 
 /// So long after noon; the server's clock is known exactly.
 fn moment(millis: u64) -> Moment {
     let now = at(i64::try_from(millis).unwrap());
-    let now = Now {
+    let now = TimeInterval {
         earliest: now,
         likely: now,
         latest: now,
@@ -167,7 +167,7 @@ fn moment(millis: u64) -> Moment {
 /// Somebody who came so long before noon, or after it.
 fn other(millis: i64) -> Entry {
     Entry::from(Fields {
-        stamp: Stamp(at(millis).0),
+        ticket: Ticket(at(millis).0),
         own: at(millis),
         lease: LEASE,
         deadline: None,
@@ -181,7 +181,7 @@ fn other(millis: i64) -> Entry {
 fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
     let queue: std::collections::BTreeSet<_> = queue.into_iter().collect();
     Row {
-        last: queue.last().and_then(Entry::stamp),
+        last: queue.last().and_then(Entry::ticket),
         queue,
         ..Row::default()
     }
@@ -189,7 +189,7 @@ fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
 
 fn anchored(row: Row, millis: i64) -> Row {
     Row {
-        anchor: Some(at(millis)),
+        renewed_at: Some(at(millis)),
         ..row
     }
 }

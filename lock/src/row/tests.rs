@@ -5,14 +5,14 @@ use crate::nonce::Nonce;
 const NOW: u64 = 1_763_640_000_000_000;
 const SECOND: u64 = 1_000_000;
 
-fn at(second: i64) -> Micros {
-    Micros(NOW.checked_add_signed(second * SECOND as i64).unwrap())
+fn at(second: i64) -> Timestamp {
+    Timestamp(NOW.checked_add_signed(second * SECOND as i64).unwrap())
 }
 
 /// Who came this many seconds from now, and ends that many from now.
 fn entry(second: i64, deadline: Option<i64>) -> Entry {
     Entry::from(Fields {
-        stamp: Stamp(at(second).0),
+        ticket: Ticket(at(second).0),
         own: at(second),
         lease: Duration::from_secs(10),
         deadline: deadline.map(at),
@@ -34,26 +34,26 @@ fn row(queue: impl IntoIterator<Item = Entry>) -> Row {
 fn the_smallest_entry_holds_and_the_others_wait_in_order() {
     let row = row([entry(-1, None), entry(-3, None), entry(-2, None)]);
     assert_eq!(row.holder(), Some(&entry(-3, None)));
-    assert_eq!(row.rank(&entry(-3, None)), Some(0));
-    assert_eq!(row.rank(&entry(-1, None)), Some(2));
-    assert_eq!(row.rank(&entry(-4, None)), None);
+    assert_eq!(row.position(&entry(-3, None)), Some(0));
+    assert_eq!(row.position(&entry(-1, None)), Some(2));
+    assert_eq!(row.position(&entry(-4, None)), None);
 }
 
 #[test]
-fn a_stamp_has_passed_once_it_is_not_above_the_last() {
+fn a_ticket_has_passed_once_it_is_not_above_the_last() {
     let row = Row {
-        last: Some(Stamp(7)),
+        last: Some(Ticket(7)),
         ..Row::default()
     };
-    assert!(row.has_passed(Stamp(6)) && row.has_passed(Stamp(7)));
-    assert!(!row.has_passed(Stamp(8)));
-    assert!(!Row::default().has_passed(Stamp(0)));
+    assert!(row.has_passed(Ticket(6)) && row.has_passed(Ticket(7)));
+    assert!(!row.has_passed(Ticket(8)));
+    assert!(!Row::default().has_passed(Ticket(0)));
 }
 
 #[test]
-fn a_lease_counts_from_the_later_of_own_time_and_anchor() {
-    let row = |anchor| Row {
-        anchor,
+fn a_lease_counts_from_the_later_of_own_time_and_renewal_time() {
+    let row = |renewed_at| Row {
+        renewed_at,
         ..row([entry(-5, None)])
     };
     assert_eq!(row(None).lease_ends(), Some(at(5)));
@@ -86,12 +86,15 @@ fn a_waiter_is_dead_past_its_deadline_and_the_margin_for_certain() {
 #[test]
 fn observers_and_others_are_told_apart() {
     let row = row([entry(-1, None)]);
-    assert_eq!(row.mixes(Expiry::Verified), None);
-    assert_eq!(row.mixes(Expiry::Clock), None);
-    assert_eq!(row.mixes(Expiry::Observe), Some(&entry(-1, None)));
+    assert_eq!(row.conflicting_expiry(Expiry::Verified), None);
+    assert_eq!(row.conflicting_expiry(Expiry::Clock), None);
+    assert_eq!(
+        row.conflicting_expiry(Expiry::Observe),
+        Some(&entry(-1, None))
+    );
     let unreadable = Row {
         queue: [Entry::read("?")].into(),
         ..Row::default()
     };
-    assert_eq!(unreadable.mixes(Expiry::Observe), None);
+    assert_eq!(unreadable.conflicting_expiry(Expiry::Observe), None);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{LeaseLength, SHORTEST_PERIOD, Settings};
-use crate::table::{KeyKind, Place};
+use crate::table::{KeyKind, TableLayout};
 
 /// A setting that is not as expected.
 pub(super) struct Wrong {
@@ -20,21 +20,21 @@ pub(super) const NAMESPACE: &str = "default";
 
 /// The first setting that is not as expected, if one is.
 pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
-    table(&settings.place)?;
-    columns(&settings.place)?;
-    namespace(&settings.place)?;
+    table(&settings.layout)?;
+    columns(&settings.layout)?;
+    namespace(&settings.layout)?;
     skew(settings)?;
     heartbeats(settings)
 }
 
-fn table(place: &Place) -> Result<(), Wrong> {
-    if is_table(&place.table) {
+fn table(layout: &TableLayout) -> Result<(), Wrong> {
+    if is_table(&layout.table) {
         return Ok(());
     }
     Err(Wrong {
         variable: "LOCKS_TABLE",
         what: "table name",
-        value: place.table.clone(),
+        value: layout.table.clone(),
         expected: "3 to 255 letters, digits, `_`, `-` and `.`, or the ARN of a table".to_owned(),
     })
 }
@@ -55,13 +55,13 @@ fn is_table(text: &str) -> bool {
 }
 
 /// No two columns share a name.
-fn columns(place: &Place) -> Result<(), Wrong> {
+fn columns(layout: &TableLayout) -> Result<(), Wrong> {
     let named = [
-        ("LOCKS_PARTITION_KEY", Some(&place.partition)),
-        ("LOCKS_SORT_KEY", place.sort.as_ref()),
-        ("LOCKS_TTL_KEY", place.ttl.as_ref()),
+        ("LOCKS_PARTITION_KEY", Some(&layout.partition)),
+        ("LOCKS_SORT_KEY", layout.sort.as_ref()),
+        ("LOCKS_TTL_KEY", layout.ttl.as_ref()),
     ];
-    let mut taken: Vec<_> = Place::own_columns().collect();
+    let mut taken: Vec<_> = TableLayout::own_columns().collect();
     for (variable, column) in named {
         let Some(column) = column else { continue };
         if taken.contains(&column.as_str()) {
@@ -81,14 +81,14 @@ fn columns(place: &Place) -> Result<(), Wrong> {
 }
 
 /// A number has no room for a namespace, and two that share their keys are not two.
-fn namespace(place: &Place) -> Result<(), Wrong> {
-    if place.kind != KeyKind::N || place.sort.is_some() || place.namespace == NAMESPACE {
+fn namespace(layout: &TableLayout) -> Result<(), Wrong> {
+    if layout.kind != KeyKind::N || layout.sort.is_some() || layout.namespace == NAMESPACE {
         return Ok(());
     }
     Err(Wrong {
         variable: "LOCKS_PREFIX",
         what: "namespace",
-        value: place.namespace.clone(),
+        value: layout.namespace.clone(),
         expected: format!(
             "`{NAMESPACE}`, because the partition key is a number and there is no sort key: all \
              clients of the table share the keys"
@@ -115,7 +115,7 @@ fn skew(settings: &Settings) -> Result<(), Wrong> {
 }
 
 fn heartbeats(settings: &Settings) -> Result<(), Wrong> {
-    let Some(period) = settings.beats.filter(|period| !period.is_zero()) else {
+    let Some(period) = settings.heartbeat_period.filter(|period| !period.is_zero()) else {
         return Ok(());
     };
     let shortest = Duration::from_millis(SHORTEST_PERIOD);

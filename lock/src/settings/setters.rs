@@ -6,28 +6,28 @@ use std::time::Duration;
 use super::{LeaseLength, Settings};
 use crate::attributes::Attribute;
 use crate::entry::Owner;
-use crate::key::Shown;
+use crate::key::Redaction;
+use crate::messages::OnExpiry;
 use crate::nonce::Nonces;
 use crate::table::KeyKind;
-use crate::terms::Fail;
-use crate::time::{Expiry, FAR, Wall};
+use crate::time::{Expiry, FAR, WallClock};
 
 impl Settings {
     /// The table: its name or its ARN. Default: `locks-dev`.
     pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.place.table = name.into();
+        self.layout.table = name.into();
         self
     }
 
     /// The namespace of the keys. Default: `default`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.place.namespace = prefix.into();
+        self.layout.namespace = prefix.into();
         self
     }
 
     /// What the table's partition key is called. Default: `id`.
     pub fn partition_key(mut self, name: impl Into<String>) -> Self {
-        self.place.partition = name.into();
+        self.layout.partition = name.into();
         self
     }
 
@@ -36,7 +36,7 @@ impl Settings {
     /// Without a sort key, a number has no room for a namespace: all clients of the table share the
     /// keys, and another namespace than `default` is refused.
     pub fn partition_kind(mut self, kind: KeyKind) -> Self {
-        self.place.kind = kind;
+        self.layout.kind = kind;
         self
     }
 
@@ -44,13 +44,13 @@ impl Settings {
     ///
     /// Without one the namespace is part of the partition key.
     pub fn sort_key(mut self, name: Option<String>) -> Self {
-        self.place.sort = name;
+        self.layout.sort = name;
         self
     }
 
     /// What the table's TTL attribute is called, if it has one. Default: `ttl`.
     pub fn ttl_key(mut self, name: Option<String>) -> Self {
-        self.place.ttl = name;
+        self.layout.ttl = name;
         self
     }
 
@@ -75,38 +75,38 @@ impl Settings {
     /// ```
     /// # testkit::locks::example(async |locks| {
     /// // For this acquisition alone; on the settings of a client, for all of its own.
-    /// let locks = locks.child(|settings| settings.attribute("order", 42))?;
-    /// let held = locks.acquire("order/42").await?;
+    /// let locks = locks.with_settings(|settings| settings.attribute("order", 42))?;
+    /// let guard = locks.acquire("order/42").await?;
     /// let holder = locks.inspect("order/42").await?.holder().expect("it is held");
     /// assert_eq!(holder.attributes["order"], 42.into());
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     ///
     /// It costs no request, but it counts in the size of the row: a write is one unit for each KB. For
-    /// one acquisition, ask a [`child`](crate::Locks::child).
+    /// one acquisition, ask a [`child`](crate::Locks::with_settings).
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Attribute>) -> Self {
         self.attributes.insert(name.into(), value.into());
         self
     }
 
-    /// How long a holder counts as alive without a sign of life; at most 7 days. Default: 10 s.
+    /// How long a holder counts as alive without a renewal; at most 7 days. Default: 10 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         let shortest = Duration::from_millis(super::SHORTEST_LEASE);
         self.lease = LeaseLength::Fixed(lease.clamp(shortest, FAR));
         self
     }
 
-    /// One lease that lasts until the deadline and 2 s, at most 7 days, and no beats.
+    /// One lease that lasts until the deadline and 2 s, at most 7 days, and no heartbeats.
     /// Every acquisition has to name its deadline then.
     pub fn lease_until_deadline(mut self) -> Self {
         self.lease = LeaseLength::UntilDeadline;
         self
     }
 
-    /// The time between two beats, at least 100 ms; zero for none. Default: a third of the lease.
+    /// The time between two heartbeats, at least 100 ms; zero for none. Default: a third of the lease.
     pub fn heartbeat_period(mut self, period: Duration) -> Self {
-        self.beats = Some(period);
+        self.heartbeat_period = Some(period);
         self
     }
 
@@ -117,8 +117,8 @@ impl Settings {
     }
 
     /// How often a waiter looks whether its turn has come. Default: as often as the wait allows.
-    pub fn max_looks(mut self, looks: u32) -> Self {
-        self.max_looks = Some(looks);
+    pub fn max_polls(mut self, polls: u32) -> Self {
+        self.max_polls = Some(polls);
         self
     }
 
@@ -130,12 +130,12 @@ impl Settings {
 
     /// Shows keys by their hash in logs and errors, where they may name a person. Default: as they are.
     pub fn hash_keys(mut self) -> Self {
-        self.shown = Shown::Hashed;
+        self.redaction = Redaction::Hashed;
         self
     }
 
     /// The longest pause between two looks of the next in line; those behind it may sleep as many times as
-    /// long as their rank says, and nobody longer than a third of the lease. Default: 450 ms.
+    /// long as their position says, and nobody longer than a third of the lease. Default: 450 ms.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay.max(Duration::from_millis(super::SHORTEST_PAUSE));
         self
@@ -153,9 +153,9 @@ impl Settings {
         self
     }
 
-    /// What the end of a lease means; a key's first use fixes it for good. Default: [`Fail::Open`].
-    pub fn fail(mut self, fail: Fail) -> Self {
-        self.fail = fail;
+    /// What the end of a lease means; a key's first use fixes it for good. Default: [`OnExpiry::TakeOver`].
+    pub fn on_expiry(mut self, on_expiry: OnExpiry) -> Self {
+        self.on_expiry = on_expiry;
         self
     }
 
@@ -165,7 +165,7 @@ impl Settings {
         self
     }
 
-    /// Keeps notes in a folder, so that the sweep can give back what this process leaves. Default:
+    /// Keeps records in a folder, so that the sweep can give back what this process leaves. Default:
     /// none; from the environment, inside Lambda: `/tmp/lambda-locks`.
     pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
         self.journal_dir = Some(dir.into());
@@ -179,7 +179,7 @@ impl Settings {
     }
 
     /// Another wall clock, for tests and simulations. Default: the system's.
-    pub fn wall_clock(mut self, wall: Wall) -> Self {
+    pub fn wall_clock(mut self, wall: WallClock) -> Self {
         self.wall = wall;
         self
     }

@@ -5,22 +5,22 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::beside;
+use super::attributes;
 use super::decode::{row, text};
-use super::request::{self, FORCED};
-use super::{Failure, Item, KeyKind, Table, Witness, failure};
+use super::request::{self, FORCED_RELEASE};
+use super::{Failure, Item, KeyKind, ServerDate, Table, failure};
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Stamp};
+use crate::entry::{Entry, Ticket};
 use crate::key::Key;
+use crate::messages::Answer;
 use crate::row::Row;
-use crate::terms::Answer;
-use crate::time::Micros;
+use crate::time::Timestamp;
 
 /// A row, and what stands in it beside its entries.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sight {
+pub(crate) struct RowSnapshot {
     pub(crate) row: Row,
-    pub(crate) attributes: BTreeMap<Stamp, Attributes>,
+    pub(crate) attributes: BTreeMap<Ticket, Attributes>,
     /// When it was read, by the server's clock.
     pub(crate) date: Option<SystemTime>,
 }
@@ -35,30 +35,33 @@ pub(crate) enum Page {
 
 impl Table {
     /// Reads a row as it is now, not as it was a moment ago.
-    pub(crate) async fn inspect(&self, key: &Key) -> Result<Sight, Failure> {
-        let witness = Witness::default();
-        let request = request::get(self.client()?, &self.place, key).consistent_read(true);
-        let request = request.customize().interceptor(witness.clone());
+    pub(crate) async fn inspect(&self, key: &Key) -> Result<RowSnapshot, Failure> {
+        let server_date = ServerDate::default();
+        let request = request::get(self.client()?, &self.layout, key).consistent_read(true);
+        let request = request.customize().interceptor(server_date.clone());
         let output = within(request.send()).await?.map_err(failure::of)?;
-        Ok(Sight {
-            date: witness.date(),
-            ..output.item.map(sight).unwrap_or_default()
+        Ok(RowSnapshot {
+            date: server_date.date(),
+            ..output.item.map(snapshot).unwrap_or_default()
         })
     }
 
     /// The next page of rows of the namespace, with their keys.
-    pub(crate) async fn page(&self, page: &Page) -> Result<(Vec<(String, Sight)>, Page), Failure> {
+    pub(crate) async fn page(
+        &self,
+        page: &Page,
+    ) -> Result<(Vec<(String, RowSnapshot)>, Page), Failure> {
         let start = match page {
             Page::First => None,
             Page::After(last) => Some(last.clone()),
             Page::End => return Ok((Vec::new(), Page::End)),
         };
-        let request = self.client()?.scan().table_name(&self.place.table);
+        let request = self.client()?.scan().table_name(&self.layout.table);
         let request = request.set_exclusive_start_key(start);
         let output = within(request.send()).await?.map_err(failure::of)?;
         let rows = output.items.unwrap_or_default().into_iter();
         let rows = rows
-            .filter_map(|item| Some((self.place.key_of(&item)?, sight(item))))
+            .filter_map(|item| Some((self.layout.key_of(&item)?, snapshot(item))))
             .collect();
         let next = output.last_evaluated_key.map_or(Page::End, Page::After);
         Ok((rows, next))
@@ -70,7 +73,7 @@ impl Table {
         key: &Key,
         entry: &Entry,
         who: &str,
-        now: Micros,
+        now: Timestamp,
     ) -> Result<Answer, Failure> {
         let mark = [
             ("by", AttributeValue::S(who.to_owned())),
@@ -81,8 +84,8 @@ impl Table {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        let request = request::force(self.client()?, &self.place, key, entry, now)
-            .expression_attribute_names("#mark", FORCED)
+        let request = request::force(self.client()?, &self.layout, key, entry, now)
+            .expression_attribute_names("#mark", FORCED_RELEASE)
             .expression_attribute_values(":mark", AttributeValue::M(mark));
         match within(request.send()).await? {
             Ok(output) => Ok(Answer::Applied(row(output.attributes.unwrap_or_default()))),
@@ -91,13 +94,13 @@ impl Table {
     }
 }
 
-fn sight(item: Item) -> Sight {
+fn snapshot(item: Item) -> RowSnapshot {
     let row = row(item.clone());
     let attributed = row.queue.iter().filter(|entry| entry.is_attributed());
     let attributes = attributed
-        .filter_map(|entry| Some((entry.stamp()?, beside::of(entry, &item))))
+        .filter_map(|entry| Some((entry.ticket()?, attributes::of(entry, &item))))
         .collect();
-    Sight {
+    RowSnapshot {
         row,
         attributes,
         date: None,
@@ -112,7 +115,7 @@ async fn within<T>(request: impl Future<Output = T>) -> Result<T, Failure> {
     answered.map_err(|_| Failure::too_slow(PATIENCE))
 }
 
-impl super::Place {
+impl super::TableLayout {
     /// The lock's name, if the row is one of this namespace.
     fn key_of(&self, item: &Item) -> Option<String> {
         let name = match item.get(&self.partition)? {

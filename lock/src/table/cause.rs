@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use super::Place;
+use super::TableLayout;
 use super::endpoint::Endpoint;
 use super::failure::Response;
 use crate::error::Kind;
@@ -84,8 +84,8 @@ impl Cause {
         }
     }
 
-    pub(super) fn text(self, place: &Place, endpoint: &Endpoint) -> String {
-        let table = &place.table;
+    pub(super) fn text(self, layout: &TableLayout, endpoint: &Endpoint) -> String {
+        let table = &layout.table;
         match self {
             Self::Conflict => "another write to the same row is under way".to_owned(),
             Self::CredentialsUnavailable => "the AWS credentials cannot be loaded".to_owned(),
@@ -119,7 +119,7 @@ impl Cause {
             Self::NoTable => {
                 format!("there is no table `{table}` in this region; create it, or set LOCKS_TABLE")
             }
-            Self::OtherKeys => other_keys(place),
+            Self::OtherKeys => other_keys(layout),
         }
     }
 }
@@ -173,14 +173,14 @@ pub(super) fn sources<'a>(
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-fn other_keys(place: &Place) -> String {
-    let sort = match &place.sort {
+fn other_keys(layout: &TableLayout) -> String {
+    let sort = match &layout.sort {
         Some(sort) => format!(" and sort key `{sort}` (S)"),
         None => " and no sort key".to_owned(),
     };
     format!(
         "table `{}` was expected to have partition key `{}` ({:?}){sort}; create it so, or name its \
          keys with LOCKS_PARTITION_KEY and LOCKS_SORT_KEY",
-        place.table, place.partition, place.kind
+        layout.table, layout.partition, layout.kind
     )
 }

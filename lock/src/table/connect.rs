@@ -20,7 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use tokio::sync::{OnceCell, RwLock};
 
 use super::endpoint::Endpoint;
-use super::{Failure, Place, Table, failure};
+use super::{Failure, Table, TableLayout, failure};
 use crate::error::Error;
 
 /// A client that is made when it is first needed, unless the caller has one.
@@ -63,12 +63,12 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn table(&self, place: Arc<Place>) -> Table {
+    pub(crate) async fn table(&self, layout: Arc<TableLayout>) -> Table {
         let _opened = self.opened.read().await;
         Table {
             client: self.client().await.clone(),
             endpoint: self.endpoint.clone(),
-            place,
+            layout,
         }
     }
 
@@ -77,14 +77,14 @@ impl Connection {
     /// # Errors
     ///
     /// When there is no region, or there are no credentials: no request could ever be sent.
-    pub(crate) async fn open(&self, place: &Place) -> Result<(), Error> {
+    pub(crate) async fn open(&self, layout: &TableLayout) -> Result<(), Error> {
         let mut opened = self.opened.write().await;
         if *opened {
             return Ok(());
         }
-        let knocked = tokio::time::timeout(OPENING, async { knock(self.client().await).await });
-        if let Ok(Err(failure)) = knocked.await {
-            return Err(failure.explain(place, &self.endpoint, "connect to DynamoDB"));
+        let prewarmed = tokio::time::timeout(OPENING, async { prewarm(self.client().await).await });
+        if let Ok(Err(failure)) = prewarmed.await {
+            return Err(failure.explain(layout, &self.endpoint, "connect to DynamoDB"));
         }
         *opened = true;
         Ok(())
@@ -104,11 +104,11 @@ pub(super) fn has_region(client: &Client) -> bool {
 
 /// Asks DynamoDB's front end whether it is there: a request that touches no table, needs no rights
 /// and costs nothing. The SDK does not understand the answer; the connection stays.
-async fn knock(client: &Client) -> Result<(), Failure> {
+async fn prewarm(client: &Client) -> Result<(), Failure> {
     if !has_region(client) {
         return Err(Failure::no_region());
     }
-    let knocked = client
+    let prewarmed = client
         .describe_endpoints()
         .customize()
         .mutate_request(|request| {
@@ -120,7 +120,7 @@ async fn knock(client: &Client) -> Result<(), Failure> {
         })
         .send()
         .await;
-    let failed = knocked.err().map(failure::of);
+    let failed = prewarmed.err().map(failure::of);
     match failed.filter(Failure::is_configuration) {
         Some(failure) => Err(failure),
         None => Ok(()),

@@ -3,25 +3,25 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use super::beside;
-use super::request::{ANCHOR, CLOSED, FORMAT, HELD, LAST, QUEUE};
-use crate::entry::{Entry, Stamp};
+use super::attributes;
+use super::request::{FORMAT, HOLD_ON_EXPIRY, LAST_TICKET, PINNED, QUEUE, RENEWED_AT};
+use crate::entry::{Entry, Ticket};
 use crate::row::Row;
-use crate::time::Micros;
+use crate::time::Timestamp;
 
 pub(super) fn row(mut item: Item) -> Row {
     Row {
         queue: match item.remove(QUEUE) {
             Some(AttributeValue::Ss(entries)) => {
-                let read = |text: String| beside::marked(Entry::read(text), &item);
+                let read = |text: String| attributes::marked(Entry::read(text), &item);
                 entries.into_iter().map(read).collect()
             }
             _ => Default::default(),
         },
-        last: number(item.get(LAST)).map(Stamp),
-        anchor: number(item.get(ANCHOR)).map(Micros),
-        closed: item.contains_key(CLOSED),
-        held: number(item.get(HELD)).map(Stamp),
+        last: number(item.get(LAST_TICKET)).map(Ticket),
+        renewed_at: number(item.get(RENEWED_AT)).map(Timestamp),
+        hold_on_expiry: item.contains_key(HOLD_ON_EXPIRY),
+        pinned: number(item.get(PINNED)).map(Ticket),
         format: number(item.get(FORMAT)).map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn damage(item: &Item) -> Option<String> {
         .get(QUEUE)
         .filter(|value| !value.is_ss())
         .map(|_| format!("`{QUEUE}` is no set of strings"));
-    let mut numbers = [LAST, ANCHOR, HELD, FORMAT].into_iter();
+    let mut numbers = [LAST_TICKET, RENEWED_AT, PINNED, FORMAT].into_iter();
     queue.or_else(|| {
         let wrong =
             numbers.find(|&name| item.contains_key(name) && number(item.get(name)).is_none());

@@ -10,11 +10,11 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::failure::{self, Response};
-use super::{Failure, KeyKind, Place, Table};
+use super::{Failure, KeyKind, Table, TableLayout};
 use crate::error::{Error, Kind};
 
 /// How often a new table is looked at until it is ready.
-const LOOKS: u32 = 120;
+const POLLS: u32 = 120;
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -23,38 +23,41 @@ impl Table {
     /// Makes the table if there is none, and checks it if there is one.
     pub(crate) async fn ensure(&self) -> Result<(), Error> {
         let explain = |failure: Failure| {
-            failure.explain(&self.place, &self.endpoint, "make sure of the table")
+            failure.explain(&self.layout, &self.endpoint, "make sure of the table")
         };
-        let (client, place) = (self.client().map_err(explain)?, &*self.place);
-        if describe(client, place).await?.is_none() {
-            create(client, place).await?;
+        let (client, layout) = (self.client().map_err(explain)?, &*self.layout);
+        if describe(client, layout).await?.is_none() {
+            create(client, layout).await?;
         }
-        let table = ready(client, place).await?;
-        check(place, &table)?;
+        let table = ready(client, layout).await?;
+        check(layout, &table)?;
         if is_strong(&table) {
             // Such tables have no TTL; their rows stay, one of some hundred bytes for each key.
             return Ok(());
         }
-        ensure_ttl(client, place).await
+        ensure_ttl(client, layout).await
     }
 }
 
-async fn describe(client: &Client, place: &Place) -> Result<Option<TableDescription>, Error> {
+async fn describe(
+    client: &Client,
+    layout: &TableLayout,
+) -> Result<Option<TableDescription>, Error> {
     match client
         .describe_table()
-        .table_name(&place.table)
+        .table_name(&layout.table)
         .send()
         .await
     {
         Ok(output) => Ok(output.table),
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(failed(place, "described", error)),
+        Err(error) => Err(failed(layout, "described", error)),
     }
 }
 
-async fn ready(client: &Client, place: &Place) -> Result<TableDescription, Error> {
-    for _ in 0..LOOKS {
-        if let Some(table) = describe(client, place).await?
+async fn ready(client: &Client, layout: &TableLayout) -> Result<TableDescription, Error> {
+    for _ in 0..POLLS {
+        if let Some(table) = describe(client, layout).await?
             && table.table_status() == Some(&TableStatus::Active)
         {
             return Ok(table);
@@ -63,15 +66,15 @@ async fn ready(client: &Client, place: &Place) -> Result<TableDescription, Error
     }
     let message = format!(
         "table `{}` is not ready after {:?}",
-        place.table,
-        PAUSE * LOOKS
+        layout.table,
+        PAUSE * POLLS
     );
     Err(Error::new(Kind::Unavailable, message))
 }
 
-async fn create(client: &Client, place: &Place) -> Result<(), Error> {
-    let mut request = client.create_table().table_name(&place.table);
-    for (name, kind, of) in keys(place) {
+async fn create(client: &Client, layout: &TableLayout) -> Result<(), Error> {
+    let mut request = client.create_table().table_name(&layout.table);
+    for (name, kind, of) in keys(layout) {
         let key = KeySchemaElement::builder()
             .attribute_name(name)
             .key_type(kind);
@@ -89,24 +92,24 @@ async fn create(client: &Client, place: &Place) -> Result<(), Error> {
         Ok(_) => Ok(()),
         // Somebody else was faster; the check tells whether it is as it should be.
         Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
-        Err(error) => Err(failed(place, "created", error)),
+        Err(error) => Err(failed(layout, "created", error)),
     }
 }
 
-fn keys(place: &Place) -> impl Iterator<Item = (&str, KeyType, ScalarAttributeType)> {
-    let kind = match place.kind {
+fn keys(layout: &TableLayout) -> impl Iterator<Item = (&str, KeyType, ScalarAttributeType)> {
+    let kind = match layout.kind {
         KeyKind::S => ScalarAttributeType::S,
         KeyKind::N => ScalarAttributeType::N,
         KeyKind::B => ScalarAttributeType::B,
     };
-    let partition = (place.partition.as_str(), KeyType::Hash, kind);
-    let sort = place.sort.as_deref();
+    let partition = (layout.partition.as_str(), KeyType::Hash, kind);
+    let sort = layout.sort.as_deref();
     let sort = sort.map(|sort| (sort, KeyType::Range, ScalarAttributeType::S));
     [partition].into_iter().chain(sort)
 }
 
 /// What is wrong with a table that is there.
-fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
+fn check(layout: &TableLayout, table: &TableDescription) -> Result<(), Error> {
     let found = table.key_schema().iter().map(|key| {
         let mut attributes = table.attribute_definitions().iter();
         let name = key.attribute_name();
@@ -115,17 +118,17 @@ fn check(place: &Place, table: &TableDescription) -> Result<(), Error> {
         format!("`{name}` ({}, {kind})", key.key_type())
     });
     let found = found.collect::<Vec<_>>().join(" and ");
-    let right = keys(place).map(|(name, key, kind)| format!("`{name}` ({key}, {kind})"));
+    let right = keys(layout).map(|(name, key, kind)| format!("`{name}` ({key}, {kind})"));
     let right = right.collect::<Vec<_>>().join(" and ");
     if found != right {
         return Err(bad(
-            place,
+            layout,
             &format!("has the keys {found}: expected {right}"),
         ));
     }
     if !table.replicas().is_empty() && !is_strong(table) {
         return Err(bad(
-            place,
+            layout,
             "is a global table with eventual consistency: each region judges conditions by its own \
              copy, and the last writer wins, so two regions would hold one lock; use a table in one \
              region, or multi-region strong consistency",
@@ -139,16 +142,16 @@ fn is_strong(table: &TableDescription) -> bool {
     table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong)
 }
 
-async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
-    let Some(wanted) = &place.ttl else {
+async fn ensure_ttl(client: &Client, layout: &TableLayout) -> Result<(), Error> {
+    let Some(wanted) = &layout.ttl else {
         return Ok(());
     };
     let described = client
         .describe_time_to_live()
-        .table_name(&place.table)
+        .table_name(&layout.table)
         .send()
         .await;
-    let described = described.map_err(|error| failed(place, "described", error))?;
+    let described = described.map_err(|error| failed(layout, "described", error))?;
     let ttl = described.time_to_live_description();
     let is_on = ttl
         .and_then(|ttl| ttl.time_to_live_status())
@@ -161,37 +164,37 @@ async fn ensure_ttl(client: &Client, place: &Place) -> Result<(), Error> {
     match ttl.and_then(|ttl| ttl.attribute_name()) {
         Some(found) if is_on && found == wanted => Ok(()),
         Some(found) if is_on => Err(bad(
-            place,
+            layout,
             &format!("has its TTL on `{found}`: expected `{wanted}`"),
         )),
-        _ => enable_ttl(client, place, wanted).await,
+        _ => enable_ttl(client, layout, wanted).await,
     }
 }
 
-async fn enable_ttl(client: &Client, place: &Place, attribute: &str) -> Result<(), Error> {
+async fn enable_ttl(client: &Client, layout: &TableLayout, attribute: &str) -> Result<(), Error> {
     let ttl = TimeToLiveSpecification::builder()
         .enabled(true)
         .attribute_name(attribute);
     let ttl = ttl.build().map_err(|error| impossible(&error))?;
-    let request = client.update_time_to_live().table_name(&place.table);
+    let request = client.update_time_to_live().table_name(&layout.table);
     let enabled = request.time_to_live_specification(ttl).send().await;
     enabled
         .map(drop)
-        .map_err(|error| failed(place, "given its TTL", error))
+        .map_err(|error| failed(layout, "given its TTL", error))
 }
 
-fn bad(place: &Place, what: &str) -> Error {
-    Error::new(Kind::BadTable, format!("table `{}` {what}", place.table))
+fn bad(layout: &TableLayout, what: &str) -> Error {
+    Error::new(Kind::BadTable, format!("table `{}` {what}", layout.table))
 }
 
-fn failed<E>(place: &Place, what: &str, error: SdkError<E, Response>) -> Error
+fn failed<E>(layout: &TableLayout, what: &str, error: SdkError<E, Response>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let failure = failure::of(error);
     Error::new(
         failure.kind(),
-        format!("table `{}` cannot be {what}: {failure}", place.table),
+        format!("table `{}` cannot be {what}: {failure}", layout.table),
     )
 }
 

@@ -13,10 +13,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use super::cause::{Cause, sources};
 use super::endpoint::Endpoint;
-use super::{Item, Place, decode};
+use super::{Item, TableLayout, decode};
 use crate::error::{Error, Kind};
+use crate::messages::Answer;
 use crate::row::Row;
-use crate::terms::Answer;
 
 /// Why a request got no answer, or one that refuses more than this write.
 #[derive(Clone, Debug)]
@@ -73,8 +73,8 @@ impl Failure {
         self.cause.kind()
     }
 
-    pub(super) fn explain(self, place: &Place, endpoint: &Endpoint, doing: &str) -> Error {
-        let why = self.cause.text(place, endpoint);
+    pub(super) fn explain(self, layout: &TableLayout, endpoint: &Endpoint, doing: &str) -> Error {
+        let why = self.cause.text(layout, endpoint);
         let said = match self.source.as_str() {
             "" => String::new(),
             source => format!(" ({source})"),

@@ -11,206 +11,227 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 
-use super::step::{LATER, Step, number, set};
-use super::{Item, KeyKind, Place};
+use super::update_expression::{LATER, UpdateExpression, number, set};
+use super::{Item, KeyKind, TableLayout};
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Stamp};
+use crate::entry::{Entry, Ticket};
 use crate::key::Key;
-use crate::time::Micros;
-use crate::write::{Departure, Life, Write};
+use crate::time::Timestamp;
+use crate::write::{RenewalUpdate, RowLifetime, Write};
 
-pub(super) const QUEUE: &str = "q";
-pub(super) const LAST: &str = "f";
-pub(super) const ANCHOR: &str = "p";
-pub(super) const CLOSED: &str = "closed";
-pub(super) const HELD: &str = "held";
+pub(super) const QUEUE: &str = "queue";
+pub(super) const LAST_TICKET: &str = "last_ticket";
+pub(super) const RENEWED_AT: &str = "renewed_at";
+pub(super) const HOLD_ON_EXPIRY: &str = "hold_on_expiry";
+pub(super) const PINNED: &str = "pinned";
 /// What later formats of the row are told by; the first has none.
 pub(super) const FORMAT: &str = "v";
-pub(super) const FORCED: &str = "forced";
+pub(super) const FORCED_RELEASE: &str = "forced_release";
 
 pub(super) const COLUMNS: [(&str, &str); 5] = [
-    ("#q", QUEUE),
-    ("#f", LAST),
-    ("#p", ANCHOR),
-    ("#closed", CLOSED),
-    ("#held", HELD),
+    ("#queue", QUEUE),
+    ("#last_ticket", LAST_TICKET),
+    ("#renewed_at", RENEWED_AT),
+    ("#hold_on_expiry", HOLD_ON_EXPIRY),
+    ("#pinned", PINNED),
 ];
 
 pub(super) fn update(
     client: &Client,
-    place: &Place,
+    layout: &TableLayout,
     key: &Key,
     write: &Write,
     attributes: &Attributes,
 ) -> UpdateItemFluentBuilder {
-    let step = match write.enters() {
-        Some(me) => step(write).brings(me, attributes),
-        None => step(write),
+    let expression = match write.enters() {
+        Some(me) => expression(write).brings(me, attributes),
+        None => expression(write),
     };
-    send(client, place, key, step)
+    send(client, layout, key, expression)
 }
 
 /// A release by somebody who is not the holder; the caller fills in the mark that it leaves.
 pub(super) fn force(
     client: &Client,
-    place: &Place,
+    layout: &TableLayout,
     key: &Key,
     entry: &Entry,
-    now: Micros,
+    now: Timestamp,
 ) -> UpdateItemFluentBuilder {
-    let out = leave(entry, &[]).anchors(now).when(LATER);
+    let out = leave(entry, &[]).renews(now).when(LATER);
     // What `held` says of an entry that is gone means nothing; of another holder it must stay.
-    send(client, place, key, out.set("#mark = :mark"))
+    send(client, layout, key, out.set("#mark = :mark"))
 }
 
-fn send(client: &Client, place: &Place, key: &Key, mut step: Step) -> UpdateItemFluentBuilder {
-    let mut request = client.update_item().table_name(&place.table);
-    if let Some((column, ttl)) = place.ttl.as_ref().zip(step.ttl) {
-        step = step.set("#t = :t").with(":t", number(ttl));
+fn send(
+    client: &Client,
+    layout: &TableLayout,
+    key: &Key,
+    mut expression: UpdateExpression,
+) -> UpdateItemFluentBuilder {
+    let mut request = client.update_item().table_name(&layout.table);
+    if let Some((column, ttl)) = layout.ttl.as_ref().zip(expression.ttl) {
+        expression = expression.set("#t = :t").with(":t", number(ttl));
         request = request.expression_attribute_names("#t", column);
     }
-    let (update, condition) = (step.update(), step.when.join(" AND "));
+    let (update, condition) = (expression.update(), expression.when.join(" AND "));
     for (name, column) in COLUMNS {
         if update.contains(name) || condition.contains(name) {
             request = request.expression_attribute_names(name, column);
         }
     }
-    for (name, column) in step.names {
+    for (name, column) in expression.names {
         request = request.expression_attribute_names(name, column);
     }
-    for (name, value) in step.values {
+    for (name, value) in expression.values {
         request = request.expression_attribute_values(name, value);
     }
     request
-        .set_key(Some(id(place, key)))
+        .set_key(Some(id(layout, key)))
         .update_expression(update)
         .condition_expression(condition)
         .return_values(ReturnValue::AllNew)
         .return_values_on_condition_check_failure(OnFailure::AllOld)
 }
 
-pub(super) fn get(client: &Client, place: &Place, key: &Key) -> GetItemFluentBuilder {
+pub(super) fn get(client: &Client, layout: &TableLayout, key: &Key) -> GetItemFluentBuilder {
     client
         .get_item()
-        .table_name(&place.table)
-        .set_key(Some(id(place, key)))
+        .table_name(&layout.table)
+        .set_key(Some(id(layout, key)))
 }
 
-fn step(write: &Write) -> Step {
+fn expression(write: &Write) -> UpdateExpression {
     match write {
         Write::Enqueue {
             me,
-            stamp,
+            ticket,
             cap,
-            life,
-        } => enter(me, *stamp, *life)
-            .when("(attribute_not_exists(#q) OR size(#q) < :cap)")
+            lifetime,
+        } => enter(me, *ticket, *lifetime)
+            .when("(attribute_not_exists(#queue) OR size(#queue) < :cap)")
             .with(":cap", number(u64::from(*cap))),
-        Write::Try { me, stamp, life } => enter(me, *stamp, *life)
-            .when("attribute_not_exists(#q)")
-            .begins(*life),
+        Write::Try {
+            me,
+            ticket,
+            lifetime,
+        } => enter(me, *ticket, *lifetime)
+            .when("attribute_not_exists(#queue)")
+            .pins(*lifetime),
         Write::Release {
             me,
             dead,
             now,
-            closed,
+            hold_on_expiry,
         } => {
-            let out = leave(me, dead).anchors(*now);
-            if *closed { out.remove("#held") } else { out }
+            let out = leave(me, dead).renews(*now);
+            if *hold_on_expiry {
+                out.remove("#pinned")
+            } else {
+                out
+            }
         }
-        Write::Abandon { me, anchor, unless } => abandon(me, *anchor).unless(*unless),
-        Write::Beat {
+        Write::Withdraw {
+            me,
+            renewal,
+            unless,
+        } => withdraw(me, *renewal).unless(*unless),
+        Write::Heartbeat {
             me,
             now,
             ttl,
             begins,
         } => {
-            let beat = Step {
+            let heartbeat = UpdateExpression {
                 ttl: *ttl,
-                ..Step::default()
+                ..UpdateExpression::default()
             }
             .mine(me)
-            .anchors(*now)
+            .renews(*now)
             .when(LATER);
             match begins {
-                Some(stamp) => beat.set("#held = :s").with(":s", number(stamp.0)),
-                None => beat,
+                Some(ticket) => heartbeat
+                    .set("#pinned = :ticket")
+                    .with(":ticket", number(ticket.0)),
+                None => heartbeat,
             }
         }
-        Write::Steal {
+        Write::Evict {
             head,
             behind,
             seen,
             now,
             unless,
         } => leave(head, behind)
-            .anchors(*now)
+            .renews(*now)
             .unmoved(*seen)
             .unless(*unless),
-        Write::Take {
+        Write::EvictAndEnter {
             me,
-            stamp,
+            ticket,
             dead,
             seen,
             now,
             unless,
-            life,
-        } => Step::default()
-            .when("#q = :out")
+            lifetime,
+        } => UpdateExpression::default()
+            .when("#queue = :out")
             .with(":out", set(dead))
             .clears(dead)
-            .set("#q = :in")
+            .set("#queue = :in")
             .with(":in", set([me]))
-            .stamps(*stamp, *life)
-            .begins(*life)
-            .anchors(*now)
+            .issues(*ticket, *lifetime)
+            .pins(*lifetime)
+            .renews(*now)
             .unmoved(*seen)
             .unless(*unless),
-        Write::Void { stamp, life } => Step::default().stamps(*stamp, *life),
+        Write::Invalidate { ticket, lifetime } => {
+            UpdateExpression::default().issues(*ticket, *lifetime)
+        }
     }
 }
 
-fn enter(me: &Entry, stamp: Stamp, life: Life) -> Step {
-    Step {
-        queue: "ADD #q :in",
-        ..Step::default()
+fn enter(me: &Entry, ticket: Ticket, lifetime: RowLifetime) -> UpdateExpression {
+    UpdateExpression {
+        queue: "ADD #queue :in",
+        ..UpdateExpression::default()
     }
     .with(":in", set([me]))
-    .stamps(stamp, life)
+    .issues(ticket, lifetime)
 }
 
-fn leave(first: &Entry, others: &[Entry]) -> Step {
+fn leave(first: &Entry, others: &[Entry]) -> UpdateExpression {
     let all = || [first].into_iter().chain(others);
-    Step {
-        queue: "DELETE #q :out",
-        ..Step::default()
+    UpdateExpression {
+        queue: "DELETE #queue :out",
+        ..UpdateExpression::default()
     }
     .with(":out", set(all()))
     .clears(all())
     .mine(first)
 }
 
-fn abandon(me: &Entry, anchor: Departure) -> Step {
-    match anchor {
-        Departure::Quiet => leave(me, &[]),
-        Departure::Raise(now) => leave(me, &[]).anchors(now).when(LATER),
-        Departure::Under(now) => leave(me, &[])
-            .when("#p >= :now")
+fn withdraw(me: &Entry, renewal: RenewalUpdate) -> UpdateExpression {
+    match renewal {
+        RenewalUpdate::Keep => leave(me, &[]),
+        RenewalUpdate::Raise(now) => leave(me, &[]).renews(now).when(LATER),
+        RenewalUpdate::KeepLater(now) => leave(me, &[])
+            .when("#renewed_at >= :now")
             .with(":now", number(now.0)),
     }
 }
 
-fn id(place: &Place, key: &Key) -> Item {
-    let Place {
+fn id(layout: &TableLayout, key: &Key) -> Item {
+    let TableLayout {
         namespace,
         partition,
         sort,
         kind,
         ..
-    } = place;
+    } = layout;
     let name = match (kind, sort) {
         // Where there is no column for the namespace it is a part of the name, unless that is a number.
-        (KeyKind::S | KeyKind::B, None) => format!("{}{}", place.label(), key.as_str()),
+        (KeyKind::S | KeyKind::B, None) => format!("{}{}", layout.label(), key.as_str()),
         _ => key.as_str().to_owned(),
     };
     let name = match kind {

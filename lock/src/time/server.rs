@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Micros, Tick};
+use super::{MonotonicInstant, Timestamp};
 
 /// Where the server's clock stands against our monotonic one, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
     low: i64,
     high: i64,
-    since: Tick,
+    since: MonotonicInstant,
 }
 
 /// A `Date` names a second, not a moment.
@@ -24,7 +24,11 @@ const DRIFT_PER_MILLION: u128 = 200;
 impl Server {
     /// The clock stood in the second that the answer names, somewhere between sending and
     /// receiving.
-    pub(super) fn shown(sent: Tick, received: Tick, date: Micros) -> Self {
+    pub(super) fn shown(
+        sent: MonotonicInstant,
+        received: MonotonicInstant,
+        date: Timestamp,
+    ) -> Self {
         let date = i64::try_from(date.0).unwrap_or(i64::MAX / 4);
         let low = date - micros(received.0) - FRONT_ENDS;
         let high = date + SECOND - micros(sent.0) + FRONT_ENDS;
@@ -44,13 +48,13 @@ impl Server {
     }
 
     /// The bounds of the server's clock at a tick.
-    pub(super) fn now(self, tick: Tick) -> (Micros, Micros) {
+    pub(super) fn now(self, tick: MonotonicInstant) -> (Timestamp, Timestamp) {
         let known = self.widened(tick);
-        let at = |bound| Micros(u64::try_from(micros(tick.0) + bound).unwrap_or(0));
+        let at = |bound| Timestamp(u64::try_from(micros(tick.0) + bound).unwrap_or(0));
         (at(known.low), at(known.high))
     }
 
-    fn widened(self, at: Tick) -> Self {
+    fn widened(self, at: MonotonicInstant) -> Self {
         let drift = at.since(self.since).as_micros() * DRIFT_PER_MILLION / 1_000_000;
         let drift = i64::try_from(drift).unwrap_or(i64::MAX / 4);
         Self {

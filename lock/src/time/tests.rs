@@ -6,12 +6,12 @@ const SKEW: Duration = Duration::from_millis(2500);
 /// Noon, or so.
 const NOON: u64 = 1_763_640_000_000_000;
 
-fn tick(millis: u64) -> Tick {
-    Tick(Duration::from_millis(millis))
+fn tick(millis: u64) -> MonotonicInstant {
+    MonotonicInstant(Duration::from_millis(millis))
 }
 
-fn ms(millis: i64) -> Micros {
-    Micros(NOON.checked_add_signed(millis * 1000).unwrap())
+fn ms(millis: i64) -> Timestamp {
+    Timestamp(NOON.checked_add_signed(millis * 1000).unwrap())
 }
 
 /// An answer with this `Date`, in whole seconds from noon.
@@ -60,13 +60,13 @@ fn one_answer_proves_nothing_against_those_before_it() {
     for (ahead, behind) in [(HOUR, Duration::ZERO), (Duration::ZERO, HOUR)] {
         let mut clock = told(Expiry::Verified, Duration::ZERO, Duration::ZERO);
         let lie = ms(0) + ahead - behind;
-        clock.witness(clock.tick(), clock.tick(), lie.to_system_time());
+        clock.observe_server_date(clock.tick(), clock.tick(), lie.to_system_time());
         let doubtful = clock.moment().now;
         for possible in [ms(0), lie] {
             assert!(doubtful.earliest <= possible && possible <= doubtful.latest);
         }
         // The next one agrees with the first: the lie is forgotten.
-        clock.witness(clock.tick(), clock.tick(), ms(0).to_system_time());
+        clock.observe_server_date(clock.tick(), clock.tick(), ms(0).to_system_time());
         let now = clock.moment().now;
         assert!(now.latest.since(now.earliest) < Duration::from_secs(2));
         assert!(now.earliest <= ms(0) && ms(0) <= now.latest);
@@ -77,7 +77,7 @@ fn one_answer_proves_nothing_against_those_before_it() {
 fn two_answers_that_agree_prove_more_than_one_that_came_before() {
     let mut clock = told(Expiry::Verified, Duration::ZERO, Duration::ZERO);
     for _ in 0..2 {
-        clock.witness(clock.tick(), clock.tick(), ms(0).to_system_time() + HOUR);
+        clock.observe_server_date(clock.tick(), clock.tick(), ms(0).to_system_time() + HOUR);
     }
     let now = clock.moment().now;
     assert!(now.earliest <= ms(0) + HOUR && ms(0) + HOUR <= now.latest);
@@ -87,8 +87,8 @@ fn two_answers_that_agree_prove_more_than_one_that_came_before() {
 #[test]
 fn without_a_date_the_local_clock_is_trusted_within_its_skew_and_no_further() {
     let mut clock = clock(Expiry::Verified);
-    assert!(clock.witness_nothing(), "it is news once");
-    assert!(!clock.witness_nothing());
+    assert!(clock.observe_missing_date(), "it is news once");
+    assert!(!clock.observe_missing_date());
     let now = clock.moment().now;
     assert_eq!((now.earliest, now.latest), (ms(0) - SKEW, ms(0) + SKEW));
 }
@@ -97,7 +97,7 @@ fn without_a_date_the_local_clock_is_trusted_within_its_skew_and_no_further() {
 fn a_wall_clock_that_has_run_on_alone_shows_how_long_the_machine_stood_still() {
     let ahead = Arc::new(std::sync::Mutex::new(Duration::ZERO));
     let shown = Arc::clone(&ahead);
-    let wall = Wall::new(move || ms(0).to_system_time() + *shown.lock().unwrap());
+    let wall = WallClock::new(move || ms(0).to_system_time() + *shown.lock().unwrap());
     let clock = Clock::new(Expiry::Verified, SKEW, wall);
     let mark = clock.mark();
     assert_eq!(clock.missed_since(mark), Duration::ZERO);
@@ -115,7 +115,7 @@ fn a_wall_clock_that_has_run_on_alone_shows_how_long_the_machine_stood_still() {
 
 fn clock(expiry: Expiry) -> Clock {
     let noon = ms(0).to_system_time();
-    Clock::new(expiry, SKEW, Wall::new(move || noon))
+    Clock::new(expiry, SKEW, WallClock::new(move || noon))
 }
 
 /// The clock, after two answers whose `Date` is this far from noon.
@@ -130,10 +130,10 @@ fn told(expiry: Expiry, ahead: Duration, behind: Duration) -> Clock {
 /// An answer comes whose `Date` is this far from noon.
 fn tell(clock: &mut Clock, ahead: Duration, behind: Duration) {
     let now = clock.tick();
-    clock.witness(now, now, ms(0).to_system_time() + ahead - behind);
+    clock.observe_server_date(now, now, ms(0).to_system_time() + ahead - behind);
 }
 
-fn allows_for(clock: &Clock, time: Micros) -> bool {
+fn allows_for(clock: &Clock, time: Timestamp) -> bool {
     let now = clock.moment().now;
     now.earliest <= time && time <= now.latest
 }
@@ -168,7 +168,7 @@ fn a_first_answer_that_the_wall_clock_contradicts_is_doubted() {
 fn a_first_answer_is_held_against_what_the_client_knew_before() {
     let sure = |ahead, behind| {
         // A wall clock that is an hour slow.
-        let mut next = told(Expiry::Verified, HOUR, Duration::ZERO).afresh();
+        let mut next = told(Expiry::Verified, HOUR, Duration::ZERO).reset();
         tell(&mut next, ahead, behind);
         assert!(allows_for(&next, ms(0) + HOUR));
         is_sure(&next)
@@ -186,14 +186,14 @@ fn a_first_answer_is_held_against_what_the_client_knew_before() {
 fn after_a_freeze_a_first_answer_is_held_against_the_wall_clock() {
     let ahead = Arc::new(std::sync::Mutex::new(Duration::ZERO));
     let shown = Arc::clone(&ahead);
-    let wall = Wall::new(move || ms(0).to_system_time() + *shown.lock().unwrap());
+    let wall = WallClock::new(move || ms(0).to_system_time() + *shown.lock().unwrap());
     let mut before = Clock::new(Expiry::Verified, SKEW, wall);
     tell(&mut before, Duration::ZERO, Duration::ZERO);
     *ahead.lock().unwrap() = HOUR;
-    let mut after = before.afresh();
+    let mut after = before.reset();
     tell(&mut after, HOUR, Duration::ZERO);
     assert!(is_sure(&after) && allows_for(&after, ms(0) + HOUR));
-    let mut after = before.afresh();
+    let mut after = before.reset();
     tell(&mut after, HOUR * 2, Duration::ZERO);
     assert!(!is_sure(&after) && allows_for(&after, ms(0) + HOUR));
 }
@@ -249,8 +249,8 @@ fn a_local_clock_that_the_server_does_not_contradict_is_trusted_within_its_skew(
 
 #[test]
 fn nothing_that_was_learnt_outlives_its_acquisition() {
-    let afresh = told(Expiry::Verified, HOUR, Duration::ZERO).afresh();
-    assert_eq!(afresh.moment().now.likely, ms(0));
+    let reset = told(Expiry::Verified, HOUR, Duration::ZERO).reset();
+    assert_eq!(reset.moment().now.likely, ms(0));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{BadKey, Decision, KeyRule, NoKey, OnMissing};
+use super::{BadKey, Decision, KeyError, KeyRule, OnMissing};
 use crate::invocation::Invocation;
 
-fn found(rule: &str, event: &Json) -> Result<String, NoKey> {
+fn found(rule: &str, event: &Json) -> Result<String, KeyError> {
     let rule = KeyRule::parse(rule).expect("the test's rule is right");
     let about = Invocation::new().function("orders").tenant_id("t1");
     rule.key(&event.to_string(), about)
@@ -99,8 +99,8 @@ fn a_pointer_into_one_record_of_several_is_refused() {
 
 #[test]
 fn only_a_key_that_is_missing_is_run_or_skipped() {
-    let missing = || Err(NoKey::missing("missing"));
-    let bad = || Err(NoKey::bad("bad"));
+    let missing = || Err(KeyError::missing("missing"));
+    let bad = || Err(KeyError::bad("bad"));
     use OnMissing::{Error, Run, Skip};
     let says = |why: &BadKey| why.to_string();
     for on in [Error, Run, Skip] {

@@ -6,7 +6,7 @@ use crate::rejection::Rejection;
 
 /// What the layer answers with. It serializes to exactly what the handler's answer would.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer<A> {
+pub enum LockResponse<A> {
     /// The handler's answer.
     Handler(A),
     /// The handler did not run.
@@ -29,9 +29,9 @@ pub trait Buffered: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<A: Serialize> Buffered for A {}
 
-impl<A> Answer<A> {
+impl<A> LockResponse<A> {
     /// The handler's answer, if it ran.
-    pub fn handler(self) -> Option<A> {
+    pub fn into_inner(self) -> Option<A> {
         match self {
             Self::Handler(answer) => Some(answer),
             Self::Rejected(_) => None,
@@ -39,13 +39,13 @@ impl<A> Answer<A> {
     }
 }
 
-impl<A> From<Rejection> for Answer<A> {
+impl<A> From<Rejection> for LockResponse<A> {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
     }
 }
 
-impl<A: Buffered> Serialize for Answer<A> {
+impl<A: Buffered> Serialize for LockResponse<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Handler(answer) => answer.serialize(serializer),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lambda_runtime::LambdaEvent;
 
 use crate::config::Config;
-use crate::key::NoKey;
+use crate::key::KeyError;
 use crate::name::{Part, name};
 
 /// The key is computed from the payload; see [`Config::key_fn`].
@@ -130,10 +130,10 @@ where
 }
 
 /// The name of the lock for what a closure gives.
-pub(super) fn named(key: Option<String>) -> Result<String, NoKey> {
+pub(super) fn named(key: Option<String>) -> Result<String, KeyError> {
     match key {
-        None => Err(NoKey::missing("the closure gives no key for this event")),
-        Some(key) if key.is_empty() => Err(NoKey::missing(
+        None => Err(KeyError::missing("the closure gives no key for this event")),
+        Some(key) if key.is_empty() => Err(KeyError::missing(
             "the closure gives an empty key for this event; a lock needs a name",
         )),
         Some(key) => Ok(name(&[Part::Text(key)])),

@@ -5,16 +5,16 @@ use std::fmt;
 use lambda_runtime::Diagnostic;
 use tower::BoxError;
 
-use crate::failure::LockFailure;
+use crate::failure::LockError;
 
 /// Why an invocation has no answer: the handler's own error, or the lock's.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Failure<E> {
+pub enum LayerError<E> {
     /// The handler failed, as it would have failed without the layer.
     Handler(E),
     /// The lock was not acquired, or not kept.
-    Lock(LockFailure),
+    Lock(LockError),
     /// The event does not deserialize into the handler's payload type.
     Payload(PayloadError),
 }
@@ -54,7 +54,7 @@ impl std::error::Error for PayloadError {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for Failure<E> {
+impl<E: fmt::Display> fmt::Display for LayerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Handler(error) => error.fmt(f),
@@ -64,25 +64,25 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     }
 }
 
-/// For the layers of `tower` that box what fails inside them. `Failure` itself does not implement
+/// For the layers of `tower` that box what fails inside them. `LayerError` itself does not implement
 /// [`Error`](std::error::Error): that would conflict with this conversion, and `lambda_runtime::Error`
 /// does not either.
-impl<E: Into<BoxError>> From<Failure<E>> for BoxError {
-    fn from(failure: Failure<E>) -> Self {
+impl<E: Into<BoxError>> From<LayerError<E>> for BoxError {
+    fn from(failure: LayerError<E>) -> Self {
         match failure {
-            Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => failure.into(),
-            Failure::Payload(error) => error.into(),
+            LayerError::Handler(error) => error.into(),
+            LayerError::Lock(failure) => failure.into(),
+            LayerError::Payload(error) => error.into(),
         }
     }
 }
 
-impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
-    fn from(failure: Failure<E>) -> Self {
+impl<E: Into<Diagnostic>> From<LayerError<E>> for Diagnostic {
+    fn from(failure: LayerError<E>) -> Self {
         match failure {
-            Failure::Handler(error) => error.into(),
-            Failure::Lock(failure) => failure.into(),
-            Failure::Payload(error) => Self {
+            LayerError::Handler(error) => error.into(),
+            LayerError::Lock(failure) => failure.into(),
+            LayerError::Payload(error) => Self {
                 error_type: NAME.to_owned(),
                 error_message: error.to_string(),
             },
@@ -90,8 +90,8 @@ impl<E: Into<Diagnostic>> From<Failure<E>> for Diagnostic {
     }
 }
 
-impl From<LockFailure> for Diagnostic {
-    fn from(failure: LockFailure) -> Self {
+impl From<LockError> for Diagnostic {
+    fn from(failure: LockError) -> Self {
         Self {
             error_type: failure.name().to_owned(),
             error_message: failure.to_string(),

@@ -7,7 +7,7 @@ use super::closure::{ByEvent, ByField, ByPayload, KeyFn, named};
 use super::error::PayloadError;
 use super::payload::{Payload, RawEvent, read};
 use crate::invocation::Invocation;
-use crate::key::{KeyRule, NoKey};
+use crate::key::{KeyError, KeyRule};
 
 /// What finds the key in an event whose payload is a `T`.
 pub trait KeyExtractor<T> {
@@ -17,7 +17,7 @@ pub trait KeyExtractor<T> {
         &self,
         event: RawEvent,
         function: Option<&str>,
-    ) -> Result<(Result<String, NoKey>, Payload<T>), PayloadError>;
+    ) -> Result<(Result<String, KeyError>, Payload<T>), PayloadError>;
 }
 
 impl<T> KeyExtractor<T> for KeyRule {
@@ -25,7 +25,7 @@ impl<T> KeyExtractor<T> for KeyRule {
         &self,
         event: RawEvent,
         function: Option<&str>,
-    ) -> Result<(Result<String, NoKey>, Payload<T>), PayloadError> {
+    ) -> Result<(Result<String, KeyError>, Payload<T>), PayloadError> {
         let about = about(&event.context, function);
         let key = self.find(event.payload.get(), about);
         Ok((key, Payload::Raw(event)))
@@ -42,7 +42,7 @@ macro_rules! by_payload {
                 &self,
                 event: RawEvent,
                 _: Option<&str>,
-            ) -> Result<(Result<String, NoKey>, Payload<T>), PayloadError> {
+            ) -> Result<(Result<String, KeyError>, Payload<T>), PayloadError> {
                 let event: LambdaEvent<T> = read(event)?;
                 Ok((named(self.text(&event.payload)), Payload::Read(event)))
             }
@@ -60,7 +60,7 @@ where
         &self,
         event: RawEvent,
         _: Option<&str>,
-    ) -> Result<(Result<String, NoKey>, Payload<T>), PayloadError> {
+    ) -> Result<(Result<String, KeyError>, Payload<T>), PayloadError> {
         let event = read(event)?;
         Ok((named(self.text(&event)), Payload::Read(event)))
     }

@@ -19,24 +19,24 @@ use lambda_http::{Body, IntoResponse, Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::answer::Answer;
+use super::answer::LockResponse;
 use super::closure::{ByField, ByPayload, KeyFn, named};
-use super::error::{Failure, PayloadError};
+use super::error::{LayerError, PayloadError};
 use super::extract::about;
 use super::service::{Call, Locked, ResponseFuture};
 use crate::event::Event;
 use crate::invocation::Invocation;
-use crate::key::{KeyRule, NoKey};
+use crate::key::{KeyError, KeyRule};
 use crate::rejection::Rejection;
 
 /// What finds the key in a request.
 pub trait RequestKey {
     #[doc(hidden)]
-    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, NoKey>;
+    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, KeyError>;
 }
 
 impl RequestKey for KeyRule {
-    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, NoKey> {
+    fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, KeyError> {
         self.find(request, about)
     }
 }
@@ -45,7 +45,7 @@ impl<F> RequestKey for ByPayload<F>
 where
     Self: KeyFn<Request>,
 {
-    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, NoKey> {
+    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, KeyError> {
         named(self.text(request))
     }
 }
@@ -54,7 +54,7 @@ impl<F> RequestKey for ByField<F>
 where
     Self: KeyFn<Request>,
 {
-    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, NoKey> {
+    fn key(&self, request: &Request, _: Invocation<'_>) -> Result<String, KeyError> {
         named(self.text(request))
     }
 }
@@ -72,12 +72,12 @@ where
     S: Service<Request, Response: IntoResponse> + Clone,
     K: RequestKey,
 {
-    type Response = Answer<Response<Body>>;
-    type Error = Failure<S::Error>;
+    type Response = LockResponse<Response<Body>>;
+    type Error = LayerError<S::Error>;
     type Future = ResponseFuture<RequestCall<S>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.get_mut().poll_ready(cx).map_err(Failure::Handler)
+        self.get_mut().poll_ready(cx).map_err(LayerError::Handler)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
@@ -136,7 +136,7 @@ where
     }
 }
 
-impl<A: IntoResponse> IntoResponse for Answer<A> {
+impl<A: IntoResponse> IntoResponse for LockResponse<A> {
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         match self {
             Self::Handler(answer) => answer.into_response(),

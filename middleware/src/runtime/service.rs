@@ -19,8 +19,8 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 use tower::Service;
 
-use super::answer::{Answer, Buffered};
-use super::error::{Failure, PayloadError};
+use super::answer::{Buffered, LockResponse};
+use super::error::{LayerError, PayloadError};
 use super::extract::{KeyExtractor, about};
 use super::payload::{Payload, RawEvent};
 use crate::event::Event;
@@ -82,7 +82,7 @@ pin_project! {
     }
 }
 
-type Answered<C> = Result<<C as Call>::Answer, Failure<<C as Call>::Error>>;
+type Answered<C> = Result<<C as Call>::Answer, LayerError<<C as Call>::Error>>;
 type Outcome<C> = Result<Answered<C>, Box<dyn Any + Send>>;
 
 impl<S, T, K> Locked<S, T, K> {
@@ -140,12 +140,12 @@ where
     T: DeserializeOwned,
     K: KeyExtractor<T>,
 {
-    type Response = Answer<S::Response>;
-    type Error = Failure<S::Error>;
+    type Response = LockResponse<S::Response>;
+    type Error = LayerError<S::Error>;
     type Future = ResponseFuture<EventCall<S, T>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Failure::Handler)
+        self.inner.poll_ready(cx).map_err(LayerError::Handler)
     }
 
     fn call(&mut self, event: RawEvent) -> Self::Future {
@@ -163,7 +163,7 @@ where
                 let plan = shared.plan(source, key, deadline);
                 ResponseFuture::new(&shared, plan, EventCall { service, payload })
             }
-            Err(error) => ResponseFuture::failed(source, Failure::Payload(error)),
+            Err(error) => ResponseFuture::failed(source, LayerError::Payload(error)),
         }
     }
 }
@@ -199,14 +199,14 @@ impl<C: Call> ResponseFuture<C> {
     }
 
     /// The invocation failed before a lock was needed.
-    fn failed(source: Source, failure: Failure<C::Error>) -> Self {
+    fn failed(source: Source, failure: LayerError<C::Error>) -> Self {
         let step = Step::release(None, Ok(Err(failure)));
         Self { step, source }
     }
 }
 
 impl<C: Call> Future for ResponseFuture<C> {
-    type Output = Result<Answer<C::Answer>, Failure<C::Error>>;
+    type Output = Result<LockResponse<C::Answer>, LayerError<C::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -217,7 +217,7 @@ impl<C: Call> Future for ResponseFuture<C> {
                         Admission::Run(lock) => Step::start(lock, call.take()),
                         Admission::Answer(rejection) => return Poll::Ready(Ok(rejection.into())),
                         Admission::Fail(failure) => {
-                            return Poll::Ready(Err(Failure::Lock(failure)));
+                            return Poll::Ready(Err(LayerError::Lock(failure)));
                         }
                     }
                 }
@@ -240,14 +240,14 @@ impl<C: Call> Future for ResponseFuture<C> {
 
 /// What the runtime gets, once the lock is released.
 fn answered<A, E>(
-    outcome: Result<Result<A, Failure<E>>, Box<dyn Any + Send>>,
+    outcome: Result<Result<A, LayerError<E>>, Box<dyn Any + Send>>,
     source: Source,
-) -> Result<Answer<A>, Failure<E>> {
+) -> Result<LockResponse<A>, LayerError<E>> {
     match outcome {
-        Ok(Ok(answer)) => Ok(Answer::Handler(answer)),
-        Ok(Err(Failure::Lock(failure))) => match Rejection::of(failure, source) {
+        Ok(Ok(answer)) => Ok(LockResponse::Handler(answer)),
+        Ok(Err(LayerError::Lock(failure))) => match Rejection::of(failure, source) {
             Ok(rejection) => Ok(rejection.into()),
-            Err(failure) => Err(Failure::Lock(failure)),
+            Err(failure) => Err(LayerError::Lock(failure)),
         },
         Ok(Err(failure)) => Err(failure),
         Err(panic) => resume_unwind(panic),
@@ -264,7 +264,7 @@ impl<C: Call> Step<C> {
                 work: Some(work),
                 lock,
             },
-            Ok(Err(error)) => Self::release(lock, Ok(Err(Failure::Payload(error)))),
+            Ok(Err(error)) => Self::release(lock, Ok(Err(LayerError::Payload(error)))),
             Err(panic) => Self::release(lock, Err(panic)),
         }
     }
@@ -276,12 +276,12 @@ impl<C: Call> Step<C> {
     ) -> Poll<Outcome<C>> {
         let interrupted = lock.as_mut().map(|lock| lock.poll_interrupted(cx));
         if let Some(Poll::Ready(failure)) = interrupted {
-            return Poll::Ready(Ok(Err(Failure::Lock(failure))));
+            return Poll::Ready(Ok(Err(LayerError::Lock(failure))));
         }
         let work = work.as_pin_mut().expect("the work is not done yet");
         let polled = || within(lock.as_deref(), || work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
-            Ok(answer) => answer.map(|answer| Ok(answer.map_err(Failure::Handler))),
+            Ok(answer) => answer.map(|answer| Ok(answer.map_err(LayerError::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
         }
     }
@@ -296,7 +296,7 @@ impl<C: Call> Step<C> {
     ) -> Outcome<C> {
         let dropped = || within(lock, || work.set(None));
         match (catch_unwind(AssertUnwindSafe(dropped)), &outcome) {
-            (Err(panic), Ok(Ok(_) | Err(Failure::Handler(_)))) => Err(panic),
+            (Err(panic), Ok(Ok(_) | Err(LayerError::Handler(_)))) => Err(panic),
             _ => outcome,
         }
     }

@@ -1,7 +1,7 @@
 use super::*;
 
-/// A stamp of 17 digits would not sort any more.
-const NO_ROOM: Stamp = Stamp::MAX;
+/// A ticket of 17 digits would not sort any more.
+const NO_ROOM: Ticket = Ticket::MAX;
 
 #[test]
 fn the_first_step_is_an_enqueue_and_a_trial_where_nobody_waits() {
@@ -10,20 +10,20 @@ fn the_first_step_is_an_enqueue_and_a_trial_where_nobody_waits() {
 }
 
 #[test]
-fn the_stamp_is_the_likely_now_and_the_own_time_the_latest() {
+fn the_ticket_is_the_likely_now_and_the_own_time_the_latest() {
     let mut acquisition = Acquisition::new(terms());
-    let now = Now {
+    let now = TimeInterval {
         earliest: at(-2500),
         likely: at(0),
         latest: at(1000),
     };
     let action = acquisition.step(Event::Begin, Moment { now, tick: tick(0) });
-    let Action::Write(Write::Enqueue { me, stamp, .. }) = action else {
+    let Action::Write(Write::Enqueue { me, ticket, .. }) = action else {
         panic!("{action:?}");
     };
-    assert_eq!(stamp, Stamp(at(0).0));
+    assert_eq!(ticket, Ticket(at(0).0));
     assert_eq!(me.fields().unwrap().own, at(1000));
-    assert_eq!(me.stamp(), Some(stamp));
+    assert_eq!(me.ticket(), Some(ticket));
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn a_lease_counts_from_before_the_enqueue_left() {
 }
 
 #[test]
-fn a_slow_answer_that_leaves_less_than_half_a_lease_is_claimed_for() {
+fn a_slow_answer_that_leaves_less_than_half_a_lease_is_confirmed_for() {
     let mut hand = Hand::new(terms());
     hand.later(5_000);
-    hand.applied(hand.with_me([])).asks_for("beat");
+    hand.applied(hand.with_me([])).asks_for("heartbeat");
     let row = anchored(hand.with_me([]), 5_000);
     hand.applied(row).acts_for(9_750);
 }
@@ -68,7 +68,7 @@ fn an_entry_whose_deadline_was_dated_too_early_is_drawn_anew() {
         };
         let left = answered(entered);
         assert!(
-            matches!(left, Action::Write(Write::Abandon { .. })),
+            matches!(left, Action::Write(Write::Withdraw { .. })),
             "{left:?}"
         );
         let Action::Write(Write::Enqueue { me, .. }) = answered(row(others)) else {
@@ -98,8 +98,8 @@ fn an_answer_that_comes_after_the_deadline_is_no_grant() {
         ..terms()
     });
     hand.later(3_000);
-    hand.applied(hand.with_me([])).asks_for("abandon");
-    hand.applied(row([])).is_refused(Why::TimedOut);
+    hand.applied(hand.with_me([])).asks_for("withdraw");
+    hand.applied(row([])).is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
@@ -118,15 +118,19 @@ fn a_lost_answer_is_settled_by_the_same_write() {
 #[test]
 fn busy_is_final_when_one_copy_left() {
     let mut hand = Hand::new(trial());
-    hand.refused(row([other(-100)])).is_refused(Why::Busy);
+    hand.refused(row([other(-100)]))
+        .is_refused(RefusalReason::Busy);
 }
 
 #[test]
-fn busy_is_voided_first_when_another_copy_may_be_on_its_way() {
+fn busy_is_invalidated_first_when_another_copy_may_be_on_its_way() {
     let mut hand = Hand::new(trial());
-    hand.lost().refused(row([other(-100)])).asks_for("void");
+    hand.lost()
+        .refused(row([other(-100)]))
+        .asks_for("invalidate");
     assert!(hand.acquisition.leaves_a_trace());
-    hand.applied(row([other(-100)])).is_refused(Why::Busy);
+    hand.applied(row([other(-100)]))
+        .is_refused(RefusalReason::Busy);
     assert!(!hand.acquisition.leaves_a_trace());
 }
 
@@ -135,47 +139,52 @@ fn a_copy_that_was_turned_away_is_on_its_way_no_more() {
     let mut hand = Hand::new(trial());
     hand.happens(Event::Answered(Answer::Unapplied))
         .asks_for("try");
-    hand.refused(row([other(-100)])).is_refused(Why::Busy);
+    hand.refused(row([other(-100)]))
+        .is_refused(RefusalReason::Busy);
 }
 
 #[test]
-fn a_void_that_meets_the_entry_takes_it_out() {
+fn an_invalidation_that_meets_the_entry_takes_it_out() {
     let mut hand = Hand::new(trial());
-    hand.lost().refused(row([other(-100)])).asks_for("void");
+    hand.lost()
+        .refused(row([other(-100)]))
+        .asks_for("invalidate");
     let arrived = hand.with_me([]);
-    hand.refused(arrived).asks_for("abandon");
-    hand.applied(row([])).is_refused(Why::Busy);
+    hand.refused(arrived).asks_for("withdraw");
+    hand.applied(row([])).is_refused(RefusalReason::Busy);
 }
 
 #[test]
 fn a_full_queue_is_refused_like_a_busy_lock() {
     let full = || row([other(-300), other(-200), other(-100)]);
     let mut hand = Hand::new(terms());
-    hand.refused(full()).is_refused(Why::Full);
+    hand.refused(full()).is_refused(RefusalReason::Full);
     let mut hand = Hand::new(terms());
-    hand.lost().refused(full()).asks_for("void");
+    hand.lost().refused(full()).asks_for("invalidate");
 }
 
 #[test]
-fn a_stamp_that_has_passed_needs_no_void() {
+fn a_ticket_that_has_passed_needs_no_invalidation() {
     let mut hand = Hand::new(trial());
-    hand.lost().refused(row([other(100)])).is_refused(Why::Busy);
+    hand.lost()
+        .refused(row([other(100)]))
+        .is_refused(RefusalReason::Busy);
 }
 
 #[test]
-fn a_low_stamp_is_raised_by_steps_that_double() {
+fn a_low_ticket_is_raised_by_steps_that_double() {
     let mut hand = Hand::new(terms());
     let mut last = NOON + 1_000_000;
     let mut steps = Vec::new();
     for _ in 0..5 {
         hand.refused(Row {
-            last: Some(Stamp(last)),
+            last: Some(Ticket(last)),
             ..Row::default()
         });
         if matches!(hand.asked, Action::Pause(_)) {
             hand.happens(Event::Woken);
         }
-        let raised = hand.acquisition.stamp().0;
+        let raised = hand.acquisition.ticket().0;
         steps.push(raised - last);
         last = raised;
     }
@@ -183,20 +192,20 @@ fn a_low_stamp_is_raised_by_steps_that_double() {
 }
 
 #[test]
-fn a_stamp_is_raised_at_once_twice_while_the_lock_is_free_and_then_after_pauses() {
+fn a_ticket_is_raised_at_once_twice_while_the_lock_is_free_and_then_after_pauses() {
     let mut hand = Hand::new(terms());
     let passed = || Row {
-        last: Some(Stamp(NOON * 2)),
+        last: Some(Ticket(NOON * 2)),
         ..Row::default()
     };
     hand.refused(passed()).asks_for("enqueue");
     hand.refused(Row {
-        last: Some(hand.acquisition.stamp()),
+        last: Some(hand.acquisition.ticket()),
         ..passed()
     });
     hand.asks_for("enqueue");
     hand.refused(Row {
-        last: Some(hand.acquisition.stamp()),
+        last: Some(hand.acquisition.ticket()),
         ..passed()
     });
     assert_eq!(hand.asked, Action::Pause(Pause::Herd(3)));
@@ -209,34 +218,34 @@ fn nobody_who_would_wait_anyway_is_in_a_hurry() {
     assert_eq!(hand.asked, Action::Pause(Pause::Herd(1)));
     hand.later(20);
     hand.happens(Event::Woken).asks_for("enqueue");
-    assert!(hand.acquisition.stamp() > other(100).stamp().unwrap());
+    assert!(hand.acquisition.ticket() > other(100).ticket().unwrap());
 }
 
 #[test]
-fn a_stamp_of_17_digits_is_never_sent() {
+fn a_ticket_of_17_digits_is_never_sent() {
     let mut hand = Hand::new(terms());
     hand.refused(Row {
         last: Some(NO_ROOM),
         ..Row::default()
     });
-    hand.is_refused(Why::Exhausted);
+    hand.is_refused(RefusalReason::Exhausted);
 }
 
 #[test]
-fn a_stamp_older_than_a_minute_is_voided_and_replaced() {
+fn a_ticket_older_than_a_minute_is_invalidated_and_replaced() {
     let mut hand = Hand::new(terms());
-    let first = hand.acquisition.stamp();
+    let first = hand.acquisition.ticket();
     hand.later(60_000);
     hand.lost().asks_for("enqueue");
-    assert_eq!(hand.acquisition.stamp(), first);
+    assert_eq!(hand.acquisition.ticket(), first);
     hand.later(1);
-    hand.lost().asks_for("void");
+    hand.lost().asks_for("invalidate");
     hand.applied(Row {
         last: Some(first),
         ..Row::default()
     });
     hand.asks_for("enqueue");
-    assert!(hand.acquisition.stamp() > first);
+    assert!(hand.acquisition.ticket() > first);
 }
 
 #[test]
@@ -255,24 +264,27 @@ fn a_row_that_seems_free_is_not_asked_for_without_end() {
 
 #[test]
 fn fail_closed_keys_and_others_do_not_go_together() {
-    let closed = Row {
-        closed: true,
+    let hold_on_expiry = Row {
+        hold_on_expiry: true,
         ..Row::default()
     };
-    Hand::new(terms()).refused(closed).is_refused(Why::Mismatch);
+    Hand::new(terms())
+        .refused(hold_on_expiry)
+        .is_refused(RefusalReason::Mismatch);
     let observer = Terms {
         expiry: Expiry::Observe,
         ..trial()
     };
     let mut hand = Hand::new(observer);
-    hand.refused(row([other(-100)])).is_refused(Why::Mismatch);
+    hand.refused(row([other(-100)]))
+        .is_refused(RefusalReason::Mismatch);
 }
 
 #[test]
 fn a_trial_takes_the_place_of_a_dead_holder() {
     let mut hand = Hand::new(trial());
     hand.refused(row([other(-10_001)]));
-    let Write::Take { dead, seen, .. } = hand.write() else {
+    let Write::EvictAndEnter { dead, seen, .. } = hand.write() else {
         panic!("{:?}", hand.asked);
     };
     assert_eq!(
@@ -284,12 +296,12 @@ fn a_trial_takes_the_place_of_a_dead_holder() {
 }
 
 #[test]
-fn a_trial_steals_for_the_one_who_waits_and_is_refused() {
+fn a_trial_evicts_for_the_one_who_waits_and_is_refused() {
     let mut hand = Hand::new(trial());
     hand.refused(row([other(-10_001), other(-100)]))
-        .asks_for("steal");
+        .asks_for("evict");
     hand.applied(anchored(row([other(-100)]), 0))
-        .is_refused(Why::Busy);
+        .is_refused(RefusalReason::Busy);
 }
 
 #[test]
@@ -303,14 +315,15 @@ fn a_row_of_a_later_format_is_neither_free_nor_immortal() {
     for terms in [terms(), trial()] {
         for row in [&with_a_later_entry, &of_a_later_format] {
             let mut hand = Hand::new(terms.clone());
-            hand.refused(row.clone()).is_refused(Why::LaterFormat(2));
+            hand.refused(row.clone())
+                .is_refused(RefusalReason::LaterFormat(2));
         }
         let mut hand = Hand::new(terms.clone());
         let entered = Row {
             format: Some(3),
             ..hand.with_me([])
         };
-        hand.applied(entered).asks_for("abandon");
+        hand.applied(entered).asks_for("withdraw");
     }
     let mut hand = Hand::new(terms());
     let behind = Entry::read("1763649000000000 v2 5 seconds");

@@ -6,31 +6,31 @@ fn waiting_behind(others: impl IntoIterator<Item = Entry>) -> Hand {
     hand
 }
 
-fn holding() -> Hand {
+fn handle() -> Hand {
     waiting_behind([])
 }
 
-fn departure(hand: &Hand) -> Departure {
+fn departure(hand: &Hand) -> RenewalUpdate {
     match hand.write() {
-        Write::Abandon { anchor, .. } => *anchor,
+        Write::Withdraw { renewal, .. } => *renewal,
         other => panic!("no abandoning: {other:?}"),
     }
 }
 
-fn told(how: GivenBack) -> Ending {
-    Ending::GivenBack(how)
+fn told(how: RecoveryOutcome) -> Outcome {
+    Outcome::Recovered(how)
 }
 
 #[test]
 fn a_release_hands_the_lock_on() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.later(1_000);
     hand.happens(Event::Release);
     let Write::Release { me, dead, now, .. } = hand.write() else {
         panic!("{:?}", hand.asked);
     };
     assert_eq!((me, dead.len(), *now), (&hand.me(), 0, at(1_000)));
-    hand.applied(row([])).ends(&Ending::Released);
+    hand.applied(row([])).ends(&Outcome::Released);
     assert!(!hand.acquisition.leaves_a_trace());
 }
 
@@ -49,34 +49,34 @@ fn a_release_takes_the_dead_along_who_stand_behind() {
 
 #[test]
 fn a_release_whose_answer_was_lost_while_the_lease_held_is_a_release() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.happens(Event::Release).lost().asks_for("release");
-    hand.refused(row([other(100)])).ends(&Ending::Released);
+    hand.refused(row([other(100)])).ends(&Outcome::Released);
 }
 
 #[test]
 fn a_release_that_finds_the_entry_gone_at_first_sight_was_lost() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.happens(Event::Release)
         .refused(row([other(100)]))
-        .ends(&Ending::Lost);
+        .ends(&Outcome::Lost);
 }
 
 #[test]
 fn a_release_after_the_lease_is_never_sure_to_have_been_one() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.later(9_750);
     hand.happens(Event::Release).lost();
-    hand.refused(row([other(100)])).ends(&Ending::Lost);
+    hand.refused(row([other(100)])).ends(&Outcome::Lost);
 }
 
 #[test]
 fn whoever_is_third_leaves_quietly() {
     let mut hand = waiting_behind([other(-2_000), other(-1_000)]);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), Departure::Quiet);
+    assert_eq!(departure(&hand), RenewalUpdate::Keep);
     hand.applied(row([other(-2_000), other(-1_000)]))
-        .is_refused(Why::TimedOut);
+        .is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
@@ -84,31 +84,32 @@ fn whoever_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(4_999);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), Departure::Quiet);
+    assert_eq!(departure(&hand), RenewalUpdate::Keep);
 }
 
 #[test]
-fn whoever_may_be_first_raises_the_anchor_or_leaves_it_where_it_is_later() {
+fn whoever_may_be_first_raises_the_renewal_time_or_leaves_it_where_it_is_later() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(5_000);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), Departure::Raise(at(5_000)));
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(5_000)));
     let ahead = anchored(hand.with_me([other(-1_000)]), 7_000);
     hand.refused(ahead);
-    assert_eq!(departure(&hand), Departure::Under(at(5_000)));
+    assert_eq!(departure(&hand), RenewalUpdate::KeepLater(at(5_000)));
     let again = hand.with_me([other(-1_000)]);
     hand.later(10);
     hand.refused(again);
-    assert_eq!(departure(&hand), Departure::Raise(at(5_010)));
-    hand.applied(row([other(-1_000)])).is_refused(Why::TimedOut);
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(5_010)));
+    hand.applied(row([other(-1_000)]))
+        .is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
 fn a_refusal_says_who_holds_and_until_when() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.happens(Event::GiveUp).applied(row([other(-1_000)]));
-    hand.ends(&Ending::Refused(Refusal {
-        why: Why::TimedOut,
+    hand.ends(&Outcome::Refused(Refusal {
+        reason: RefusalReason::TimedOut,
         holder: Some(other(-1_000)),
         until: Some(at(9_000)),
     }));
@@ -116,27 +117,29 @@ fn a_refusal_says_who_holds_and_until_when() {
 
 #[test]
 fn a_holder_that_gives_up_tells_what_became_of_its_entry() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), Departure::Raise(at(0)));
-    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
+    hand.applied(row([]))
+        .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
-fn an_entry_that_may_be_on_its_way_is_voided() {
+fn an_entry_that_may_be_on_its_way_is_invalidated() {
     let mut hand = Hand::new(terms());
-    hand.happens(Event::GiveUp).asks_for("void");
+    hand.happens(Event::GiveUp).asks_for("invalidate");
     assert!(hand.acquisition.leaves_a_trace());
-    hand.applied(row([])).is_refused(Why::TimedOut);
+    hand.applied(row([])).is_refused(RefusalReason::TimedOut);
     assert!(!hand.acquisition.leaves_a_trace());
 }
 
 #[test]
-fn between_two_stamps_nothing_is_on_its_way() {
+fn between_two_tickets_nothing_is_on_its_way() {
     let mut hand = Hand::new(terms());
     hand.refused(row([other(100)]));
     assert!(!hand.acquisition.leaves_a_trace());
-    hand.happens(Event::GiveUp).is_refused(Why::TimedOut);
+    hand.happens(Event::GiveUp)
+        .is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
@@ -147,84 +150,88 @@ fn giving_up_twice_is_giving_up_once() {
     hand.happens(Event::GiveUp);
     assert_eq!(*hand.write(), first);
     hand.applied(row([]));
-    hand.happens(Event::GiveUp).ends(&told(GivenBack::Gone));
+    hand.happens(Event::GiveUp)
+        .ends(&told(RecoveryOutcome::Gone));
 }
 
 #[test]
 fn a_thief_that_gives_up_leaves_or_voids() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(9_501);
-    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
-    hand.happens(Event::GiveUp).asks_for("abandon");
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("evict");
+    hand.happens(Event::GiveUp).asks_for("withdraw");
 
     let mut hand = Hand::new(trial());
     hand.refused(row([other(-20_000), other(-100)]))
-        .asks_for("steal");
-    hand.happens(Event::GiveUp).asks_for("void");
+        .asks_for("evict");
+    hand.happens(Event::GiveUp).asks_for("invalidate");
 }
 
 #[test]
-fn what_somebody_left_in_the_queue_is_abandoned_never_released() {
+fn what_somebody_left_in_the_queue_is_withdrawn_never_released() {
     let mut hand = Hand::for_another(&other(-1_000));
-    assert_eq!(departure(&hand), Departure::Raise(at(0)));
-    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
+    hand.applied(row([]))
+        .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
 fn who_was_dropped_at_its_turn_leaves_its_successor_a_whole_lease() {
     let mut hand = Hand::for_a_waiter(&other(-20_000));
-    hand.happens(Event::Looked(Some(hand.with_me([other(-19_000)]))));
-    assert_eq!(departure(&hand), Departure::Raise(at(0)));
+    hand.happens(Event::Polled(Some(hand.with_me([other(-19_000)]))));
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
     hand.applied(row([other(-19_000)]))
-        .ends(&told(GivenBack::Abandoned));
+        .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
 fn who_was_dropped_behind_a_holder_gives_it_no_other_lease() {
     let mut hand = Hand::for_a_waiter(&other(-1_000));
     hand.sees(hand.with_me([other(-20_000)]));
-    assert_eq!(departure(&hand), Departure::Quiet);
+    assert_eq!(departure(&hand), RenewalUpdate::Keep);
 }
 
 #[test]
-fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_voided() {
+fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_invalidated() {
     let gone = row([other(-500)]);
     let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.happens(Event::Looked(Some(gone)))
-        .ends(&told(GivenBack::Gone));
+    hand.happens(Event::Polled(Some(gone)))
+        .ends(&told(RecoveryOutcome::Gone));
 
     let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.happens(Event::Looked(None)).asks_for("void");
+    hand.happens(Event::Polled(None)).asks_for("invalidate");
     // The look was stale.
     hand.refused(hand.with_me([other(-5_000)]));
-    assert_eq!(departure(&hand), Departure::Quiet);
+    assert_eq!(departure(&hand), RenewalUpdate::Keep);
 }
 
 #[test]
-fn what_somebody_left_on_its_way_is_voided() {
+fn what_somebody_left_on_its_way_is_invalidated() {
     let mut hand = Hand::for_another(&other(-1_000));
     let before = row([other(-5_000)]);
-    hand.refused(before).asks_for("void");
+    hand.refused(before).asks_for("invalidate");
     assert!(
-        matches!(hand.write(), Write::Void { stamp, .. } if Some(*stamp) == other(-1_000).stamp())
+        matches!(hand.write(), Write::Invalidate { ticket, .. } if Some(*ticket) == other(-1_000).ticket())
     );
-    hand.applied(row([])).ends(&told(GivenBack::Voided));
+    hand.applied(row([]))
+        .ends(&told(RecoveryOutcome::Invalidated));
 }
 
 #[test]
 fn what_has_left_already_is_gone() {
     let mut hand = Hand::for_another(&other(-1_000));
     hand.refused(row([other(-500)]))
-        .ends(&told(GivenBack::Gone));
+        .ends(&told(RecoveryOutcome::Gone));
 }
 
 #[test]
-fn what_arrives_while_it_is_voided_is_abandoned() {
+fn what_arrives_while_it_is_invalidated_is_withdrawn() {
     let mut hand = Hand::for_another(&other(-1_000));
-    hand.refused(row([])).asks_for("void");
+    hand.refused(row([])).asks_for("invalidate");
     hand.refused(row([other(-1_000)]));
-    assert_eq!(departure(&hand), Departure::Raise(at(0)));
-    hand.applied(row([])).ends(&told(GivenBack::Abandoned));
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
+    hand.applied(row([]))
+        .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
@@ -234,5 +241,5 @@ fn a_lost_answer_on_the_way_out_is_settled_by_the_same_write() {
     hand.lost();
     assert_eq!(*hand.write(), first);
     hand.refused(row([other(-500)]))
-        .ends(&told(GivenBack::Gone));
+        .ends(&told(RecoveryOutcome::Gone));
 }

@@ -8,7 +8,7 @@ fn waiting() -> Hand {
 }
 
 /// A client that has its turn.
-fn holding() -> Hand {
+fn handle() -> Hand {
     let mut hand = Hand::new(terms());
     hand.applied(hand.with_me([])).acts_for(9_750);
     hand
@@ -16,7 +16,11 @@ fn holding() -> Hand {
 
 fn pause(hand: &Hand) -> (usize, Option<Duration>) {
     match hand.asked {
-        Action::Pause(Pause::Turn { rank, dead_in, .. }) => (rank, dead_in),
+        Action::Pause(Pause::Turn {
+            position,
+            time_to_expiry,
+            ..
+        }) => (position, time_to_expiry),
         ref other => panic!("no pause: {other:?}"),
     }
 }
@@ -39,11 +43,11 @@ fn a_waiter_acts_once_nobody_is_before_it() {
 }
 
 #[test]
-fn a_turn_that_is_half_over_when_it_is_seen_is_claimed() {
+fn a_turn_that_is_half_over_when_it_is_seen_is_confirmed() {
     let mut hand = waiting();
     hand.later(20_000);
     hand.sees(anchored(hand.with_me([]), 12_000))
-        .asks_for("beat");
+        .asks_for("heartbeat");
     let claimed = anchored(hand.with_me([]), 20_000);
     hand.applied(claimed).acts_for(9_750);
 }
@@ -53,9 +57,9 @@ fn a_turn_that_somebody_took_away_is_waited_for_again() {
     let mut hand = waiting();
     hand.later(20_000);
     hand.sees(anchored(hand.with_me([]), 12_000))
-        .asks_for("beat");
+        .asks_for("heartbeat");
     let stolen = Row {
-        last: Some(hand.acquisition.stamp()),
+        last: Some(hand.acquisition.ticket()),
         ..row([other(15_000)])
     };
     hand.refused(stolen);
@@ -80,7 +84,8 @@ fn an_observer_claims_before_it_acts() {
     });
     hand.applied(hand.with_me([observe(other(-1_000))]));
     hand.later(100);
-    hand.sees(anchored(hand.with_me([]), 50)).asks_for("beat");
+    hand.sees(anchored(hand.with_me([]), 50))
+        .asks_for("heartbeat");
     let claimed = anchored(hand.with_me([]), 100);
     hand.applied(claimed).acts_for(9_750);
 }
@@ -93,47 +98,47 @@ fn a_stale_look_is_waited_out_and_eight_of_them_are_no_longer_stale() {
         hand.sees(Row::default());
         assert_eq!(pause(&hand).0, 1);
     }
-    hand.sees(Row::default()).asks_for("abandon");
+    hand.sees(Row::default()).asks_for("withdraw");
     hand.happens(Event::Answered(Answer::Refused(None)))
-        .asks_for("void");
+        .asks_for("invalidate");
     hand.applied(Row::default()).asks_for("enqueue");
 }
 
 #[test]
-fn looks_that_show_the_stamp_but_not_the_entry_tell_that_it_was_taken_out() {
+fn looks_that_show_the_ticket_but_not_the_entry_tell_that_it_was_taken_out() {
     let mut hand = waiting();
-    let stamp = hand.acquisition.stamp();
+    let ticket = hand.acquisition.ticket();
     let without = || Row {
-        last: Some(stamp),
+        last: Some(ticket),
         ..row([other(-1_000)])
     };
     // One may be from before the row was deleted; the write that leaves is sure.
     hand.sees(without());
     hand.later(50);
-    hand.sees(without()).asks_for("abandon");
+    hand.sees(without()).asks_for("withdraw");
     hand.refused(without());
     hand.later(50);
     hand.happens(Event::Woken).asks_for("enqueue");
-    assert!(hand.acquisition.stamp() > stamp);
+    assert!(hand.acquisition.ticket() > ticket);
 }
 
 #[test]
-fn a_dead_holder_is_stolen_from_with_the_anchor_as_it_was_seen() {
-    for anchor in [None, Some(at(-500))] {
+fn a_dead_holder_is_evicted_with_the_renewal_time_as_it_was_seen() {
+    for renewed_at in [None, Some(at(-500))] {
         let mut hand = waiting();
         let dead = Row {
-            anchor,
+            renewed_at,
             ..hand.with_me([other(-1_000)])
         };
         hand.later(9_501);
         hand.sees(dead);
-        let Write::Steal {
+        let Write::Evict {
             head, seen, now, ..
         } = hand.write()
         else {
             panic!("{:?}", hand.asked);
         };
-        assert_eq!((head, *seen, *now), (&other(-1_000), anchor, at(9_501)));
+        assert_eq!((head, *seen, *now), (&other(-1_000), renewed_at, at(9_501)));
         let free = anchored(hand.with_me([]), 9_501);
         hand.applied(free).acts_for(9_750);
     }
@@ -143,7 +148,7 @@ fn a_dead_holder_is_stolen_from_with_the_anchor_as_it_was_seen() {
 fn a_theft_that_was_refused_proves_nothing() {
     let mut hand = waiting();
     hand.later(9_501);
-    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("evict");
     let alive = anchored(hand.with_me([other(-1_000)]), 9_400);
     hand.refused(alive);
     let left = Duration::from_millis(9_899) + Duration::from_micros(1);
@@ -154,62 +159,62 @@ fn a_theft_that_was_refused_proves_nothing() {
 fn a_theft_that_comes_too_late_finds_the_own_turn() {
     let mut hand = waiting();
     hand.later(9_501);
-    hand.sees(hand.with_me([other(-1_000)])).asks_for("steal");
+    hand.sees(hand.with_me([other(-1_000)])).asks_for("evict");
     let released = anchored(hand.with_me([]), 9_500);
     hand.refused(released).acts_for(9_749);
 }
 
 #[test]
-fn a_beat_is_above_every_sign_of_life_that_was_seen() {
-    let mut hand = holding();
+fn a_heartbeat_is_above_every_renewal_that_was_seen() {
+    let mut hand = handle();
     hand.later(3_000);
-    hand.happens(Event::Beat).asks_for("beat");
+    hand.happens(Event::Heartbeat).asks_for("heartbeat");
     let ahead = anchored(hand.with_me([]), 8_000);
     hand.refused(ahead);
-    assert!(matches!(hand.write(), Write::Beat { now, .. } if now.0 == at(8_000).0 + 1));
+    assert!(matches!(hand.write(), Write::Heartbeat { now, .. } if now.0 == at(8_000).0 + 1));
     let row = Row {
-        anchor: Some(Micros(at(8_000).0 + 1)),
+        renewed_at: Some(Timestamp(at(8_000).0 + 1)),
         ..hand.with_me([])
     };
     hand.applied(row).acts_for(9_750);
 }
 
 #[test]
-fn a_beat_counts_from_before_it_left() {
-    let mut hand = holding();
+fn a_heartbeat_counts_from_before_it_left() {
+    let mut hand = handle();
     hand.later(3_000);
-    hand.happens(Event::Beat);
+    hand.happens(Event::Heartbeat);
     let row = anchored(hand.with_me([]), 3_000);
     hand.later(700);
     hand.applied(row).acts_for(9_050);
 }
 
 #[test]
-fn a_beat_that_finds_the_entry_gone_ends_the_lease() {
-    let mut hand = holding();
+fn a_heartbeat_that_finds_the_entry_gone_ends_the_lease() {
+    let mut hand = handle();
     hand.later(3_000);
-    hand.happens(Event::Beat);
-    hand.refused(row([other(1_000)])).ends(&Ending::Lost);
+    hand.happens(Event::Heartbeat);
+    hand.refused(row([other(1_000)])).ends(&Outcome::Lost);
     assert!(!hand.acquisition.leaves_a_trace());
-    hand.happens(Event::Release).ends(&Ending::Lost);
+    hand.happens(Event::Release).ends(&Outcome::Lost);
 }
 
 #[test]
 fn a_holder_that_grew_old_dates_the_row_anew() {
     const HOUR: u64 = 60 * 60 * 1000;
-    let mut hand = holding();
+    let mut hand = handle();
     hand.later(11 * HOUR);
-    hand.happens(Event::Beat);
-    assert!(matches!(hand.write(), Write::Beat { ttl: None, .. }));
+    hand.happens(Event::Heartbeat);
+    assert!(matches!(hand.write(), Write::Heartbeat { ttl: None, .. }));
     hand.later(2 * HOUR);
-    hand.happens(Event::Beat);
+    hand.happens(Event::Heartbeat);
     let day = terms().grace.as_secs();
     let ttl = at(0).0 / 1_000_000 + 13 * 60 * 60 + day;
-    assert!(matches!(hand.write(), Write::Beat { ttl: Some(date), .. } if *date == ttl));
+    assert!(matches!(hand.write(), Write::Heartbeat { ttl: Some(date), .. } if *date == ttl));
 }
 
 #[test]
-fn a_lease_that_a_steal_proves_counts_from_the_copy_that_was_answered() {
+fn a_lease_that_an_eviction_proves_counts_from_the_copy_that_was_answered() {
     let observer = Terms {
         expiry: Expiry::Observe,
         ..terms()
@@ -221,38 +226,42 @@ fn a_lease_that_a_steal_proves_counts_from_the_copy_that_was_answered() {
     let mut hand = Hand::new(observer);
     hand.applied(hand.with_me([watched.clone()]));
     hand.later(10_001);
-    hand.sees(hand.with_me([watched])).asks_for("steal");
+    hand.sees(hand.with_me([watched])).asks_for("evict");
     hand.later(2_000);
-    hand.lost().asks_for("steal");
+    hand.lost().asks_for("evict");
     hand.applied(anchored(hand.with_me([]), 12_001))
         .acts_for(9_750);
 }
 
 #[test]
-fn a_waiter_that_is_promoted_days_after_its_stamp_dates_the_row_anew() {
+fn a_waiter_that_is_promoted_days_after_its_ticket_dates_the_row_anew() {
     const HOUR: u64 = 60 * 60 * 1000;
     let mut hand = waiting();
     hand.later(22 * HOUR);
     let handed = anchored(hand.with_me([]), i64::try_from(22 * HOUR).unwrap());
     hand.sees(handed);
-    assert!(matches!(hand.write(), Write::Beat { ttl: Some(_), .. }));
+    assert!(matches!(
+        hand.write(),
+        Write::Heartbeat { ttl: Some(_), .. }
+    ));
 }
 
 /// A holder left a time so far ahead that others do not believe it yet, and we have slept since.
 #[test]
-fn an_anchor_that_others_may_have_watched_for_a_lease_is_claimed_however_believable_it_is_now() {
+fn a_renewal_time_that_others_may_have_watched_for_a_lease_is_confirmed_however_believable_it_is_now()
+ {
     for wakes in [12_000, 15_500, 60_000] {
         let mut hand = waiting();
         hand.later(500);
         hand.sees(hand.with_me([other(-1_000)]));
         hand.later(wakes - 500);
         hand.sees(anchored(hand.with_me([]), 16_000))
-            .asks_for("beat");
+            .asks_for("heartbeat");
     }
 }
 
 #[test]
-fn an_anchor_that_lies_a_second_ahead_costs_no_claim() {
+fn a_renewal_time_that_lies_a_second_ahead_costs_no_confirmation() {
     let mut hand = waiting();
     hand.later(500);
     hand.sees(hand.with_me([other(-1_000)]));
@@ -263,9 +272,9 @@ fn an_anchor_that_lies_a_second_ahead_costs_no_claim() {
 
 #[test]
 fn what_an_answer_shows_to_have_been_written_too_early_always_ends_the_lease_earlier() {
-    let mut hand = holding();
+    let mut hand = handle();
     hand.later(3_000);
-    hand.happens(Event::Beat);
+    hand.happens(Event::Heartbeat);
     // Meanwhile the server's clock has gone on by twelve seconds more than ours.
     let row = anchored(hand.with_me([]), 3_000);
     let frozen = Moment {

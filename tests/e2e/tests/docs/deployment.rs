@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, GivenBack, Journal, KeyKind, Limits, Locks, Settings, Vars};
+use dynamodb_locks::{
+    AcquireOptions, Journal, KeyKind, Locks, OnExpiry, RecoveryOutcome, Settings, Vars,
+};
 use lambda_locks::LockLayer;
 use serde_json::{Value, json};
 use testkit::dynamo::{Dynamo, Fate, Gate, Schema};
@@ -58,7 +60,7 @@ async fn everything(table: &LockTable) {
     swept(table).await;
 }
 
-/// Where time stands still two stamps would be the same.
+/// Where time stands still two tickets would be the same.
 async fn tick() {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
@@ -67,8 +69,8 @@ async fn uncontended_and_contended(table: &LockTable) {
     let (a, b) = (table.client("a"), table.client("b"));
     let held = a.acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE / 2).await;
-    let limits = Limits::wait(LEASE / 10);
-    let waited = b.acquire_within(KEY, limits).await;
+    let limits = AcquireOptions::wait(LEASE / 10);
+    let waited = b.acquire_with(KEY, limits).await;
     assert!(waited.unwrap_err().is_timed_out());
     held.release().await.unwrap();
     tick().await;
@@ -80,9 +82,9 @@ async fn after_a_death(table: &LockTable) {
     let (dead, next) = (|| table.client("dead"), table.client("next"));
     die(dead().acquire(KEY).await.unwrap());
     tick().await;
-    // Whoever stands in the queue steals; whoever only tries takes the place of the dead.
-    let limits = Limits::wait(LEASE * 2);
-    let held = next.acquire_within(KEY, limits).await.unwrap();
+    // Whoever stands in the queue evicts; whoever only tries takes the place of the dead.
+    let limits = AcquireOptions::wait(LEASE * 2);
+    let held = next.acquire_with(KEY, limits).await.unwrap();
     held.release().await.unwrap();
     tick().await;
     die(dead().acquire(KEY).await.unwrap());
@@ -93,7 +95,12 @@ async fn after_a_death(table: &LockTable) {
 }
 
 async fn fail_closed(table: &LockTable) {
-    let closed = |name| table.a_client(name).with(|s| s.fail(Fail::Closed)).ready();
+    let closed = |name| {
+        table
+            .a_client(name)
+            .with(|s| s.on_expiry(OnExpiry::Hold))
+            .ready()
+    };
     let (a, b) = (closed("a"), closed("b"));
     let first = a.acquire("closed").await.unwrap();
     let second = tokio::spawn(async move { b.acquire("closed").await });
@@ -117,11 +124,14 @@ async fn swept(table: &LockTable) {
     orphan(&dir);
     let mut given = Vec::new();
     for found in Journal::open(&dir).unwrap().read().unwrap() {
-        let (note, sweep) = (found.note.unwrap(), table.client("sweep"));
-        given.push(sweep.give_back(&note, found.path, LEASE).await.unwrap());
+        let (intent, sweep) = (found.intent.unwrap(), table.client("sweep"));
+        given.push(sweep.recover(&intent, found.path, LEASE).await.unwrap());
     }
-    given.sort_by_key(|how| *how == GivenBack::Voided);
-    assert_eq!(given, [GivenBack::Abandoned, GivenBack::Voided]);
+    given.sort_by_key(|how| *how == RecoveryOutcome::Invalidated);
+    assert_eq!(
+        given,
+        [RecoveryOutcome::Withdrawn, RecoveryOutcome::Invalidated]
+    );
 }
 
 /// The writer of all notes has died.
@@ -129,9 +139,9 @@ async fn swept(table: &LockTable) {
 fn orphan(dir: &Path) {
     for file in std::fs::read_dir(dir).unwrap() {
         let path = file.unwrap().path();
-        let mut note: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
-        std::fs::write(path, note.to_string()).unwrap();
+        let mut intent: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
+        std::fs::write(path, intent.to_string()).unwrap();
     }
 }
 
@@ -146,13 +156,13 @@ async fn the_rights_are_those_for_the_requests_that_are_sent_and_no_others() {
         Step::Enqueue,
         Step::Try,
         Step::Release,
-        Step::AbandonQuietly,
-        Step::AbandonRaising,
-        Step::Beat,
-        Step::Steal,
-        Step::Take,
-        Step::Void,
-        Step::Look,
+        Step::WithdrawQuietly,
+        Step::WithdrawRaising,
+        Step::Heartbeat,
+        Step::Evict,
+        Step::EvictAndEnter,
+        Step::Invalidate,
+        Step::Poll,
     ];
     assert_eq!(steps, all.into(), "every step of the protocol was sent");
     let sent: BTreeSet<_> = log

@@ -31,9 +31,9 @@ const SOURCES: [&str; 8] = [
 #[allow(dead_code)]
 async fn example() -> Result<(), dynamodb_locks::Error> {
     let locks = dynamodb_locks::Locks::from_env()?;
-    let held = locks.acquire("order/42").await?;
-    println!("fencing token {}", held.fence());
-    held.release().await
+    let guard = locks.acquire("order/42").await?;
+    println!("fencing token {}", guard.fence());
+    guard.release().await
 }
 
 /// The variable and the default of each row of the page of settings.

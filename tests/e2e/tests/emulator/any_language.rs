@@ -25,7 +25,7 @@ async fn a_python_function_is_locked_by_event() -> Result<(), Error> {
     };
     let (first, second) = scene.contend("ok").await?;
     assert!(fence(&first) < fence(&second));
-    scene.end(None).await?.given_back_by_the_layer("Python");
+    scene.end(None).await?.released_by_the_layer("Python");
     Ok(())
 }
 
@@ -53,7 +53,7 @@ async fn raises(then: &str, expected: impl Fn(&str) -> bool) -> Result<(), Error
     assert_eq!(kind, "ValueError");
     assert!(expected(message), "{message:.200}");
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
-    scene.end(None).await?.given_back_by_the_layer(then);
+    scene.end(None).await?.released_by_the_layer(then);
     Ok(())
 }
 
@@ -84,7 +84,7 @@ async fn dies(then: &str, expected: Answer) -> Result<(), Error> {
     let ((first, second), death) = tokio::try_join!(scene.contend(then), scene.death_of_a())?;
     assert_eq!(first, expected);
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
-    scene.end(Some(death)).await?.given_back_by_the_layer(then);
+    scene.end(Some(death)).await?.released_by_the_layer(then);
     Ok(())
 }
 
@@ -105,7 +105,7 @@ async fn a_python_function_that_is_killed_while_it_holds_loses_its_lock_at_once(
     scene
         .end(Some(death))
         .await?
-        .given_back_by_the_layer("kill -9");
+        .released_by_the_layer("kill -9");
     Ok(())
 }
 
@@ -142,7 +142,7 @@ async fn a_frozen_python_function_goes_on_as_if_nothing_had_been() -> Result<(),
         .try_for_each(|process| process.signal(Signal::CONT))?;
     let second = scene.a.invoke(order(10, "ok")).await?;
     assert!(fence(&first) < fence(&between) && fence(&between) < fence(&second));
-    scene.end(None).await?.given_back_by_the_layer("frozen");
+    scene.end(None).await?.released_by_the_layer("frozen");
     Ok(())
 }
 
@@ -165,7 +165,7 @@ async fn an_extension_that_is_killed_leaves_a_lock_that_its_next_start_recovers(
     assert_eq!(first, Answer::Died);
     assert!(fence(&second) > 0);
     let seen = scene.end(Some(death)).await?;
-    seen.given_back_by_the_extension("no extension");
+    seen.released_by_the_extension("no extension");
     Ok(())
 }
 

@@ -61,7 +61,7 @@ impl Scene {
             .dynamo
             .row(TABLE, "42", "default")
             .expect("the row stays");
-        row.get("q").is_none()
+        row.get("queue").is_none()
     }
 }
 
@@ -93,7 +93,7 @@ fn step(what: &What) -> Option<String> {
 fn known_message(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let message = line["fields"]["message"].as_str()?;
-    let known = ["work begins", "work ends", "entry given back"].contains(&message);
+    let known = ["work begins", "work ends", "entry recovered"].contains(&message);
     known.then(|| message.to_owned())
 }
 
@@ -118,7 +118,7 @@ async fn a_killed_function_is_reaped_before_its_extension_is_told() {
             "killed",
             "reaped",
             "shutdown: failure",
-            "entry given back",
+            "entry recovered",
             "extension ended: Some(0)",
         ]
     );
@@ -137,7 +137,7 @@ async fn a_function_that_ends_itself_is_followed_by_the_same_shutdown() {
                 "work begins",
                 "reaped",
                 "shutdown: failure",
-                "entry given back",
+                "entry recovered",
                 "extension ended: Some(0)"
             ]
         );
@@ -155,7 +155,7 @@ async fn at_a_timeout_the_function_gets_sigterm_and_then_the_extension_its_shutd
         "terminated",
         "reaped",
         "shutdown: timeout",
-        "entry given back",
+        "entry recovered",
         "extension ended: Some(0)",
     ];
     assert_eq!(scene.steps(), expected);

@@ -2,7 +2,7 @@
 //!
 //! `a` takes the lock, `b` waits for it, and `a` comes to one end or another. What `a` leaves
 //! behind is given back, and not just outlived: an extension that comes after a thief finds
-//! nothing to abandon. Each scenario prints a line: who gave the lock back, how soon, and when the
+//! nothing to withdraw. Each scenario prints a line: who gave the lock back, how soon, and when the
 //! next work began.
 
 mod any_language;
@@ -13,7 +13,7 @@ mod scene;
 mod seen;
 
 use scene::{Scene, fence, order};
-use seen::given_back;
+use seen::recovered;
 use testkit::Error;
 use testkit::emulator::Signal;
 use testkit::lambda::Answer;
@@ -26,7 +26,7 @@ async fn a_lock_is_free_when_its_invocation_has_ended() -> Result<(), Error> {
     let first = scene.a.invoke(order(100, "ok")).await?;
     let second = scene.b.invoke(order(100, "ok")).await?;
     assert!(fence(&first) < fence(&second));
-    scene.end(None).await?.given_back_by_the_layer("normal");
+    scene.end(None).await?.released_by_the_layer("normal");
     Ok(())
 }
 
@@ -37,7 +37,7 @@ async fn a_second_invocation_waits_for_the_first() -> Result<(), Error> {
     };
     let (first, second) = scene.contend("ok").await?;
     assert!(fence(&first) < fence(&second));
-    scene.end(None).await?.given_back_by_the_layer("contended");
+    scene.end(None).await?.released_by_the_layer("contended");
     Ok(())
 }
 
@@ -87,7 +87,7 @@ async fn a_function_that_is_killed_while_it_holds_loses_its_lock_at_once() -> Re
     scene
         .end(Some(death))
         .await?
-        .given_back_by_the_extension("kill -9");
+        .released_by_the_extension("kill -9");
     Ok(())
 }
 
@@ -103,7 +103,7 @@ async fn a_function_that_is_killed_while_it_waits_leaves_the_queue_at_once() -> 
         holder.signal(Signal::STOP)?;
         waiter.signal(Signal::KILL)?;
         let death = waiter.death().await?;
-        scene.b.line(given_back).await?;
+        scene.b.line(recovered).await?;
         holder.signal(Signal::CONT)?;
         Ok(death)
     };
@@ -133,7 +133,7 @@ async fn an_environment_that_is_shut_down_in_mid_work_gives_its_lock_back() -> R
     scene
         .end(Some(death))
         .await?
-        .given_back_by_the_layer("SIGTERM");
+        .released_by_the_layer("SIGTERM");
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn survives(then: &str, expected: impl Fn(&str) -> bool) -> Result<(), Err
         "{first:?}"
     );
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
-    scene.end(None).await?.given_back_by_the_layer(then);
+    scene.end(None).await?.released_by_the_layer(then);
     Ok(())
 }
 
@@ -163,6 +163,6 @@ async fn dies(then: &str, expected: Answer) -> Result<(), Error> {
     scene
         .end(Some(death))
         .await?
-        .given_back_by_the_extension(then);
+        .released_by_the_extension(then);
     Ok(())
 }

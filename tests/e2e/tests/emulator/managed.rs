@@ -12,8 +12,8 @@ use testkit::history::violations;
 use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 
-use crate::scene::{KEY, TABLE, emulator, fence, notes, order, say};
-use crate::seen::{given_back, works};
+use crate::scene::{KEY, TABLE, emulator, fence, intents, order, say};
+use crate::seen::{recovered, works};
 
 /// One environment on Managed Instances, and its table.
 struct Managed {
@@ -112,7 +112,7 @@ async fn those_of_one_key_take_turns_and_have_one_place_in_the_queue() -> Result
 }
 
 #[tokio::test]
-async fn all_locks_of_a_dead_process_are_given_back_at_one_shutdown() -> Result<(), Error> {
+async fn all_locks_of_a_dead_process_are_released_at_one_shutdown() -> Result<(), Error> {
     let Some(managed) = Managed::start().await? else {
         return Ok(());
     };
@@ -140,7 +140,7 @@ async fn all_locks_of_a_dead_process_are_given_back_at_one_shutdown() -> Result<
     // Nothing is started anew in its place: the environment is over.
     managed.environment.shut_down().await?;
     let swept = managed.environment.lines();
-    assert_eq!(swept.iter().filter(|line| given_back(line)).count(), 4);
-    assert_eq!(notes(managed.environment.journal()), 0);
+    assert_eq!(swept.iter().filter(|line| recovered(line)).count(), 4);
+    assert_eq!(intents(managed.environment.journal()), 0);
     Ok(())
 }

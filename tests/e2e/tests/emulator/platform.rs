@@ -24,7 +24,7 @@ async fn a_handler_that_blocks_the_only_thread_is_killed_and_the_extension_gives
     assert_eq!(first, Answer::TimedOut);
     assert!(fence(&second) > 0);
     let seen = scene.end(Some(death)).await?;
-    seen.given_back_by_the_extension("deaf to SIGTERM");
+    seen.released_by_the_extension("deaf to SIGTERM");
     Ok(())
 }
 
@@ -44,12 +44,12 @@ async fn an_extension_that_is_killed_in_mid_work_does_not_take_the_lock_with_it(
     assert_eq!(first, Answer::Died);
     assert!(fence(&second) < fence(&scene.a.invoke(order(100, "ok")).await?));
     let seen = scene.end(Some(death)).await?;
-    seen.given_back_by_the_layer("no extension");
+    seen.released_by_the_layer("no extension");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_both_leave_behind_is_given_back_when_they_start_anew() -> Result<(), Error> {
+async fn what_both_leave_behind_is_released_when_they_start_anew() -> Result<(), Error> {
     let Some(scene) = Scene::set().await? else {
         return Ok(());
     };
@@ -72,7 +72,7 @@ async fn what_both_leave_behind_is_given_back_when_they_start_anew() -> Result<(
     assert_eq!(first, Answer::Died);
     assert!(fence(&second) > 0);
     let seen = scene.end(Some(death)).await?;
-    seen.given_back_by_the_extension("both killed");
+    seen.released_by_the_extension("both killed");
     Ok(())
 }
 
@@ -94,7 +94,7 @@ async fn a_function_that_was_frozen_between_events_goes_on_as_if_nothing_had_bee
     }
     let second = scene.a.invoke(order(10, "ok")).await?;
     assert!(fence(&first) < fence(&between) && fence(&between) < fence(&second));
-    scene.end(None).await?.given_back_by_the_layer("frozen");
+    scene.end(None).await?.released_by_the_layer("frozen");
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn ten_environments_take_turns() -> Result<(), Error> {
     all.sort_by_key(|work| work.begin);
     assert_eq!((all.len(), violations(&all)), (10, Vec::new()));
     let row = dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
-    assert_eq!(row.get("q"), None, "the queue is empty");
+    assert_eq!(row.get("queue"), None, "the queue is empty");
     say(&format!(
         "ten environments   {requests} requests for 10 invocations of one key"
     ));

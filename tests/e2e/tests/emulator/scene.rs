@@ -125,9 +125,9 @@ impl Scene {
     pub(crate) async fn end(self, death: Option<Duration>) -> Result<Seen, Error> {
         tokio::try_join!(self.a.shut_down(), self.b.shut_down())?;
         let row = self.dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
-        assert_eq!(row.get("q"), None, "the queue is empty");
+        assert_eq!(row.get("queue"), None, "the queue is empty");
         for environment in [&self.a, &self.b] {
-            assert_eq!(notes(environment.journal()), 0, "the journal is empty");
+            assert_eq!(intents(environment.journal()), 0, "the journal is empty");
         }
         Ok(Seen::new(
             [self.a.lines(), self.b.lines()],
@@ -141,7 +141,7 @@ impl Scene {
     clippy::disallowed_methods,
     reason = "a journal is judged by what is in it"
 )]
-pub(crate) fn notes(journal: &Path) -> usize {
+pub(crate) fn intents(journal: &Path) -> usize {
     fs::read_dir(journal)
         .map(Iterator::count)
         .unwrap_or_default()

@@ -43,7 +43,7 @@ impl Seen {
 
     /// The first lock was given back by the layer: the extensions found nothing to do, but perhaps the
     /// note of a function that was killed before it could remove that.
-    pub(crate) fn given_back_by_the_layer(&self, scene: &str) {
+    pub(crate) fn released_by_the_layer(&self, scene: &str) {
         let mut found = self.swept.iter();
         assert!(found.all(|swept| swept.how == "gone"), "{:?}", self.swept);
         let first = &self.works[0];
@@ -56,7 +56,7 @@ impl Seen {
     }
 
     /// The first lock was given back by the extension, and it was all that an extension did.
-    pub(crate) fn given_back_by_the_extension(&self, scene: &str) {
+    pub(crate) fn released_by_the_extension(&self, scene: &str) {
         let first = &self.works[0];
         let fence = self.swept();
         assert_eq!(Some(fence), first.fence);
@@ -76,7 +76,7 @@ impl Seen {
         let [Swept { fence, how }] = &*self.swept else {
             panic!("not one: {:?}", self.swept)
         };
-        assert_eq!(how, "abandoned");
+        assert_eq!(how, "withdrawn");
         *fence
     }
 
@@ -92,8 +92,9 @@ impl Seen {
 
     /// When an entry left the queue, by the table's own log.
     fn left(&self, fence: u64) -> Duration {
-        let stamp = format!("{fence:016}");
-        let queued = |logged: &&Logged| queue(logged).iter().any(|entry| entry.starts_with(&stamp));
+        let ticket = format!("{fence:016}");
+        let queued =
+            |logged: &&Logged| queue(logged).iter().any(|entry| entry.starts_with(&ticket));
         let applied = |logged: &&Logged| matches!(logged.applied, Some((200, _)));
         let writes = self
             .log
@@ -111,7 +112,7 @@ impl Seen {
 
 impl Swept {
     fn read(line: &Line) -> Option<Self> {
-        if !given_back(line) {
+        if !recovered(line) {
             return None;
         }
         let how = line.field("how")?.as_str()?.to_owned();
@@ -123,14 +124,14 @@ impl Swept {
 }
 
 /// True for the line that says that an extension gave an entry back.
-pub(crate) fn given_back(line: &Line) -> bool {
-    line.message() == Some("entry given back")
+pub(crate) fn recovered(line: &Line) -> bool {
+    line.message() == Some("entry recovered")
 }
 
 /// The entries in a row after a write.
 fn queue(logged: &Logged) -> Vec<&str> {
     let answer = logged.applied.as_ref().map(|(_, answer)| answer);
-    let entries = answer.and_then(|answer| answer["Attributes"]["q"]["SS"].as_array());
+    let entries = answer.and_then(|answer| answer["Attributes"]["queue"]["SS"].as_array());
     let entries = entries.into_iter().flatten();
     entries.filter_map(Value::as_str).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use dynamodb_locks::Limits;
+use dynamodb_locks::AcquireOptions;
 use serde_json::Value;
 use testkit::locks::LockTable;
 
@@ -18,7 +18,7 @@ async fn said(key: &str) -> BTreeSet<String> {
     let held = a.acquire(key).await.unwrap();
     tokio::time::sleep(LEASE / 2).await;
     b.try_acquire(key).await.unwrap_err();
-    b.acquire_within(key, Limits::wait(LEASE / 10))
+    b.acquire_with(key, AcquireOptions::wait(LEASE / 10))
         .await
         .unwrap_err();
     held.release().await.unwrap();

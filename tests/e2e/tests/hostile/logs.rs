@@ -4,7 +4,7 @@
 )]
 
 use dynamodb_locks::Locks;
-use lambda_locks::{Failure, LockLayer};
+use lambda_locks::{LayerError, LockLayer};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn invoke(table: &LockTable, locks: Locks, key: &str) -> Option<String> {
         context.deadline = (Clock::system().since_epoch() + 6 * LEASE).as_millis() as u64;
         let order = to_raw_value(&json!({ "orderId": key, "patience": patience })).unwrap();
         let event = LambdaEvent::new(order, context);
-        if let Err(Failure::Lock(lock)) = locked.ready().await.unwrap().call(event).await {
+        if let Err(LayerError::Lock(lock)) = locked.ready().await.unwrap().call(event).await {
             told = Some(lock.to_string());
         }
         tokio::time::sleep(LEASE / 1000).await;

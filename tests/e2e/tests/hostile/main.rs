@@ -14,11 +14,11 @@ const LEASE: Duration = Duration::from_secs(10);
 fn keys() -> Vec<String> {
     let keys = [
         "'; DROP TABLE locks; --",
-        "\"}, \"UpdateExpression\": \"REMOVE #q\", \"x\": {\"S\": \"",
-        "#q",
+        "\"}, \"UpdateExpression\": \"REMOVE #queue\", \"x\": {\"S\": \"",
+        "#queue",
         ":me",
-        ":in REMOVE #f",
-        "attribute_not_exists(#q)",
+        ":in REMOVE #last_ticket",
+        "attribute_not_exists(#queue)",
         "../../etc/passwd",
         "..",
         "/",

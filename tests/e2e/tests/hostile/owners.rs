@@ -13,7 +13,7 @@ async fn an_owner_is_one_word_of_its_entry() {
         let holder = row.holder().unwrap();
         assert_eq!(holder.as_str().split(' ').count(), 8, "{holder}");
         assert!(holder.as_str().len() < 100, "{holder}");
-        assert_eq!(holder.stamp().unwrap().0, held.fence());
+        assert_eq!(holder.ticket().unwrap().0, held.fence());
         let busy = table
             .client("b")
             .try_acquire(KEY)

@@ -42,7 +42,7 @@ async fn no_secret_is_shown_or_logged() {
     let locks = locks(&dynamo, folder.path());
     let held = locks.acquire(KEY).await.unwrap();
     tells_nothing(&held);
-    tells_nothing(&held.holding());
+    tells_nothing(&held.handle());
     tells_nothing(&locks.journal().unwrap().read().unwrap());
     tells_nothing(&locks.try_acquire(KEY).await.unwrap_err());
     tells_nothing(&locks.inspect(KEY).await.unwrap());

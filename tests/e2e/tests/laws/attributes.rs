@@ -28,7 +28,7 @@ fn client(table: &LockTable, name: &str) -> Locks {
     table.a_client(name).with(order).ready()
 }
 
-/// The stamps beside which something stands in the row.
+/// The tickets beside which something stands in the row.
 fn attributed(table: &LockTable) -> Vec<u64> {
     let row = table.dynamo().row("locks", KEY, "default");
     let row = row.as_ref().and_then(|row| row.as_object()).cloned();
@@ -41,11 +41,11 @@ fn queued(table: &LockTable) -> Vec<u64> {
     let queue = table.row().queue;
     queue
         .iter()
-        .filter_map(|entry| Some(entry.stamp()?.0))
+        .filter_map(|entry| Some(entry.ticket()?.0))
         .collect()
 }
 
-/// Two stamps of one moment would be the same.
+/// Two tickets of one moment would be the same.
 async fn tick() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -56,7 +56,7 @@ async fn waiter(table: &LockTable, locks: Locks, name: &str) -> JoinHandle<()> {
         let held = locks.acquire(KEY).await.expect("its turn comes");
         held.release().await.expect("it holds");
     });
-    table.delivered(name, Step::Look, 1).await;
+    table.delivered(name, Step::Poll, 1).await;
     waiting
 }
 
@@ -85,7 +85,7 @@ async fn they_stand_beside_the_holder_and_the_waiters_and_leave_with_them() {
 async fn a_trial_brings_them_and_a_child_has_its_own() {
     let table = LockTable::new();
     let a = client(&table, "a");
-    let child = a.child(|s| s.attribute("order", 7).attribute("try", true.to_string()));
+    let child = a.with_settings(|s| s.attribute("order", 7).attribute("try", true.to_string()));
     let held = child.unwrap().try_acquire(KEY).await.unwrap();
     let attributes = a.inspect(KEY).await.unwrap().holder().unwrap().attributes;
     assert_eq!(attributes["order"], 7.into());
@@ -185,7 +185,7 @@ async fn more_than_a_row_has_room_for_is_refused_with_what_would_be_right() {
 async fn what_others_have_put_there_is_shown_as_far_as_it_can_be_and_removed() {
     let table = LockTable::new();
     let dead = table.entry("dead", LEASE * 6);
-    let column = dead.stamp.0.to_string();
+    let column = dead.ticket.0.to_string();
     table.put(&table.row_of([dead]));
     table.set(
         &column,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Error, Locks, Settings};
 use testkit::dynamo::{Dynamo, Fate, Refusal, Request, Schema};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -29,7 +29,7 @@ async fn refusal(locks: &Locks) -> Error {
 async fn no_such_table() {
     let error = refusal(&locks(&Dynamo::new(), |s| s)).await;
     assert!(error.is_bad_table(), "{error}");
-    let message = "cannot take lock `42`: there is no table `locks` in this region; create it, or set \
+    let message = "cannot acquire lock `42`: there is no table `locks` in this region; create it, or set \
                    LOCKS_TABLE (";
     assert!(error.to_string().starts_with(message), "{error}");
 }
@@ -39,7 +39,7 @@ async fn a_partition_key_of_another_name() {
     let dynamo = with(&Schema::locks("locks").partition("pk", "S"));
     let error = refusal(&locks(&dynamo, |s| s)).await;
     assert!(error.is_bad_table(), "{error}");
-    let message = "cannot take lock `42`: table `locks` was expected to have partition key `id` (S) and \
+    let message = "cannot acquire lock `42`: table `locks` was expected to have partition key `id` (S) and \
                    sort key `group` (S); create it so, or name its keys with LOCKS_PARTITION_KEY and \
                    LOCKS_SORT_KEY (";
     assert!(error.to_string().starts_with(message), "{error}");
@@ -139,7 +139,7 @@ async fn no_rights_at_all() {
     let begun = table.clock().now();
     let error = table.client("a").acquire(KEY).await.unwrap_err();
     assert!(error.is_denied(), "{error}");
-    let message = "cannot take lock `42`: the credentials need dynamodb:UpdateItem";
+    let message = "cannot acquire lock `42`: the credentials need dynamodb:UpdateItem";
     assert!(error.to_string().starts_with(message), "{error}");
     assert!(error.to_string().contains("on table `locks`"), "{error}");
     assert_eq!(table.clock().now(), begun, "nobody waits for rights");
@@ -149,7 +149,7 @@ async fn no_rights_at_all() {
 /// May write, but not read.
 fn writes_only(request: &Request) -> Fate {
     match Step::of(request) {
-        Step::Look => Fate::refused(Refusal::Denied),
+        Step::Poll => Fate::refused(Refusal::Denied),
         _ => Fate::delivered(),
     }
 }
@@ -188,14 +188,14 @@ async fn rights_that_are_taken_away_while_a_lock_is_held_are_reported_by_the_rel
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_may_not_beat_any_more_stops_with_its_lease() {
+async fn a_holder_that_may_not_heartbeat_any_more_stops_with_its_lease() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     table
         .dynamo()
         .plan(|_: &Request| Fate::refused(Refusal::Denied));
     let begun = table.clock().now();
-    held.lease().over().await;
+    held.lease().expired().await;
     let lasted = table.since(begun);
     assert!(
         lasted > Duration::from_secs(9) && lasted < Duration::from_secs(11),
@@ -220,8 +220,8 @@ async fn a_key_that_dynamodb_would_not_take_is_refused_before_anything_is_sent()
     }
     assert_eq!(table.dynamo().counts().total().requests, 0);
     let longest = "x".repeat(2048);
-    let limits = Limits::wait(Duration::from_secs(1));
-    a.acquire_within(longest, limits)
+    let limits = AcquireOptions::wait(Duration::from_secs(1));
+    a.acquire_with(longest, limits)
         .await
         .unwrap()
         .release()

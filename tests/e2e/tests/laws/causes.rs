@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Credentials, Region};
-use dynamodb_locks::{Error, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Error, Locks, Settings};
 use testkit::Clock;
 use testkit::dynamo::{Dynamo, Fate, Refusal, Request, Schema};
 use testkit::locks::{KEY, LockTable};
@@ -69,7 +69,7 @@ async fn what_may_pass_is_retried_and_named() {
 
 #[track_caller]
 fn assert_says(error: &Error, why: &str) {
-    let message = format!("cannot take lock `42`: {why} (");
+    let message = format!("cannot acquire lock `42`: {why} (");
     assert!(error.to_string().starts_with(&message), "{error}");
 }
 
@@ -94,7 +94,7 @@ async fn without_a_region_nothing_is_sent() {
         assert!(error.is_configuration(), "{error}");
         assert_eq!(
             error.to_string(),
-            "cannot take lock `42`: no AWS region; set AWS_REGION"
+            "cannot acquire lock `42`: no AWS region; set AWS_REGION"
         );
         let error = locks.connect().await.unwrap_err();
         assert!(error.is_configuration(), "{error}");
@@ -147,8 +147,8 @@ async fn without_credentials_nothing_is_sent() {
 async fn at(url: &str) -> Error {
     let http = aws_smithy_http_client::Builder::new().build_http();
     let (_, locks) = locks(|config| config.http_client(http).endpoint_url(url));
-    let soon = Limits::wait(Duration::ZERO).deadline(Duration::from_secs(1));
-    let refused = locks.acquire_within(KEY, soon).await;
+    let soon = AcquireOptions::wait(Duration::ZERO).deadline(Duration::from_secs(1));
+    let refused = locks.acquire_with(KEY, soon).await;
     refused.expect_err("it is refused")
 }
 

@@ -79,7 +79,7 @@ async fn thirty_two_work_one_at_a_time_and_in_the_order_in_which_they_came() {
     assert_eq!(works.len(), CONTENDERS * ROUNDS);
     judge(&works, &dynamo.log());
     let row = dynamo.row("locks", KEY, "default").unwrap();
-    assert_eq!(row.get("q"), None, "nobody is left in the queue");
+    assert_eq!(row.get("queue"), None, "nobody is left in the queue");
     for (op, count) in dynamo.counts().iter() {
         let each = count.requests as f64 / works.len() as f64;
         println!(
@@ -98,8 +98,8 @@ fn enqueued(log: &[Logged]) -> Vec<u64> {
         let values = &logged.request.body["ExpressionAttributeValues"];
         values[":in"]["SS"][0].as_str()
     });
-    let stamps = entry.filter_map(|text| Entry::read(text).stamp());
-    stamps.map(|stamp| stamp.0).collect()
+    let tickets = entry.filter_map(|text| Entry::read(text).ticket());
+    tickets.map(|ticket| ticket.0).collect()
 }
 
 /// Laws 1 to 3.

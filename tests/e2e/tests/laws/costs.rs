@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::Limits;
+use dynamodb_locks::AcquireOptions;
 use lambda_locks::LockLayer;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::to_raw_value;
@@ -22,7 +22,7 @@ fn writes(many: u64) -> Count {
     }
 }
 
-/// Where time stands still two stamps would be the same.
+/// Where time stands still two tickets would be the same.
 async fn tick() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -75,7 +75,7 @@ async fn an_uncontended_invocation_is_two_writes_and_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_section_shorter_than_a_third_of_the_lease_never_beats() {
+async fn a_section_shorter_than_a_third_of_the_lease_never_heartbeats() {
     for tenth in 0..10 {
         let table = LockTable::into_the_second(Duration::from_millis(100 * tenth));
         let held = table.client("a").acquire(KEY).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_contended_lock_is_two_writes_as_well_and_reads_at_half_a_unit() {
     let before = table.dynamo().counts();
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 3).await;
+    table.delivered("b", Step::Poll, 3).await;
     a.release().await.unwrap();
     waiting.await.unwrap().unwrap().release().await.unwrap();
     let counts = table.dynamo().counts() - &before;
@@ -132,10 +132,10 @@ async fn a_wait_in_vain_is_two_writes() {
     let _held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE / 20).await;
     let before = table.dynamo().counts();
-    let limits = Limits::wait(LEASE / 10);
+    let limits = AcquireOptions::wait(LEASE / 10);
     table
         .client("b")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     assert_eq!(
@@ -152,15 +152,15 @@ async fn connecting_ahead_of_time_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_hold_is_looked_at_seldom_also_where_it_beats() {
+async fn a_long_hold_is_looked_at_seldom_also_where_it_heartbeats() {
     let table = LockTable::new();
     let _held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE * 2).await;
     let before = table.dynamo().counts();
-    let limits = Limits::wait(LEASE);
+    let limits = AcquireOptions::wait(LEASE);
     table
         .client("b")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     let looks = (table.dynamo().counts() - &before).of("GetItem").requests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, Locks, Settings, Wall};
+use dynamodb_locks::{Locks, OnExpiry, Settings, WallClock};
 use testkit::Clock;
 use testkit::dynamo::{Count, Dynamo, Fate, Schema};
 
@@ -19,15 +19,18 @@ impl Table {
         Self(dynamo)
     }
 
-    fn client(&self, name: &str, fail: Fail) -> Locks {
+    fn client(&self, name: &str, on_expiry: OnExpiry) -> Locks {
         let clock = Clock::tokio();
-        let settings = Settings::new().table("locks").fail(fail).owner(name);
-        let settings = settings.wall_clock(Wall::new(move || clock.now()));
+        let settings = Settings::new()
+            .table("locks")
+            .on_expiry(on_expiry)
+            .owner(name);
+        let settings = settings.wall_clock(WallClock::new(move || clock.now()));
         Locks::with_client(&self.0.client(name), settings).expect("the settings are right")
     }
 
     fn closed(&self, name: &str) -> Locks {
-        self.client(name, Fail::Closed)
+        self.client(name, OnExpiry::Hold)
     }
 
     fn row(&self) -> serde_json::Value {
@@ -42,7 +45,7 @@ async fn an_uncontended_fail_closed_lock_is_two_writes_and_no_read() {
     let table = Table::new();
     for _ in 0..2 {
         let held = table.closed("a").acquire("42").await.unwrap();
-        assert_eq!(table.row()["held"]["N"], held.fence().to_string());
+        assert_eq!(table.row()["pinned"]["N"], held.fence().to_string());
         held.release().await.unwrap();
     }
     let four = Count {
@@ -51,8 +54,8 @@ async fn an_uncontended_fail_closed_lock_is_two_writes_and_no_read() {
     };
     assert_eq!(table.0.counts().total(), four);
     let row = table.row();
-    assert_eq!(row["closed"]["BOOL"], true);
-    assert!(row.get("ttl").is_none() && row.get("held").is_none() && row.get("q").is_none());
+    assert_eq!(row["hold_on_expiry"]["BOOL"], true);
+    assert!(row.get("ttl").is_none() && row.get("pinned").is_none() && row.get("queue").is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +89,7 @@ async fn a_holder_that_has_begun_is_never_found_dead() {
     );
     let b = table
         .closed("b")
-        .child(|settings| settings.max_wait(Duration::from_secs(60)));
+        .with_settings(|settings| settings.max_wait(Duration::from_secs(60)));
     assert!(b.unwrap().acquire("42").await.unwrap_err().is_timed_out());
 }
 
@@ -99,7 +102,7 @@ async fn a_waiter_claims_before_it_acts_and_is_then_held_for_good() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     first.release().await.unwrap();
     let second = second.await.unwrap().unwrap();
-    assert_eq!(table.row()["held"]["N"], second.fence().to_string());
+    assert_eq!(table.row()["pinned"]["N"], second.fence().to_string());
     tokio::time::advance(24 * HOUR).await;
     assert!(
         table
@@ -141,14 +144,14 @@ async fn release_all_releases_what_is_held() {
     let a = table.closed("a");
     let held = a.acquire("42").await.unwrap();
     assert!(a.release_all(Duration::from_secs(1)).await.is_empty());
-    assert!(held.lease().is_over());
+    assert!(held.lease().is_expired());
     drop(table.closed("b").try_acquire("42").await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_use_of_a_key_decides_its_kind() {
     let table = Table::new();
-    let open = table.client("a", Fail::Open);
+    let open = table.client("a", OnExpiry::TakeOver);
     open.acquire("42").await.unwrap().release().await.unwrap();
     let refused = table.closed("b").acquire("42").await.unwrap_err();
     assert!(refused.is_configuration(), "{refused}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Expiry, Fail, Limits};
+use dynamodb_locks::{AcquireOptions, Expiry, OnExpiry};
 use testkit::dynamo::{Fate, Request};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -14,13 +14,13 @@ async fn a_holder_whose_clock_is_slow_ends_before_others_find_it_past_its_deadli
     let table = LockTable::new();
     let a = table.a_client("a").slow(10 * SECOND).ready();
     let b = table.client("b");
-    let limits = Limits::wait(5 * SECOND).deadline(30 * SECOND);
-    let held = a.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(5 * SECOND).deadline(30 * SECOND);
+    let held = a.acquire_with(KEY, limits).await.unwrap();
     let next = b
-        .acquire_within(KEY, Limits::wait(60 * SECOND))
+        .acquire_with(KEY, AcquireOptions::wait(60 * SECOND))
         .await
         .unwrap();
-    assert!(held.lease().is_over());
+    assert!(held.lease().is_expired());
     next.release().await.unwrap();
 }
 
@@ -30,9 +30,9 @@ async fn impatient_waiters_do_not_keep_the_dead_alive() {
     let table = LockTable::new();
     drop(table.client("dead").acquire(KEY).await.unwrap());
     let (b, died) = (table.client("b"), table.now());
-    let limits = Limits::wait(2 * SECOND).deadline(3 * SECOND);
+    let limits = AcquireOptions::wait(2 * SECOND).deadline(3 * SECOND);
     let held = loop {
-        match b.acquire_within(KEY, limits).await {
+        match b.acquire_with(KEY, limits).await {
             Ok(held) => break held,
             Err(refused) => assert!(refused.is_timed_out(), "{refused}"),
         }
@@ -44,7 +44,7 @@ async fn impatient_waiters_do_not_keep_the_dead_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_orphan_that_cannot_be_given_back_does_not_stop_the_work_on_other_keys() {
+async fn an_orphan_that_cannot_be_released_does_not_stop_the_work_on_other_keys() {
     let table = LockTable::new();
     let a = table.client("a");
     drop(a.acquire("hot").await.unwrap());
@@ -64,8 +64,8 @@ async fn an_orphan_that_cannot_be_given_back_does_not_stop_the_work_on_other_key
 async fn a_wait_that_its_deadline_ends_leaves_no_entry_behind() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
-    let limits = Limits::wait(20 * SECOND).deadline(SECOND);
-    let refused = table.client("b").acquire_within(KEY, limits).await;
+    let limits = AcquireOptions::wait(20 * SECOND).deadline(SECOND);
+    let refused = table.client("b").acquire_with(KEY, limits).await;
     assert!(refused.unwrap_err().is_timed_out());
     assert_eq!(table.row().queue.len(), 1);
     held.release().await.unwrap();
@@ -76,7 +76,7 @@ async fn a_fail_closed_release_that_nobody_answered_is_finished_by_the_next_call
     let table = LockTable::new();
     let closed = table
         .a_client("a")
-        .with(|settings| settings.fail(Fail::Closed));
+        .with(|settings| settings.on_expiry(OnExpiry::Hold));
     let a = closed.ready();
     let held = a.acquire(KEY).await.unwrap();
     table.dynamo().plan(|_: &Request| Fate::dropped());
@@ -100,10 +100,10 @@ async fn a_dead_client_of_another_expiry_mode_does_not_block_a_key_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_anchor_costs_a_request_now_and_then_and_no_storm() {
+async fn a_damaged_renewal_time_costs_a_request_now_and_then_and_no_storm() {
     let table = LockTable::new();
     let mut row = table.row_of([table.entry("dead", 60 * SECOND)]);
-    row.anchor = Some(dynamodb_locks::protocol::Micros(u64::MAX));
+    row.renewed_at = Some(dynamodb_locks::protocol::Timestamp(u64::MAX));
     table.put(&row);
     let _ = table.client("b").acquire(KEY).await;
     let requests = table.dynamo().counts().total().requests;
@@ -125,19 +125,19 @@ async fn an_observer_passes_over_a_dead_holder_of_another_expiry_mode() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_anchor_is_named_and_healed_by_the_next_release() {
+async fn a_damaged_renewal_time_is_named_and_healed_by_the_next_release() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     let damage = serde_json::json!({ "S": "tuesday" });
-    table.set("p", damage);
-    let limits = Limits::wait(SECOND);
-    let error = table.client("b").acquire_within(KEY, limits).await;
+    table.set("renewed_at", damage);
+    let limits = AcquireOptions::wait(SECOND);
+    let error = table.client("b").acquire_with(KEY, limits).await;
     let error = error.unwrap_err();
     assert!(error.is_bad_table(), "{error}");
     assert!(
         error
             .to_string()
-            .contains("`p` is no whole number of 64 bits"),
+            .contains("`renewed_at` is no whole number of 64 bits"),
         "{error}"
     );
     held.release().await.unwrap();
@@ -158,9 +158,13 @@ async fn a_release_that_comes_late_gives_the_successor_a_whole_lease() {
     }
     let sent = table.now();
     held.release_within(9 * SECOND).await.unwrap();
-    let (now, anchor) = (table.now(), table.row().anchor.unwrap());
+    let (now, renewed_at) = (table.now(), table.row().renewed_at.unwrap());
     assert!(now.since(sent) > SECOND);
-    assert!(anchor >= now, "the anchor is {:?} old", now.since(anchor));
+    assert!(
+        renewed_at >= now,
+        "the renewal time is {:?} old",
+        now.since(renewed_at)
+    );
     next.await.unwrap().unwrap().release().await.unwrap();
 }
 
@@ -170,7 +174,7 @@ async fn a_row_that_cannot_be_written_does_not_slow_down_the_others() {
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     for nth in 1..=100 {
-        table.fate("a", Step::AbandonRaising, nth, Fate::dropped());
+        table.fate("a", Step::WithdrawRaising, nth, Fate::dropped());
     }
     let first = table.now();
     a.acquire("other").await.unwrap().release().await.unwrap();

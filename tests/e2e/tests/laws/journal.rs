@@ -2,9 +2,9 @@
 
 mod folder;
 mod forged;
-mod give_back;
-mod notes;
+mod intents;
 mod open;
+mod recover;
 mod recovery;
 
 use std::time::Duration;

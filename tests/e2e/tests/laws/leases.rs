@@ -1,4 +1,4 @@
-//! Leases: how waits end, what beats keep, and what is left by those who are dropped half-way.
+//! Leases: how waits end, what heartbeats keep, and what is left by those who are dropped half-way.
 
 mod beats;
 mod drops;
@@ -27,7 +27,7 @@ fn queued(table: &LockTable) -> usize {
 fn a_lock_can_be_sent_and_shared() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<dynamodb_locks::Locks>();
-    shared::<dynamodb_locks::Held>();
+    shared::<dynamodb_locks::LockGuard>();
     shared::<dynamodb_locks::Lease>();
     shared::<dynamodb_locks::Error>();
 }

@@ -25,7 +25,7 @@ fn millis(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-/// A client that gives no sign of life: once it is dropped it is as good as dead.
+/// A client that gives no renewal: once it is dropped it is as good as dead.
 fn silent(table: &LockTable, name: &str) -> Locks {
     let none = |s: Settings| s.heartbeat_period(Duration::ZERO);
     table.a_client(name).with(none).ready()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, KeyKind, Locks, Settings};
+use dynamodb_locks::{KeyKind, Locks, OnExpiry, Settings};
 use testkit::dynamo::{Dynamo, Schema};
 use testkit::locks::{KEY, LockTable};
 
@@ -37,7 +37,9 @@ async fn a_look_tells_who_holds_and_who_waits() {
 async fn a_list_goes_through_the_namespace_and_no_other() {
     let table = LockTable::new();
     let a = table.client("a");
-    let elsewhere = a.child(|settings| settings.prefix("elsewhere")).unwrap();
+    let elsewhere = a
+        .with_settings(|settings| settings.prefix("elsewhere"))
+        .unwrap();
     let mut held = vec![elsewhere.acquire("x").await.unwrap()];
     for key in ["1", "2", "3"] {
         held.push(a.acquire(key).await.unwrap());
@@ -57,14 +59,14 @@ async fn a_forced_release_dates_the_next_turn_by_the_servers_clock_and_not_by_th
     let held = table.client("a").acquire(KEY).await.unwrap();
     let fast = table.a_client("b").fast(hour).ready();
     assert!(fast.force_release(KEY, held.fence(), "ada").await.unwrap());
-    let ahead = table.row().anchor.unwrap().since(table.now());
+    let ahead = table.row().renewed_at.unwrap().since(table.now());
     assert!(ahead <= Duration::from_secs(2), "{ahead:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_person_can_force_a_release_and_the_row_says_who_did() {
     let table = LockTable::new();
-    let closed = |settings: Settings| settings.fail(Fail::Closed);
+    let closed = |settings: Settings| settings.on_expiry(OnExpiry::Hold);
     let (a, b) = (
         table.a_client("a").with(closed).ready(),
         table.a_client("b").with(closed).ready(),
@@ -73,7 +75,7 @@ async fn a_person_can_force_a_release_and_the_row_says_who_did() {
     assert!(!b.force_release(KEY, dead.fence() + 1, "ada").await.unwrap());
     assert!(b.force_release(KEY, dead.fence(), "ada").await.unwrap());
     let row = table.dynamo().row("locks", KEY, "default").unwrap();
-    assert_eq!(row["forced"]["M"]["by"]["S"], "ada");
+    assert_eq!(row["forced_release"]["M"]["by"]["S"], "ada");
     let held = b.try_acquire(KEY).await.unwrap();
     assert!(held.fence() > dead.fence());
     assert!(dead.release().await.unwrap_err().is_lost());

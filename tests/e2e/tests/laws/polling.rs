@@ -39,7 +39,7 @@ fn looks_by_second(table: &LockTable, from: SystemTime, seconds: usize) -> Vec<u
             .duration_since(from)
             .map(|since| since.as_secs() as usize);
         let second = since.ok().and_then(|second| counts.get_mut(second));
-        if let (Step::Look, Some(count)) = (Step::of(&logged.request), second) {
+        if let (Step::Poll, Some(count)) = (Step::of(&logged.request), second) {
             *count += 1;
         }
     }

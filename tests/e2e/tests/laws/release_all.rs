@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn everything_held_and_waited_for_is_given_up() {
     let table = LockTable::new();
     let a = table.client("a");
-    let child = a.child(|settings| settings.owner("child")).unwrap();
+    let child = a.with_settings(|settings| settings.owner("child")).unwrap();
     let (one, two) = (
         a.acquire("1").await.unwrap(),
         child.acquire("2").await.unwrap(),
@@ -23,7 +23,7 @@ async fn everything_held_and_waited_for_is_given_up() {
 
     assert!(child.release_all(SECOND).await.is_empty());
 
-    assert!(one.lease().is_over() && two.lease().is_over());
+    assert!(one.lease().is_expired() && two.lease().is_expired());
     assert!(waiter.await.unwrap().unwrap_err().is_timed_out());
     let c = table.client("c");
     drop((

@@ -1,14 +1,14 @@
 //! Each request of the protocol, against real expressions: accepted, refused, repeated, and with
 //! `p` and `q` absent.
 
-mod abandon;
-mod beat;
 mod enqueue;
+mod evict;
+mod evict_and_enter;
+mod heartbeat;
+mod invalidate;
 mod release;
-mod steal;
-mod take;
 mod trial;
-mod void;
+mod withdraw;
 mod wording;
 
 use std::time::Duration;

@@ -80,9 +80,9 @@ async fn the_first_request_on_a_dead_connection_fails_fast_and_is_repeated_on_an
 
     network.forgets_all();
     // Long before the lease, and before any timeout that the SDK has of its own.
-    let limits = locks.limits().deadline(Duration::from_secs(5));
-    let held = locks.acquire_within("42", limits).await.unwrap();
-    assert_eq!(held.holding().requests(), 2, "one went nowhere");
+    let limits = locks.acquire_options().deadline(Duration::from_secs(5));
+    let held = locks.acquire_with("42", limits).await.unwrap();
+    assert_eq!(held.handle().requests(), 2, "one went nowhere");
 
     network.forgets_all();
     held.release_within(Duration::from_secs(2)).await.unwrap();

@@ -100,7 +100,7 @@ fn judge(table: &LockTable, works: &[Work], of: &str) {
 
     let steps: Vec<_> = log.iter().map(|logged| Step::of(&logged.request)).collect();
     let sent = |step| steps.iter().filter(|sent| **sent == step).count();
-    let [enqueues, looks, releases] = [Step::Enqueue, Step::Look, Step::Release].map(sent);
+    let [enqueues, looks, releases] = [Step::Enqueue, Step::Poll, Step::Release].map(sent);
     let each = |many: usize| many as f64 / CLIENTS as f64;
     println!("{of}: {} of {CLIENTS} served", works.len());
     println!(
@@ -130,7 +130,7 @@ fn entered(logged: &Logged) -> Option<u64> {
         return None;
     };
     let entry = &logged.request.body["ExpressionAttributeValues"][":in"]["SS"][0];
-    Entry::read(entry.as_str()?).stamp().map(|stamp| stamp.0)
+    Entry::read(entry.as_str()?).ticket().map(|ticket| ticket.0)
 }
 
 async fn all_are_served(of: &str, seed: u64, spread: Duration) {

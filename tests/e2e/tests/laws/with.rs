@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use dynamodb_locks::{Health, current};
+use dynamodb_locks::{LeaseHealth, current};
 use testkit::dynamo::{Fate, Refusal};
 use testkit::locks::{KEY, LockTable};
 
@@ -52,7 +52,7 @@ async fn work_that_blocks_is_beaten_for_from_another_thread() {
     let a = table.a_client("a").with(fast).ready();
     let worked = a.with_blocking(KEY, |held| {
         std::thread::sleep(Duration::from_millis(1500));
-        held.lease().is_over()
+        held.lease().is_expired()
     });
     assert!(!worked.await.unwrap());
 }
@@ -77,10 +77,10 @@ async fn work_that_blocks_keeps_its_lock_until_it_has_returned_though_its_future
     };
     let refused = a.try_acquire(KEY).await.unwrap_err();
     assert!(refused.is_busy(), "{refused}");
-    assert!(!lease.is_over());
+    assert!(!lease.is_expired());
     tell.send(()).unwrap();
     let next = a.acquire(KEY).await.unwrap();
-    assert!(lease.is_over());
+    assert!(lease.is_expired());
     next.release().await.unwrap();
 }
 
@@ -106,20 +106,26 @@ async fn work_that_asks_for_its_own_lock_is_refused_at_once_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_tells_of_failing_beats_before_the_lease_is_lost() {
+async fn health_tells_of_failing_heartbeats_before_the_lease_is_lost() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
-    assert!(matches!(held.health(), Health { overdue: None, .. }));
+    assert!(matches!(
+        held.health(),
+        LeaseHealth {
+            heartbeat_overdue: None,
+            ..
+        }
+    ));
     table
         .dynamo()
         .plan(|_: &_| Fate::refused(Refusal::Internal));
     tokio::time::sleep(Duration::from_secs(5)).await;
     let health = held.health();
     assert!(
-        health.overdue.is_some() && !health.left.is_zero(),
+        health.heartbeat_overdue.is_some() && !health.remaining.is_zero(),
         "{health:?}"
     );
     held.lost().await;
-    assert!(held.health().left.is_zero());
-    assert!(held.lease().is_over());
+    assert!(held.health().remaining.is_zero());
+    assert!(held.lease().is_expired());
 }

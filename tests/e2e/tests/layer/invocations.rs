@@ -13,7 +13,7 @@ mod twice;
 use std::time::Duration;
 
 use dynamodb_locks::{Locks, Vars};
-use lambda_locks::{Answer, Failure, LockLayer};
+use lambda_locks::{LayerError, LockLayer, LockResponse};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -77,18 +77,18 @@ where
 /// One invocation whose handler runs.
 async fn invoke<S, T, A>(service: &mut S, event: LambdaEvent<T>) -> Result<A, S::Error>
 where
-    S: Service<RawEvent, Response = Answer<A>>,
+    S: Service<RawEvent, Response = LockResponse<A>>,
     T: Serialize,
 {
     let answer = answered(service, event).await?;
-    Ok(answer.handler().expect("the handler ran"))
+    Ok(answer.into_inner().expect("the handler ran"))
 }
 
 /// The name and the message of a lock's failure, as the runtime reports them.
 #[track_caller]
-fn reported(failure: Failure<String>) -> (String, String) {
+fn reported(failure: LayerError<String>) -> (String, String) {
     let expected = match &failure {
-        Failure::Lock(lock) => (lock.name().to_owned(), lock.to_string()),
+        LayerError::Lock(lock) => (lock.name().to_owned(), lock.to_string()),
         other => panic!("not the lock's failure: {other}"),
     };
     let Diagnostic {

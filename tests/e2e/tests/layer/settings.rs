@@ -79,7 +79,7 @@ fn a_lease_has_a_length() {
 }
 
 #[test]
-fn beats_have_a_period() {
+fn heartbeats_have_a_period() {
     let right = format!("{}, or 0 for none", time(100, 900_000));
     refuses("LOCKS_HEARTBEAT_PERIOD_MS", &NO_NUMBERS, &right);
     refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["1", "99"], &right);
@@ -88,7 +88,7 @@ fn beats_have_a_period() {
 }
 
 #[test]
-fn one_beat_may_be_lost() {
+fn one_heartbeat_may_be_lost() {
     let right = "at most half of the lease, so that one heartbeat may be lost; or 0 for none";
     refuses("LOCKS_HEARTBEAT_PERIOD_MS", &["5001", "900000"], right);
     takes(&[("LOCKS_HEARTBEAT_PERIOD_MS", "5000")]);
@@ -99,7 +99,7 @@ fn one_beat_may_be_lost() {
 }
 
 #[test]
-fn a_lease_until_the_deadline_has_no_beats() {
+fn a_lease_until_the_deadline_has_no_heartbeats() {
     let until = ("LOCKS_LEASE_DURATION_MS", "deadline");
     let error = settings(&[until, ("LOCKS_HEARTBEAT_PERIOD_MS", "3000")]).unwrap_err();
     let message = "invalid LOCKS_HEARTBEAT_PERIOD_MS `3000`: expected none: the lease lasts until the \
@@ -126,9 +126,9 @@ fn what_a_program_sets_is_checked_as_well() {
         assert_eq!(refused(Settings::new().heartbeat_period(period)), expected);
     }
     assert_eq!(
-        refused(Settings::new().partition_key("q")),
-        "invalid column name `q`: expected a name that no other column has: none of `q`, `f`, `p`, \
-         `closed`, `held`, `v`"
+        refused(Settings::new().partition_key("queue")),
+        "invalid column name `queue`: expected a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, \
+         `hold_on_expiry`, `pinned`, `v`"
     );
     assert_eq!(
         refused(Settings::new().table("a b")),
@@ -300,9 +300,16 @@ fn a_value_cannot_forge_a_log_line() {
 
 #[test]
 fn no_two_columns_share_a_name() {
-    let right = "a name that no other column has: none of `q`, `f`, `p`, `closed`, `held`, `v`";
+    let right = "a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, `hold_on_expiry`, `pinned`, `v`";
     for name in ["LOCKS_PARTITION_KEY", "LOCKS_SORT_KEY", "LOCKS_TTL_KEY"] {
-        for own in ["q", "f", "p", "closed", "held", "v"] {
+        for own in [
+            "queue",
+            "last_ticket",
+            "renewed_at",
+            "hold_on_expiry",
+            "pinned",
+            "v",
+        ] {
             let error = wrong(name, own).to_string();
             assert!(
                 error.starts_with(&format!("invalid {name} `{own}`: expected {right}")),

@@ -143,7 +143,7 @@ fn entered(logged: &Logged) -> Option<u64> {
         return None;
     };
     let entry = &logged.request.body["ExpressionAttributeValues"][":in"]["SS"][0];
-    Entry::read(entry.as_str()?).stamp().map(|stamp| stamp.0)
+    Entry::read(entry.as_str()?).ticket().map(|ticket| ticket.0)
 }
 
 impl Cost {

@@ -17,7 +17,7 @@ use crate::dynamo::{Fate, Request};
 /// The default lease.
 pub const LEASE: Duration = Duration::from_secs(10);
 
-/// For how long the holder has held when it dies: shorter than the time to its first beat.
+/// For how long the holder has held when it dies: shorter than the time to its first heartbeat.
 const HELD: Duration = Duration::from_secs(2);
 
 /// How long the sweep may take.
@@ -37,8 +37,8 @@ pub async fn by_the_sweep(seed: u64) -> Result<Duration, Error> {
     let table = far_table(seed);
     let dir = tempfile::tempdir().map_err(failed)?;
     let folder = dir.path().join("journal");
-    let noted = table.a_client("a").with(|s| s.journal(&folder)).ready();
-    let next = died(&table, noted).await?;
+    let recorded = table.a_client("a").with(|s| s.journal(&folder)).ready();
+    let next = died(&table, recorded).await?;
     orphan(&folder).map_err(failed)?;
     let death = table.clock().now();
     let sweep = table.a_client("sweep").with(|s| s.journal(&folder)).ready();
@@ -82,9 +82,9 @@ async fn served(next: Next) -> Result<(), Error> {
 fn orphan(folder: &Path) -> std::io::Result<()> {
     for file in std::fs::read_dir(folder)? {
         let path = file?.path();
-        let mut note: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-        note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
-        std::fs::write(&path, note.to_string())?;
+        let mut intent: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
+        std::fs::write(&path, intent.to_string())?;
     }
     Ok(())
 }

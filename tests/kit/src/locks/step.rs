@@ -15,22 +15,22 @@ pub enum Step {
     Try,
     /// Hand the lock on.
     Release,
-    /// Abandon, two or more before it.
-    AbandonQuietly,
-    /// Abandon, and raise the anchor.
-    AbandonRaising,
-    /// Abandon, under an anchor that is not before now.
-    AbandonUnder,
-    /// Give a sign of life.
-    Beat,
+    /// Withdraw, two or more before it.
+    WithdrawQuietly,
+    /// Withdraw, and raise the renewal time.
+    WithdrawRaising,
+    /// Withdraw, under a renewal time that is not before now.
+    WithdrawUnder,
+    /// Give a renewal.
+    Heartbeat,
     /// Remove a dead holder.
-    Steal,
+    Evict,
     /// Stand in the place of the dead.
-    Take,
-    /// Keep a stamp from ever entering.
-    Void,
+    EvictAndEnter,
+    /// Keep a ticket from ever entering.
+    Invalidate,
     /// Read the row.
-    Look,
+    Poll,
     /// None of the protocol's.
     Strange,
 }
@@ -46,27 +46,29 @@ impl Step {
         let said = |what| body[what].as_str().unwrap_or_default();
         let (update, condition) = (said("UpdateExpression"), said("ConditionExpression"));
         match op {
-            "GetItem" => Self::Look,
-            "UpdateItem" if update.contains("ADD #q") && condition.contains("size(") => {
+            "GetItem" => Self::Poll,
+            "UpdateItem" if update.contains("ADD #queue") && condition.contains("size(") => {
                 Self::Enqueue
             }
-            "UpdateItem" if update.contains("ADD #q") => Self::Try,
-            "UpdateItem" if update.contains("DELETE #q") => Self::out(update, condition),
-            "UpdateItem" if update.contains("#q = ") => Self::Take,
-            "UpdateItem" if update.contains("#p = ") => Self::Beat,
-            "UpdateItem" if update.contains("#f = ") => Self::Void,
+            "UpdateItem" if update.contains("ADD #queue") => Self::Try,
+            "UpdateItem" if update.contains("DELETE #queue") => Self::out(update, condition),
+            "UpdateItem" if update.contains("#queue = ") => Self::EvictAndEnter,
+            "UpdateItem" if update.contains("#renewed_at = ") => Self::Heartbeat,
+            "UpdateItem" if update.contains("#last_ticket = ") => Self::Invalidate,
             _ => Self::Strange,
         }
     }
 
     fn out(update: &str, condition: &str) -> Self {
         let has = |what| condition.contains(what);
-        match update.contains("#p = ") {
-            true if has("#p < ") => Self::AbandonRaising,
-            true if has("#p = ") || has("attribute_not_exists(#p)") => Self::Steal,
+        match update.contains("#renewed_at = ") {
+            true if has("#renewed_at < ") => Self::WithdrawRaising,
+            true if has("#renewed_at = ") || has("attribute_not_exists(#renewed_at)") => {
+                Self::Evict
+            }
             true => Self::Release,
-            false if has("#p >= ") => Self::AbandonUnder,
-            false => Self::AbandonQuietly,
+            false if has("#renewed_at >= ") => Self::WithdrawUnder,
+            false => Self::WithdrawQuietly,
         }
     }
 }
@@ -78,14 +80,14 @@ impl Step {
             Self::Enqueue => "enqueue",
             Self::Try => "try",
             Self::Release => "release",
-            Self::AbandonQuietly => "abandon quietly",
-            Self::AbandonRaising => "abandon raising",
-            Self::AbandonUnder => "abandon under",
-            Self::Beat => "beat",
-            Self::Steal => "steal",
-            Self::Take => "take",
-            Self::Void => "void",
-            Self::Look => "look",
+            Self::WithdrawQuietly => "withdraw quietly",
+            Self::WithdrawRaising => "withdraw raising",
+            Self::WithdrawUnder => "withdraw under",
+            Self::Heartbeat => "heartbeat",
+            Self::Evict => "evict",
+            Self::EvictAndEnter => "evict and enter",
+            Self::Invalidate => "invalidate",
+            Self::Poll => "poll",
             Self::Strange => "something strange",
         }
     }
@@ -97,7 +99,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What became of a request, in words: `beat`, `beat refused`, `beat unheard`, `beat never arrived`.
+/// What became of a request, in words: `heartbeat`, `beat refused`, `beat unheard`, `beat never arrived`.
 pub(super) fn describe(logged: &Logged) -> String {
     let step = Step::of(&logged.request);
     let arrived = match &logged.applied {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use dynamodb_locks::protocol::{Entry, Fields, Micros, Nonce, Owner, Row, Stamp};
-use dynamodb_locks::{Expiry, Locks, Settings, Wall};
+use dynamodb_locks::protocol::{Entry, Fields, Nonce, Owner, Row, Ticket, Timestamp};
+use dynamodb_locks::{Expiry, Locks, Settings, WallClock};
 
 use super::row;
 use super::script::Script;
@@ -145,8 +145,8 @@ impl LockTable {
     }
 
     /// This long ago, by the server's clock.
-    pub fn ago(&self, ago: Duration) -> Micros {
-        Micros(self.now().0 - ago.as_micros() as u64)
+    pub fn ago(&self, ago: Duration) -> Timestamp {
+        Timestamp(self.now().0 - ago.as_micros() as u64)
     }
 
     /// How long it has been since, by the server's clock.
@@ -155,15 +155,15 @@ impl LockTable {
     }
 
     /// Now, by the server's clock.
-    pub fn now(&self) -> Micros {
-        Micros(self.clock.since_epoch().as_micros() as u64)
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock.since_epoch().as_micros() as u64)
     }
 
     /// The entry of somebody who came this long ago, has a lease of 10 s and no deadline.
     pub fn entry(&self, owner: &str, ago: Duration) -> Fields {
         let own = self.ago(ago);
         Fields {
-            stamp: Stamp(own.0),
+            ticket: Ticket(own.0),
             own,
             lease: Duration::from_secs(10),
             deadline: None,
@@ -174,11 +174,11 @@ impl LockTable {
         }
     }
 
-    /// The row that these have left, the last stamp with it.
+    /// The row that these have left, the last ticket with it.
     pub fn row_of(&self, queue: impl IntoIterator<Item = Fields>) -> Row {
         let queue: Vec<_> = queue.into_iter().collect();
         Row {
-            last: queue.iter().map(|fields| fields.stamp).max(),
+            last: queue.iter().map(|fields| fields.ticket).max(),
             queue: queue.into_iter().map(Entry::from).collect(),
             ..Row::default()
         }
@@ -195,13 +195,13 @@ impl Client<'_> {
     /// With a wall clock that is ahead.
     pub fn fast(self, by: Duration) -> Self {
         let clock = self.table.clock.clone();
-        self.with(|settings| settings.wall_clock(Wall::new(move || clock.now() + by)))
+        self.with(|settings| settings.wall_clock(WallClock::new(move || clock.now() + by)))
     }
 
     /// With a wall clock that is behind.
     pub fn slow(self, by: Duration) -> Self {
         let clock = self.table.clock.clone();
-        self.with(|settings| settings.wall_clock(Wall::new(move || clock.now() - by)))
+        self.with(|settings| settings.wall_clock(WallClock::new(move || clock.now() - by)))
     }
 
     /// The client.

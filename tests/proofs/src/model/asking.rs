@@ -5,7 +5,7 @@ use super::config::Config;
 use super::system::System;
 use super::transition::Trigger;
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Entry, Event, Moment, Patience, Terms,
+    Acquisition, Action, Answer, Entry, Event, Moment, Terms, WaitMode,
 };
 
 impl System {
@@ -55,9 +55,9 @@ impl System {
                 Event::Answered(Answer::Lost)
             }
             Trigger::Wake | Trigger::StaleLook => Event::Woken,
-            Trigger::Beat => {
+            Trigger::Heartbeat => {
                 it.beats -= 1;
-                Event::Beat
+                Event::Heartbeat
             }
             Trigger::Release => {
                 it.covered = it.acts_at(at.tick);
@@ -91,15 +91,15 @@ impl System {
         let it = self.client(client);
         let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
         let Some(acquisition) = &mut it.acquisition else {
-            return Action::Look;
+            return Action::Poll;
         };
         let observed = |event, acquisition: &Acquisition| match mutant {
             Some(mutant) => mutant.hears(event, asked.as_ref(), acquisition, heir),
             None => event,
         };
         let mut action = acquisition.step(observed(event, acquisition), at);
-        if action == Action::Look {
-            let looked = observed(Event::Looked(shown), acquisition);
+        if action == Action::Poll {
+            let looked = observed(Event::Polled(shown), acquisition);
             action = acquisition.step(looked, at);
         }
         match mutant {
@@ -111,11 +111,11 @@ impl System {
 
 /// The acquisition that gives back what another has left.
 fn heir(terms: Terms, entry: Entry, begun: bool, at: Moment) -> Acquisition {
-    let stamp = entry.stamp().unwrap_or_default();
+    let ticket = entry.ticket().unwrap_or_default();
     let terms = Terms {
-        patience: Patience::Try,
+        wait_mode: WaitMode::Try,
         deadline: Some(at.tick),
         ..terms
     };
-    Acquisition::left_behind(terms, entry, stamp, begun)
+    Acquisition::left_behind(terms, entry, ticket, begun)
 }

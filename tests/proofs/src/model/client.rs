@@ -1,6 +1,6 @@
 //! One client, and what is known of it from outside.
 
-use dynamodb_locks::protocol::{Acquisition, Answer, Entry, Tick, Write};
+use dynamodb_locks::protocol::{Acquisition, Answer, Entry, MonotonicInstant, Write};
 
 /// A seat at the table: a client, or who sweeps up after it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -9,7 +9,7 @@ pub(super) struct Client {
     pub(super) acquisition: Option<Acquisition>,
     pub(super) stage: Stage,
     /// Until when it acts.
-    pub(super) acts: Option<Tick>,
+    pub(super) acts: Option<MonotonicInstant>,
     /// Whether it has acted.
     pub(super) begun: bool,
     /// Whether it died; then nobody knows how far it had come.
@@ -26,7 +26,7 @@ pub(super) struct Client {
     pub(super) covered: bool,
     /// Whether it sweeps up after the one who sat here, or after its own dropped future.
     pub(super) heir: bool,
-    /// How many signs of life it may yet give.
+    /// How many renewals it may yet give.
     pub(super) beats: u8,
     /// How many more times it takes the lock.
     pub(super) rounds: u8,
@@ -43,7 +43,7 @@ pub(super) enum Stage {
     Asked { write: Write, sent: u8 },
     /// The answer is on its way back.
     Answered { write: Write, answer: Answer },
-    /// It sleeps, to look again, or to come with another stamp.
+    /// It sleeps, to look again, or to come with another ticket.
     Paused { restamps: bool },
     /// It holds the lock.
     Holding,
@@ -91,7 +91,7 @@ impl Client {
         self.acquisition.is_some() && !self.heir
     }
 
-    pub(super) fn acts_at(&self, tick: Tick) -> bool {
+    pub(super) fn acts_at(&self, tick: MonotonicInstant) -> bool {
         self.acts.is_some_and(|ends| tick < ends)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Micros, Moment, Now, Tick};
+use dynamodb_locks::protocol::{Moment, MonotonicInstant, TimeInterval, Timestamp};
 
 /// The true time at the beginning, in microseconds.
 const EPOCH: u64 = 1_763_640_000_000_000;
@@ -39,9 +39,9 @@ impl Reading {
     /// Now, as one client has it that reads its clocks thus.
     pub(super) fn moment(self, elapsed: Duration, client: usize) -> Moment {
         let truth = truth(elapsed);
-        let off = |by: i64| Micros(truth.0.saturating_add_signed(by * 1000));
+        let off = |by: i64| Timestamp(truth.0.saturating_add_signed(by * 1000));
         Moment {
-            now: Now {
+            now: TimeInterval {
                 earliest: off(self.earliest),
                 likely: off(self.likely),
                 latest: off(self.latest),
@@ -52,12 +52,12 @@ impl Reading {
 }
 
 /// The true time.
-pub(super) fn truth(elapsed: Duration) -> Micros {
-    Micros(EPOCH) + elapsed
+pub(super) fn truth(elapsed: Duration) -> Timestamp {
+    Timestamp(EPOCH) + elapsed
 }
 
 /// The monotonic clock of one client, which is never wrong about how much time has passed.
-pub(super) fn tick(elapsed: Duration, client: usize) -> Tick {
+pub(super) fn tick(elapsed: Duration, client: usize) -> MonotonicInstant {
     let nth = u32::try_from(client).unwrap_or_default() + 1;
-    Tick(ORIGIN * nth + elapsed)
+    MonotonicInstant(ORIGIN * nth + elapsed)
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fail, Nonce, Owner, Terms};
-use dynamodb_locks::{Expiry, protocol::Tick};
+use dynamodb_locks::protocol::{Nonce, OnExpiry, Owner, Terms};
+use dynamodb_locks::{Expiry, protocol::MonotonicInstant};
 
 use super::coverage::Coverage;
 use super::found::Found;
@@ -23,7 +23,7 @@ pub struct Config {
     pub(super) grace: Duration,
     pub(super) cap: u16,
     pub(super) expiry: Expiry,
-    pub(super) fail: Fail,
+    pub(super) on_expiry: OnExpiry,
     pub(super) seats: Vec<Seat>,
     pub(super) found: Vec<Found>,
     pub(super) budget: Budget,
@@ -57,7 +57,7 @@ impl Config {
             grace: Duration::from_secs(24 * 60 * 60),
             cap: 40,
             expiry: Expiry::Verified,
-            fail: Fail::Open,
+            on_expiry: OnExpiry::TakeOver,
             seats,
             found: vec![Found::Nothing],
             budget: Budget::default(),
@@ -122,8 +122,8 @@ impl Config {
 
     /// The locks fail closed.
     pub fn closed(self) -> Self {
-        let fail = Fail::Closed;
-        Self { fail, ..self }
+        let on_expiry = OnExpiry::Hold;
+        Self { on_expiry, ..self }
     }
 
     /// Expiry is found out by watching.
@@ -137,7 +137,7 @@ impl Config {
         Self { cap, ..self }
     }
 
-    /// A unit of time is longer than a stamp may grow old, and the row is deleted when it is this many
+    /// A unit of time is longer than a ticket may grow old, and the row is deleted when it is this many
     /// units past its last use. A copy arrives within a unit or never.
     pub fn ttl(self, grace: u32) -> Self {
         let unit = Duration::from_secs(61);
@@ -191,15 +191,15 @@ impl Config {
     }
 
     /// What a client asks for that begins at a tick.
-    pub(super) fn terms(&self, client: usize, round: u8, begun: Tick) -> Terms {
+    pub(super) fn terms(&self, client: usize, round: u8, begun: MonotonicInstant) -> Terms {
         let seat = &self.seats[client];
         Terms {
             lease: self.lease,
             deadline: seat.deadline.map(|units| begun + self.elapsed(units)),
             expiry: self.expiry,
             skew: self.skew,
-            fail: self.fail,
-            patience: seat.patience,
+            on_expiry: self.on_expiry,
+            wait_mode: seat.wait_mode,
             cap: self.cap,
             grace: self.grace,
             nonce: Nonce::new(client as u64 * 32 + u64::from(round)),

@@ -66,12 +66,12 @@ impl Copies {
 }
 
 /// Whether a copy can never again be applied, as long as the row lives. Stamps only rise, and an entry
-/// enters by one stamp only.
+/// enters by one ticket only.
 pub(super) fn is_futile(write: &Write, row: &Row) -> bool {
     conditions(write).iter().any(|asked| match asked {
         Condition::Fresh(_) => !asked.holds(row),
         Condition::Contains(entry) => {
-            let passed = entry.stamp().is_some_and(|stamp| row.has_passed(stamp));
+            let passed = entry.ticket().is_some_and(|ticket| row.has_passed(ticket));
             passed && !asked.holds(row)
         }
         _ => false,

@@ -1,6 +1,6 @@
-//! What a configuration must reach: a model that never steals shows nothing about stealing.
+//! What a configuration must reach: a model that never evicts shows nothing about evicting.
 
-use dynamodb_locks::protocol::{Departure, Write};
+use dynamodb_locks::protocol::{RenewalUpdate, Write};
 
 /// One kind of event that a configuration must reach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,19 +15,19 @@ pub enum Coverage {
     StolenBoth,
     /// A dead holder's place is taken at once.
     Taken,
-    /// A sign of life is given before acting.
+    /// A renewal is given before acting.
     Claimed,
-    /// A sign of life is given while acting.
+    /// A renewal is given while acting.
     Beaten,
-    /// A stamp is kept from ever entering.
+    /// A ticket is kept from ever entering.
     Voided,
-    /// A stamp is refused for being too low.
+    /// A ticket is refused for being too low.
     Restamps,
     /// A waiter leaves without a word.
     LeftQuietly,
-    /// Somebody leaves, and the anchor is raised.
+    /// Somebody leaves, and the renewal time is raised.
     LeftRaising,
-    /// Somebody leaves under an anchor that is later.
+    /// Somebody leaves under a renewal time that is later.
     LeftUnder,
     /// What the dead have left is given back.
     Swept,
@@ -51,13 +51,13 @@ impl Coverage {
         match self {
             Self::Acts => "act",
             Self::HandedOff => "hand-off",
-            Self::Stolen => "steal",
-            Self::StolenBoth => "steal from two",
-            Self::Taken => "take",
+            Self::Stolen => "evict",
+            Self::StolenBoth => "evict from two",
+            Self::Taken => "evict and enter",
             Self::Claimed => "claim",
-            Self::Beaten => "beat",
-            Self::Voided => "void",
-            Self::Restamps => "restamp",
+            Self::Beaten => "heartbeat",
+            Self::Voided => "invalidate",
+            Self::Restamps => "new ticket",
             Self::LeftQuietly => "leave quietly",
             Self::LeftRaising => "leave raising",
             Self::LeftUnder => "leave under",
@@ -75,18 +75,18 @@ impl Coverage {
     /// up after another.
     pub(super) fn is(self, write: &Write, begun: bool, heir: bool) -> bool {
         match write {
-            Write::Steal { behind, .. } => {
+            Write::Evict { behind, .. } => {
                 self == Self::Stolen || !behind.is_empty() && self == Self::StolenBoth
             }
-            Write::Take { .. } => self == Self::Taken,
-            Write::Beat { .. } if begun => self == Self::Beaten,
-            Write::Beat { .. } => self == Self::Claimed,
-            Write::Void { .. } => self == Self::Voided || heir && self == Self::Swept,
-            Write::Abandon { .. } if heir && self == Self::Swept => true,
-            Write::Abandon { anchor, .. } => match anchor {
-                Departure::Quiet => self == Self::LeftQuietly,
-                Departure::Raise(_) => self == Self::LeftRaising,
-                Departure::Under(_) => self == Self::LeftUnder,
+            Write::EvictAndEnter { .. } => self == Self::Taken,
+            Write::Heartbeat { .. } if begun => self == Self::Beaten,
+            Write::Heartbeat { .. } => self == Self::Claimed,
+            Write::Invalidate { .. } => self == Self::Voided || heir && self == Self::Swept,
+            Write::Withdraw { .. } if heir && self == Self::Swept => true,
+            Write::Withdraw { renewal, .. } => match renewal {
+                RenewalUpdate::Keep => self == Self::LeftQuietly,
+                RenewalUpdate::Raise(_) => self == Self::LeftRaising,
+                RenewalUpdate::KeepLater(_) => self == Self::LeftUnder,
             },
             Write::Enqueue { .. } | Write::Try { .. } | Write::Release { .. } => false,
         }

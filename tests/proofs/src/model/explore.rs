@@ -106,9 +106,7 @@ impl System {
             Coverage::Stale => self.budget.stale < config.budget.stale,
             Coverage::Full => self.clients.iter().any(|it| is_turned_away(config, it)),
             Coverage::Deleted => self.row.is_none() && self.fence.0 > 0,
-            Coverage::Kept => {
-                self.row().is_held_for_good() && any(|it| it.heir && it.asks().is_some())
-            }
+            Coverage::Kept => self.row().is_pinned() && any(|it| it.heir && it.asks().is_some()),
             _ => self.clients.iter().any(|it| applied(it, coverage)),
         }
     }
@@ -124,9 +122,9 @@ impl System {
 fn is_turned_away(config: &Config, it: &Client) -> bool {
     match &it.stage {
         Stage::Answered {
-            write: Write::Enqueue { stamp, .. },
+            write: Write::Enqueue { ticket, .. },
             answer: Answer::Refused(Some(row)),
-        } => !row.has_passed(*stamp) && row.queue.len() >= usize::from(config.cap),
+        } => !row.has_passed(*ticket) && row.queue.len() >= usize::from(config.cap),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dynamodb_locks::Expiry;
-use dynamodb_locks::protocol::{Entry, Fail, Fields, Micros, Nonce, Owner, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Fields, Nonce, OnExpiry, Owner, Row, Ticket, Timestamp};
 
 use super::clock;
 use super::config::Config;
@@ -11,15 +11,15 @@ use super::config::Config;
 /// A row that others have left, or none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Found {
-    /// No row at all: no stamp, no queue, no anchor.
+    /// No row at all: no ticket, no queue, no renewal time.
     Nothing,
-    /// The lock was never held: a stamp, no queue, no anchor.
+    /// The lock was never held: a ticket, no queue, no renewal time.
     Voided,
-    /// The lock was released: a stamp and an anchor, no queue.
+    /// The lock was released: a ticket and a renewal time, no queue.
     Released,
-    /// The last stamp lies ahead of every clock.
+    /// The last ticket lies ahead of every clock.
     Ahead,
-    /// The holder is dead; it was first at once: there is no anchor.
+    /// The holder is dead; it was first at once: there is no renewal time.
     Dead,
     /// Holder and waiter are dead, and the waiter is past its deadline.
     DeadBoth,
@@ -35,8 +35,8 @@ impl Found {
     pub(super) fn row(self, config: &Config) -> Option<Row> {
         let then = clock::truth(Duration::ZERO) - AGO;
         let row = Row {
-            last: Some(Stamp(then.0)),
-            closed: config.fail == Fail::Closed,
+            last: Some(Ticket(then.0)),
+            hold_on_expiry: config.on_expiry == OnExpiry::Hold,
             ..Row::default()
         };
         let entry = |nth| stranger(config, then, nth);
@@ -44,11 +44,11 @@ impl Found {
             Self::Nothing => None,
             Self::Voided => Some(row),
             Self::Released => Some(Row {
-                anchor: Some(then),
+                renewed_at: Some(then),
                 ..row
             }),
             Self::Ahead => Some(Row {
-                last: Some(Stamp((then + AHEAD).0)),
+                last: Some(Ticket((then + AHEAD).0)),
                 ..row
             }),
             Self::Dead => Some(Row {
@@ -57,7 +57,7 @@ impl Found {
             }),
             Self::DeadBoth => Some(Row {
                 queue: [entry(0), entry(1)].into(),
-                last: Some(Stamp(then.0 + 1)),
+                last: Some(Ticket(then.0 + 1)),
                 ..row
             }),
         }
@@ -65,11 +65,11 @@ impl Found {
 }
 
 /// Somebody who is no client of the model, and is not alive. The first of them had no deadline.
-fn stranger(config: &Config, then: Micros, nth: u64) -> Entry {
+fn stranger(config: &Config, then: Timestamp, nth: u64) -> Entry {
     let observes = config.expiry == Expiry::Observe;
     let deadline = (nth > 0 && !observes).then_some(then + config.lease);
     Entry::from(Fields {
-        stamp: Stamp(then.0 + nth),
+        ticket: Ticket(then.0 + nth),
         own: then,
         lease: config.lease,
         deadline,

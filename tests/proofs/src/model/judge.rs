@@ -1,6 +1,8 @@
 //! Checks each transition against the invariants.
 
-use dynamodb_locks::protocol::{Departure, Ending, Entry, GivenBack, Micros, Row, Tick, Write};
+use dynamodb_locks::protocol::{
+    Entry, MonotonicInstant, Outcome, RecoveryOutcome, RenewalUpdate, Row, Timestamp, Write,
+};
 use std::time::Duration;
 
 use super::clock::{self, truth};
@@ -56,7 +58,7 @@ impl System {
         };
         let it = &self.clients[owner];
         let releases = from == owner && it.lets_go && matches!(write, Write::Release { .. });
-        let held = row.held.is_some() && row.held == entry.stamp();
+        let held = row.pinned.is_some() && row.pinned == entry.ticket();
         if held && it.begun && !releases {
             self.breaks(Invariant::BegunStays);
         } else if it.wants() && from != owner && self.lives(config, row, entry) {
@@ -82,32 +84,32 @@ impl System {
     }
 
     /// Judges a client that begins to act, or goes on to.
-    pub(super) fn judge_act(&mut self, config: &Config, client: usize, ends: Tick) {
+    pub(super) fn judge_act(&mut self, config: &Config, client: usize, ends: MonotonicInstant) {
         let it = &self.clients[client];
         let Some(acquisition) = &it.acquisition else {
             return;
         };
-        let (stamp, deadline) = (acquisition.stamp(), acquisition.terms().deadline);
+        let (ticket, deadline) = (acquisition.ticket(), acquisition.terms().deadline);
         let acts = clock::tick(config.elapsed(self.time), client) < ends;
         if deadline.is_some_and(|deadline| ends > deadline) {
             self.breaks(Invariant::DeadlineEnds);
         }
         if !self.clients[client].begun && acts {
-            if stamp <= self.fence {
+            if ticket <= self.fence {
                 self.breaks(Invariant::FencesRise);
             }
-            self.fence = stamp;
+            self.fence = ticket;
         }
     }
 
-    /// Judges a client that is over, or has taken another stamp.
-    pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Ending>) {
+    /// Judges a client that is over, or has taken another ticket.
+    pub(super) fn judge_end(&mut self, client: usize, was: &Entry, ending: Option<&Outcome>) {
         let it = &self.clients[client];
-        if matches!(ending, Some(Ending::Released)) && !it.covered && !it.heir {
+        if matches!(ending, Some(Outcome::Released)) && !it.covered && !it.heir {
             self.breaks(Invariant::AnswersAreTrue);
         }
-        let kept = matches!(ending, Some(Ending::GivenBack(GivenBack::Kept)));
-        if !kept && was.stamp().is_some() {
+        let kept = matches!(ending, Some(Outcome::Recovered(RecoveryOutcome::Pinned)));
+        if !kept && was.ticket().is_some() {
             self.forget(was.clone());
         }
     }
@@ -133,12 +135,12 @@ impl System {
 }
 
 /// When a write gives its turn to the next in line; none if it does not say.
-fn given(write: &Write) -> Option<Micros> {
+fn given(write: &Write) -> Option<Timestamp> {
     match write {
-        Write::Release { now, .. } | Write::Steal { now, .. } => Some(*now),
-        Write::Abandon { anchor, .. } => match anchor {
-            Departure::Raise(now) | Departure::Under(now) => Some(*now),
-            Departure::Quiet => None,
+        Write::Release { now, .. } | Write::Evict { now, .. } => Some(*now),
+        Write::Withdraw { renewal, .. } => match renewal {
+            RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) => Some(*now),
+            RenewalUpdate::Keep => None,
         },
         _ => None,
     }

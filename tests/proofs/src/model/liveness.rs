@@ -171,6 +171,6 @@ impl System {
         let owned = |it: &super::client::Client| it.wants() && it.entry() == row.holder();
         let orphaned = !self.clients.iter().any(|it| owned(it));
         let done = |stage: &Stage| matches!(stage, Stage::Idle | Stage::Over);
-        row.is_held_for_good() && orphaned || self.clients.iter().all(|it| done(&it.stage))
+        row.is_pinned() && orphaned || self.clients.iter().all(|it| done(&it.stage))
     }
 }

@@ -16,29 +16,29 @@ macro_rules! mutants {
 }
 
 mutants! {
-    /// An enqueue asks for no higher stamp than the last.
+    /// An enqueue asks for no higher ticket than the last.
     EntersUnderTheFloor,
     /// An enqueue asks for no room in the queue.
     EntersAFullQueue,
-    /// A beat asks for no lower anchor.
+    /// A heartbeat asks for no lower renewal time.
     BeatsBlindly,
     /// A thief does not ask whether the holder has moved.
     StealsWithoutTheAnchor,
     /// A release does not ask for the entry.
     ReleasesUnconditionally,
-    /// An abandon does not ask for a lower anchor.
+    /// An withdraw does not ask for a lower renewal time.
     AbandonLowersTheAnchor,
     /// Who takes a dead holder's place does not compare the queue.
     TakesWithoutTheQueue,
-    /// A void does not ask for a lower stamp.
+    /// An invalidation does not ask for a lower ticket.
     VoidLowersTheStamp,
     /// A release dates the row anew.
     ReleaseSetsTtl,
-    /// A release does not set the anchor.
+    /// A release does not set the renewal time.
     ReleaseKeepsTheAnchor,
     /// A thief takes the waiters for dead whose lease would be over.
     WaitersLeaseRuns,
-    /// A beat puts the entry back.
+    /// A heartbeat puts the entry back.
     BeatRevives,
     /// The row is deleted as soon as nobody holds it.
     GraceTooShort,
@@ -50,15 +50,15 @@ mutants! {
     TooEarlyIsKept,
     /// Stamps do not come from the time: after a deletion they start again.
     CounterRestarts,
-    /// A refused beat counts as applied.
+    /// A refused heartbeat counts as applied.
     RefusedBeatCounts,
     /// Busy is final while a copy is on its way.
     BusyIsFinal,
-    /// A void that is refused with the entry in the queue counts as done.
+    /// An invalidation that is refused with the entry in the queue counts as done.
     RefusedVoidIsDone,
-    /// An abandon that is refused counts as done.
+    /// An withdraw that is refused counts as done.
     RefusedAbandonIsDone,
-    /// A stamp that was too low is sent again.
+    /// A ticket that was too low is sent again.
     RestampForgetsTheFloor,
     /// Fail-closed: a thief ignores that the holder has begun.
     IgnoresHeld,
@@ -72,11 +72,11 @@ mutants! {
     CountsFromTheAnswer,
     /// A holder's deadline does not end its lease.
     IgnoresTheDeadline,
-    /// An entry that may be on its way is not voided.
+    /// An entry that may be on its way is not invalidated.
     OmitsVoid,
     /// Who is promoted does not claim.
     SkipsClaim,
-    /// The next in line leaves without raising the anchor.
+    /// The next in line leaves without raising the renewal time.
     LeavesQuietly,
     /// Who gives up does not leave the queue.
     StaysInQueue,

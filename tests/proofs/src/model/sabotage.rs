@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Departure, Ending, Event, GivenBack, Micros, Moment, Pause, Row,
-    Tick, Write,
+    Acquisition, Action, Answer, Event, Moment, MonotonicInstant, Outcome, Pause, RecoveryOutcome,
+    RenewalUpdate, Row, Timestamp, Write,
 };
 
 use super::clock::Reading;
@@ -24,26 +24,30 @@ impl Mutant {
         match (self, write, asked) {
             (Self::EntersUnderTheFloor, write, Fresh(_)) => write.enters().is_some(),
             (Self::EntersAFullQueue, _, Room(_))
-            | (Self::BeatsBlindly, Write::Beat { .. }, Later(_))
+            | (Self::BeatsBlindly, Write::Heartbeat { .. }, Later(_))
             | (Self::StealsWithoutTheAnchor, _, Unmoved(_))
             | (Self::ReleasesUnconditionally, Write::Release { .. }, Contains(_))
-            | (Self::AbandonLowersTheAnchor, Write::Abandon { .. }, Later(_))
-            | (Self::TakesWithoutTheQueue, Write::Take { .. }, Queue(_))
-            | (Self::VoidLowersTheStamp, Write::Void { .. }, Fresh(_))
-            | (Self::BeatRevives, Write::Beat { .. }, Contains(_))
-            | (Self::IgnoresHeld, Write::Steal { .. } | Write::Take { .. }, Unbegun(_)) => true,
+            | (Self::AbandonLowersTheAnchor, Write::Withdraw { .. }, Later(_))
+            | (Self::TakesWithoutTheQueue, Write::EvictAndEnter { .. }, Queue(_))
+            | (Self::VoidLowersTheStamp, Write::Invalidate { .. }, Fresh(_))
+            | (Self::BeatRevives, Write::Heartbeat { .. }, Contains(_))
+            | (Self::IgnoresHeld, Write::Evict { .. } | Write::EvictAndEnter { .. }, Unbegun(_)) => {
+                true
+            }
             _ => false,
         }
     }
 
     /// What else a write does, or does not do, to the row.
-    pub(super) fn changes(self, write: &Write, before: &Row, after: &mut Row, now: Micros) {
+    pub(super) fn changes(self, write: &Write, before: &Row, after: &mut Row, now: Timestamp) {
         match (self, write) {
-            (Self::ReleaseKeepsTheAnchor, Write::Release { .. }) => after.anchor = before.anchor,
-            (Self::BeatRevives, Write::Beat { me, .. }) => {
+            (Self::ReleaseKeepsTheAnchor, Write::Release { .. }) => {
+                after.renewed_at = before.renewed_at
+            }
+            (Self::BeatRevives, Write::Heartbeat { me, .. }) => {
                 after.queue.insert(me.clone());
             }
-            (Self::WaitersLeaseRuns, Write::Steal { .. }) => after.queue.retain(|entry| {
+            (Self::WaitersLeaseRuns, Write::Evict { .. }) => after.queue.retain(|entry| {
                 let fields = entry.fields();
                 fields.is_none_or(|fields| fields.own + fields.lease >= now)
             }),
@@ -93,17 +97,25 @@ impl Mutant {
         use Answer::{Applied, Lost, Refused, Unapplied};
         match (self, asked, event) {
             (Self::SweepReleases, _, Event::GiveUp) if heir => Event::Release,
-            (Self::RefusedBeatCounts, Some(Write::Beat { .. }), Event::Answered(Refused(row)))
+            (
+                Self::RefusedBeatCounts,
+                Some(Write::Heartbeat { .. }),
+                Event::Answered(Refused(row)),
+            )
             | (Self::LostIsReleased, Some(Write::Release { .. }), Event::Answered(Refused(row))) => {
                 Event::Answered(Applied(row.unwrap_or_default()))
             }
             (Self::BusyIsFinal, Some(write), Event::Answered(Lost)) if write.enters().is_some() => {
                 Event::Answered(Unapplied)
             }
-            (Self::RefusedVoidIsDone, Some(Write::Void { .. }), Event::Answered(Refused(row)))
+            (
+                Self::RefusedVoidIsDone,
+                Some(Write::Invalidate { .. }),
+                Event::Answered(Refused(row)),
+            )
             | (
                 Self::RefusedAbandonIsDone,
-                Some(Write::Abandon { .. }),
+                Some(Write::Withdraw { .. }),
                 Event::Answered(Refused(row)),
             ) => Event::Answered(Refused(row.map(|row| without(row, it)))),
             (Self::RestampForgetsTheFloor, Some(write), Event::Answered(Refused(Some(row))))
@@ -117,8 +129,8 @@ impl Mutant {
             (Self::IgnoresHeld, _, Event::Answered(Applied(row))) => {
                 Event::Answered(Applied(unheld(row, it)))
             }
-            (Self::IgnoresHeld, _, Event::Looked(Some(row))) => {
-                Event::Looked(Some(unheld(row, it)))
+            (Self::IgnoresHeld, _, Event::Polled(Some(row))) => {
+                Event::Polled(Some(unheld(row, it)))
             }
             (_, _, event) => event,
         }
@@ -139,53 +151,53 @@ impl Mutant {
             (Self::IgnoresTheDeadline, Action::Act(ends)) => {
                 Action::Act(ends.max(after(at, lease)))
             }
-            (Self::OmitsVoid, Action::Write(Write::Void { stamp, .. })) => {
+            (Self::OmitsVoid, Action::Write(Write::Invalidate { ticket, .. })) => {
                 let row = Row {
-                    last: Some(stamp),
+                    last: Some(ticket),
                     ..Row::default()
                 };
                 it.step(Event::Answered(Answer::Refused(Some(row))), at)
             }
             (
                 Self::SkipsClaim,
-                Action::Write(Write::Beat {
+                Action::Write(Write::Heartbeat {
                     me, now, begins, ..
                 }),
             ) if !begun => {
                 let row = Row {
                     queue: [me].into(),
-                    last: Some(it.stamp()),
-                    anchor: Some(now),
-                    closed: begins.is_some(),
-                    held: begins,
+                    last: Some(it.ticket()),
+                    renewed_at: Some(now),
+                    hold_on_expiry: begins.is_some(),
+                    pinned: begins,
                     format: None,
                 };
                 it.step(Event::Answered(Answer::Applied(row)), at)
             }
             (
                 Self::LeavesQuietly,
-                Action::Write(Write::Abandon {
+                Action::Write(Write::Withdraw {
                     me,
-                    anchor: Departure::Raise(_),
+                    renewal: RenewalUpdate::Raise(_),
                     unless,
                 }),
-            ) => Action::Write(Write::Abandon {
+            ) => Action::Write(Write::Withdraw {
                 me,
-                anchor: Departure::Quiet,
+                renewal: RenewalUpdate::Keep,
                 unless,
             }),
-            (Self::NeverSteals, Action::Write(Write::Steal { .. })) => Action::Pause(Pause::Turn {
-                rank: 1,
+            (Self::NeverSteals, Action::Write(Write::Evict { .. })) => Action::Pause(Pause::Turn {
+                position: 1,
                 age: Duration::ZERO,
-                dead_in: None,
+                time_to_expiry: None,
             }),
-            (Self::StaysInQueue, Action::Write(Write::Abandon { .. })) => {
-                Action::Over(Ending::GivenBack(GivenBack::Gone))
+            (Self::StaysInQueue, Action::Write(Write::Withdraw { .. })) => {
+                Action::Over(Outcome::Recovered(RecoveryOutcome::Gone))
             }
-            (Self::AbandonsTheBegun, Action::Write(Write::Abandon { me, anchor, .. })) => {
-                Action::Write(Write::Abandon {
+            (Self::AbandonsTheBegun, Action::Write(Write::Withdraw { me, renewal, .. })) => {
+                Action::Write(Write::Withdraw {
                     me,
-                    anchor,
+                    renewal,
                     unless: None,
                 })
             }
@@ -197,27 +209,30 @@ impl Mutant {
         self == Self::SweepsTheLiving
     }
 
-    /// What a client takes for the time that dates its stamps.
+    /// What a client takes for the time that dates its tickets.
     pub(super) fn dates_stamps(self, mut at: Moment) -> Moment {
         if self == Self::CounterRestarts {
-            at.now.likely = Micros(1_000_000_000_000_000);
+            at.now.likely = Timestamp(1_000_000_000_000_000);
         }
         at
     }
 }
 
-fn after(at: Moment, lease: Duration) -> Tick {
+fn after(at: Moment, lease: Duration) -> MonotonicInstant {
     at.tick + lease * 9 / 10
 }
 
 fn without(row: Row, it: &Acquisition) -> Row {
     let mut row = row;
     row.queue.remove(it.entry());
-    row.last = row.last.max(Some(it.stamp()));
+    row.last = row.last.max(Some(it.ticket()));
     row
 }
 
 fn unheld(row: Row, it: &Acquisition) -> Row {
-    let held = row.held.filter(|held| *held == it.stamp());
-    Row { held, ..row }
+    let held = row.pinned.filter(|held| *held == it.ticket());
+    Row {
+        pinned: held,
+        ..row
+    }
 }

@@ -1,6 +1,6 @@
 //! One client of a config: how patient it is, how often it comes, and how well it knows the time.
 
-use dynamodb_locks::protocol::Patience;
+use dynamodb_locks::protocol::WaitMode;
 
 use super::clock::Reading;
 
@@ -8,7 +8,7 @@ use super::clock::Reading;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Seat {
-    pub(super) patience: Patience,
+    pub(super) wait_mode: WaitMode,
     pub(super) deadline: Option<u8>,
     pub(super) rounds: u8,
     pub(super) beats: u8,
@@ -22,7 +22,7 @@ impl Seat {
     /// sweeps up after it.
     pub fn new() -> Self {
         Self {
-            patience: Patience::Wait,
+            wait_mode: WaitMode::Wait,
             deadline: None,
             rounds: 1,
             beats: 0,
@@ -34,8 +34,8 @@ impl Seat {
 
     /// Asks once and does not wait.
     pub fn tries(self) -> Self {
-        let patience = Patience::Try;
-        Self { patience, ..self }
+        let wait_mode = WaitMode::Try;
+        Self { wait_mode, ..self }
     }
 
     /// Ends this many units after it began.
@@ -49,7 +49,7 @@ impl Seat {
         Self { rounds, ..self }
     }
 
-    /// Gives at most this many signs of life.
+    /// Gives at most this many renewals.
     pub fn beats(self, beats: u8) -> Self {
         Self { beats, ..self }
     }

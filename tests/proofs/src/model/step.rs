@@ -34,7 +34,7 @@ impl System {
     fn deleted(&mut self) {
         self.becomes(None);
         self.ttl = 0;
-        // With the row went what a void had done to it, and another copy may do it again.
+        // With the row went what an invalidation had done to it, and another copy may do it again.
         self.late.renew(is_void);
         for client in 0..self.clients.len() {
             if self.clients[client].asks().is_some_and(is_void) {
@@ -197,11 +197,11 @@ impl System {
                 }
                 self.client(client).end();
             }
-            Action::Look => {}
+            Action::Poll => {}
         }
     }
 }
 
 fn is_void(write: &Write) -> bool {
-    matches!(write, Write::Void { .. })
+    matches!(write, Write::Invalidate { .. })
 }

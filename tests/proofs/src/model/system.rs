@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dynamodb_locks::protocol::{Entry, Micros, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Row, Ticket, Timestamp};
 
 use super::client::Client;
 use super::config::{Budget, Config};
@@ -15,9 +15,9 @@ use super::part::Part;
 static NO_ROW: Row = Row {
     queue: BTreeSet::new(),
     last: None,
-    anchor: None,
-    closed: false,
-    held: None,
+    renewed_at: None,
+    hold_on_expiry: false,
+    pinned: None,
     format: None,
 };
 
@@ -35,9 +35,9 @@ pub struct System {
     pub(super) late: Copies,
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
-    pub(super) fence: Stamp,
+    pub(super) fence: Ticket,
     /// When it became the holder's turn; none if it was first at once.
-    pub(super) turn: Option<Micros>,
+    pub(super) turn: Option<Timestamp>,
     /// Entries that are over, and of which a copy is still on its way.
     pub(super) gone: Vec<Entry>,
     pub(super) broken: Option<Invariant>,
@@ -57,7 +57,7 @@ impl System {
                 .collect(),
             late: Copies::default(),
             budget: config.budget,
-            fence: Stamp::default(),
+            fence: Ticket::default(),
             turn: None,
             gone: Vec::new(),
             broken: None,

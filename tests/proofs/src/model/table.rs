@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use dynamodb_locks::protocol::{Departure, Entry, Life, Micros, Row, Stamp, Write};
+use dynamodb_locks::protocol::{Entry, RenewalUpdate, Row, RowLifetime, Ticket, Timestamp, Write};
 
 /// What a write asks of the row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Condition {
-    /// The last stamp is absent or lower.
-    Fresh(Stamp),
+    /// The last ticket is absent or lower.
+    Fresh(Ticket),
     /// The row is of this kind, or new.
-    Kind(Life),
+    Kind(RowLifetime),
     /// There is room for one more.
     Room(u16),
     /// There is no queue.
@@ -22,31 +22,31 @@ pub enum Condition {
     Queue(BTreeSet<Entry>),
     /// The entry is in the queue.
     Contains(Entry),
-    /// The anchor is absent or lower.
-    Later(Micros),
-    /// The anchor is there, and not lower.
-    NotLater(Micros),
-    /// The anchor is as it was seen.
-    Unmoved(Option<Micros>),
-    /// The holder with this stamp has not begun.
-    Unbegun(Stamp),
+    /// The renewal time is absent or lower.
+    Later(Timestamp),
+    /// The renewal time is there, and not lower.
+    NotLater(Timestamp),
+    /// The renewal time is as it was seen.
+    Unmoved(Option<Timestamp>),
+    /// The holder with this ticket has not begun.
+    Unbegun(Ticket),
 }
 
 impl Condition {
     /// Whether it holds for a row.
     pub fn holds(&self, row: &Row) -> bool {
         match self {
-            Self::Fresh(stamp) => row.last.is_none_or(|last| last < *stamp),
-            Self::Kind(Life::Until(_)) => !row.closed,
-            Self::Kind(Life::Closed) => row.closed || row.last.is_none(),
+            Self::Fresh(ticket) => row.last.is_none_or(|last| last < *ticket),
+            Self::Kind(RowLifetime::Expires(_)) => !row.hold_on_expiry,
+            Self::Kind(RowLifetime::Permanent) => row.hold_on_expiry || row.last.is_none(),
             Self::Room(cap) => row.queue.len() < usize::from(*cap) || row.queue.is_empty(),
             Self::Vacant => row.queue.is_empty(),
             Self::Queue(queue) => !queue.is_empty() && row.queue == *queue,
             Self::Contains(entry) => row.queue.contains(entry),
-            Self::Later(now) => row.anchor.is_none_or(|anchor| anchor < *now),
-            Self::NotLater(now) => row.anchor.is_some_and(|anchor| anchor >= *now),
-            Self::Unmoved(seen) => row.anchor == *seen,
-            Self::Unbegun(stamp) => row.held != Some(*stamp),
+            Self::Later(now) => row.renewed_at.is_none_or(|renewed_at| renewed_at < *now),
+            Self::NotLater(now) => row.renewed_at.is_some_and(|renewed_at| renewed_at >= *now),
+            Self::Unmoved(seen) => row.renewed_at == *seen,
+            Self::Unbegun(ticket) => row.pinned != Some(*ticket),
         }
     }
 }
@@ -56,57 +56,62 @@ pub fn conditions(write: &Write) -> Vec<Condition> {
     let mut asked = Vec::new();
     match write {
         Write::Enqueue {
-            stamp, cap, life, ..
+            ticket,
+            cap,
+            lifetime,
+            ..
         } => asked.extend([
-            Condition::Fresh(*stamp),
-            Condition::Kind(*life),
+            Condition::Fresh(*ticket),
+            Condition::Kind(*lifetime),
             Condition::Room(*cap),
         ]),
-        Write::Try { stamp, life, .. } => asked.extend([
-            Condition::Fresh(*stamp),
-            Condition::Kind(*life),
+        Write::Try {
+            ticket, lifetime, ..
+        } => asked.extend([
+            Condition::Fresh(*ticket),
+            Condition::Kind(*lifetime),
             Condition::Vacant,
         ]),
         Write::Release { me, .. } => asked.push(Condition::Contains(me.clone())),
-        Write::Abandon { me, anchor, .. } => {
+        Write::Withdraw { me, renewal, .. } => {
             asked.push(Condition::Contains(me.clone()));
-            asked.extend(match anchor {
-                Departure::Quiet => None,
-                Departure::Raise(now) => Some(Condition::Later(*now)),
-                Departure::Under(now) => Some(Condition::NotLater(*now)),
+            asked.extend(match renewal {
+                RenewalUpdate::Keep => None,
+                RenewalUpdate::Raise(now) => Some(Condition::Later(*now)),
+                RenewalUpdate::KeepLater(now) => Some(Condition::NotLater(*now)),
             });
         }
-        Write::Beat { me, now, .. } => {
+        Write::Heartbeat { me, now, .. } => {
             asked.extend([Condition::Contains(me.clone()), Condition::Later(*now)]);
         }
-        Write::Steal { head, seen, .. } => {
+        Write::Evict { head, seen, .. } => {
             asked.extend([Condition::Contains(head.clone()), Condition::Unmoved(*seen)]);
         }
-        Write::Take {
-            stamp,
+        Write::EvictAndEnter {
+            ticket,
             dead,
             seen,
-            life,
+            lifetime,
             ..
         } => asked.extend([
             Condition::Queue(dead.iter().cloned().collect()),
             Condition::Unmoved(*seen),
-            Condition::Fresh(*stamp),
-            Condition::Kind(*life),
+            Condition::Fresh(*ticket),
+            Condition::Kind(*lifetime),
         ]),
-        Write::Void { stamp, life } => {
-            asked.extend([Condition::Fresh(*stamp), Condition::Kind(*life)]);
+        Write::Invalidate { ticket, lifetime } => {
+            asked.extend([Condition::Fresh(*ticket), Condition::Kind(*lifetime)]);
         }
     }
     asked.extend(unless(write).map(Condition::Unbegun));
     asked
 }
 
-fn unless(write: &Write) -> Option<Stamp> {
+fn unless(write: &Write) -> Option<Ticket> {
     match write {
-        Write::Abandon { unless, .. }
-        | Write::Steal { unless, .. }
-        | Write::Take { unless, .. } => *unless,
+        Write::Withdraw { unless, .. }
+        | Write::Evict { unless, .. }
+        | Write::EvictAndEnter { unless, .. } => *unless,
         _ => None,
     }
 }
@@ -122,83 +127,90 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
     let mut row = row.clone();
     match write {
         Write::Enqueue {
-            me, stamp, life, ..
+            me,
+            ticket,
+            lifetime,
+            ..
         } => {
             row.queue.insert(me.clone());
-            issue(&mut row, *stamp, *life);
+            issue(&mut row, *ticket, *lifetime);
         }
-        Write::Try { me, stamp, life } => {
+        Write::Try {
+            me,
+            ticket,
+            lifetime,
+        } => {
             row.queue.insert(me.clone());
-            issue(&mut row, *stamp, *life);
-            begin(&mut row, *stamp, *life);
+            issue(&mut row, *ticket, *lifetime);
+            begin(&mut row, *ticket, *lifetime);
         }
         Write::Release {
             me,
             dead,
             now,
-            closed,
+            hold_on_expiry,
         } => {
             row.queue
                 .retain(|entry| entry != me && !dead.contains(entry));
-            row.anchor = Some(*now);
-            row.held = row.held.filter(|_| !closed);
+            row.renewed_at = Some(*now);
+            row.pinned = row.pinned.filter(|_| !hold_on_expiry);
         }
-        Write::Abandon { me, anchor, .. } => {
+        Write::Withdraw { me, renewal, .. } => {
             row.queue.remove(me);
-            if let Departure::Raise(now) = anchor {
-                row.anchor = Some(*now);
+            if let RenewalUpdate::Raise(now) = renewal {
+                row.renewed_at = Some(*now);
             }
         }
-        Write::Beat { now, begins, .. } => {
-            row.anchor = Some(*now);
-            row.held = begins.or(row.held);
+        Write::Heartbeat { now, begins, .. } => {
+            row.renewed_at = Some(*now);
+            row.pinned = begins.or(row.pinned);
         }
-        Write::Steal {
+        Write::Evict {
             head, behind, now, ..
         } => {
             row.queue
                 .retain(|entry| entry != head && !behind.contains(entry));
-            row.anchor = Some(*now);
+            row.renewed_at = Some(*now);
         }
-        Write::Take {
+        Write::EvictAndEnter {
             me,
-            stamp,
+            ticket,
             now,
-            life,
+            lifetime,
             ..
         } => {
             row.queue = [me.clone()].into();
-            row.anchor = Some(*now);
-            issue(&mut row, *stamp, *life);
-            begin(&mut row, *stamp, *life);
+            row.renewed_at = Some(*now);
+            issue(&mut row, *ticket, *lifetime);
+            begin(&mut row, *ticket, *lifetime);
         }
-        Write::Void { stamp, life } => issue(&mut row, *stamp, *life),
+        Write::Invalidate { ticket, lifetime } => issue(&mut row, *ticket, *lifetime),
     }
     row
 }
 
-fn issue(row: &mut Row, stamp: Stamp, life: Life) {
-    row.last = Some(stamp);
-    row.closed |= life == Life::Closed;
+fn issue(row: &mut Row, ticket: Ticket, lifetime: RowLifetime) {
+    row.last = Some(ticket);
+    row.hold_on_expiry |= lifetime == RowLifetime::Permanent;
 }
 
-fn begin(row: &mut Row, stamp: Stamp, life: Life) {
-    if life == Life::Closed {
-        row.held = Some(stamp);
+fn begin(row: &mut Row, ticket: Ticket, lifetime: RowLifetime) {
+    if lifetime == RowLifetime::Permanent {
+        row.pinned = Some(ticket);
     }
 }
 
 /// When the row may be swept away, if the write says so: seconds since the epoch.
 pub fn dates(write: &Write) -> Option<u64> {
     match write {
-        Write::Enqueue { life, .. }
-        | Write::Try { life, .. }
-        | Write::Take { life, .. }
-        | Write::Void { life, .. } => match life {
-            Life::Until(ttl) => Some(*ttl),
-            Life::Closed => None,
+        Write::Enqueue { lifetime, .. }
+        | Write::Try { lifetime, .. }
+        | Write::EvictAndEnter { lifetime, .. }
+        | Write::Invalidate { lifetime, .. } => match lifetime {
+            RowLifetime::Expires(ttl) => Some(*ttl),
+            RowLifetime::Permanent => None,
         },
-        Write::Beat { ttl, .. } => *ttl,
-        Write::Release { .. } | Write::Abandon { .. } | Write::Steal { .. } => None,
+        Write::Heartbeat { ttl, .. } => *ttl,
+        Write::Release { .. } | Write::Withdraw { .. } | Write::Evict { .. } => None,
     }
 }

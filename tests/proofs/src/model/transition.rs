@@ -39,8 +39,8 @@ pub enum Trigger {
     Wake,
     /// Its pause is over; it looks, and sees the row as it was before its last change.
     StaleLook,
-    /// A sign of life is due.
-    Beat,
+    /// A renewal is due.
+    Heartbeat,
     /// Its work is done, or its lease is over.
     Release,
     /// It has waited long enough.
@@ -109,7 +109,9 @@ impl System {
                     self.triggers(config, client, Trigger::StaleLook, all);
                 }
             }
-            Stage::Holding if it.beats > 0 => self.triggers(config, client, Trigger::Beat, all),
+            Stage::Holding if it.beats > 0 => {
+                self.triggers(config, client, Trigger::Heartbeat, all)
+            }
             _ => {}
         }
         if it.wants() {
@@ -182,7 +184,9 @@ impl System {
             .iter()
             .map(|e| e.as_str()[7..].to_owned())
             .collect();
-        let anchor = row.anchor.map(|anchor| anchor.0 % 1_000_000_000);
+        let renewed_at = row
+            .renewed_at
+            .map(|renewed_at| renewed_at.0 % 1_000_000_000);
         let does = |client: usize| {
             let it = &self.clients[client];
             match &it.stage {
@@ -201,6 +205,6 @@ impl System {
             Transition::Tick => format!("time {}", self.time),
             Transition::Deleted | Transition::Late(_) => String::new(),
         };
-        format!("{transition:?}: {became}; q {queue:?} p {anchor:?}")
+        format!("{transition:?}: {became}; q {queue:?} p {renewed_at:?}")
     }
 }

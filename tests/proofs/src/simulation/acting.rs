@@ -41,7 +41,7 @@ impl Acting {
         const THINGS: u32 = 8;
         self.trace.end(self.id, || self.truth.now());
         for _ in 0..THINGS {
-            if lease.is_over() {
+            if lease.is_expired() {
                 return;
             }
             self.trace.act(self.id, self.truth.now());

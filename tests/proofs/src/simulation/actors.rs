@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dynamodb_locks::Expiry;
 
-use super::clocks::{Pace, Wall};
+use super::clocks::{Pace, WallClock};
 use super::rng::Rng;
 
 /// One key, and how it is used.
@@ -21,7 +21,7 @@ pub(super) struct Lock {
 pub(super) struct Actor {
     pub(super) name: String,
     pub(super) pace: Pace,
-    pub(super) wall: Wall,
+    pub(super) wall: WallClock,
     pub(super) skew: Duration,
     pub(super) lease: Duration,
     /// Each lease lasts until the caller's deadline, and is not beaten for.
@@ -84,7 +84,7 @@ impl Actor {
         // No skew is larger than the lease.
         let skew = skew.min(lease);
         let wall = match () {
-            () if faultless => Wall::default(),
+            () if faultless => WallClock::default(),
             () if trusts && !rng.one_in(10) => honest(skew, rng),
             () => wrong(skew, trusts, rng),
         };
@@ -188,11 +188,11 @@ impl Job {
 
 /// A clock that differs from every other of its kind, and from DynamoDB's, by no more than the skew, however it is set
 /// and however it runs.
-fn honest(skew: Duration, rng: &mut Rng) -> Wall {
+fn honest(skew: Duration, rng: &mut Rng) -> WallClock {
     let most = skew.as_millis() as u64 / 2;
     let astray = most / 10;
     let mut fast = |at| (at, rng.around(most - astray));
-    Wall {
+    WallClock {
         fast_ms: vec![fast(Duration::ZERO), fast(Duration::from_secs(9))],
         ppm: rng.around(200),
         astray_ms: astray as i64,
@@ -200,7 +200,7 @@ fn honest(skew: Duration, rng: &mut Rng) -> Wall {
 }
 
 /// A clock that must not be trusted. Where clocks are trusted, this one is so wrong that it shows.
-fn wrong(skew: Duration, trusted: bool, rng: &mut Rng) -> Wall {
+fn wrong(skew: Duration, trusted: bool, rng: &mut Rng) -> WallClock {
     const LEAST: u64 = 30_000;
     const MOST: u64 = 3_600_000;
     // About here a time is just believed or just not, and a clock may show either.
@@ -220,7 +220,7 @@ fn wrong(skew: Duration, trusted: bool, rng: &mut Rng) -> Wall {
     if !trusted {
         fast_ms.extend([set(Duration::from_secs(4)), set(Duration::from_secs(11))]);
     }
-    Wall {
+    WallClock {
         fast_ms,
         ppm: rng.around(200),
         astray_ms: i64::MAX / 2000,

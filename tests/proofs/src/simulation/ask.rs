@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::Limits;
+use dynamodb_locks::AcquireOptions;
 
 use super::rng::Rng;
 
@@ -55,10 +55,10 @@ impl Ask {
         Self { deadline, ..self }
     }
 
-    pub(super) fn limits(self) -> Limits {
-        let limits = Limits::wait(self.wait);
+    pub(super) fn limits(self) -> AcquireOptions {
+        let limits = AcquireOptions::wait(self.wait);
         let limits = match self.looks {
-            Some(looks) => limits.looks(looks),
+            Some(looks) => limits.max_polls(looks),
             None => limits,
         };
         match self.deadline {

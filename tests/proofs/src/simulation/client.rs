@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Expiry, Fail, Locks, Settings, Wall};
+use dynamodb_locks::{Expiry, Locks, OnExpiry, Settings, WallClock};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -43,7 +43,7 @@ pub(super) fn settings(actor: &Actor, config: &Config, truth: &Truth) -> Setting
         .lease(actor.lease)
         .clock_skew(actor.skew)
         .queue_cap(actor.cap)
-        .wall_clock(Wall::new(move || wall.shows(shown.now())));
+        .wall_clock(WallClock::new(move || wall.shows(shown.now())));
     let settings = match actor.beats {
         // A lease that lasts until the deadline is not prolonged.
         _ if actor.ends => settings.lease_until_deadline(),
@@ -74,12 +74,12 @@ pub(super) async fn run(
     for job in &actor.jobs {
         let lock = scenario.locks[job.lock].clone();
         let nonces = nonces.another();
-        let own = locks.child(|settings| {
+        let own = locks.with_settings(|settings| {
             let settings = settings.expiry(job.expiry).nonces(nonces.source());
-            settings.fail(if lock.closed {
-                Fail::Closed
+            settings.on_expiry(if lock.closed {
+                OnExpiry::Hold
             } else {
-                Fail::Open
+                OnExpiry::TakeOver
             })
         });
         let kind = match job.expiry {

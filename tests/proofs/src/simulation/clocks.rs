@@ -22,7 +22,7 @@ pub(super) struct Pace {
 
 /// How a process's wall clock is wrong.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wall {
+pub(super) struct WallClock {
     /// By how many milliseconds it is fast, from when on.
     pub(super) fast_ms: Vec<(Duration, i64)>,
     /// By how many microseconds a second it runs away from there.
@@ -63,7 +63,7 @@ fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-impl Wall {
+impl WallClock {
     /// What it shows at a true time.
     pub(super) fn shows(&self, at: Duration) -> SystemTime {
         let set = self.fast_ms.iter().rev().find(|(since, _)| *since <= at);

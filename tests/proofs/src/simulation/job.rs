@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Held, Limits, Locks};
+use dynamodb_locks::{AcquireOptions, Error, LockGuard, Locks};
 use tokio::time::{sleep, timeout};
 
 use super::acting::Acting;
@@ -106,7 +106,7 @@ impl Worker {
         let mut call = self.call();
         call.ask = call.ask.plain();
         let child = |settings: dynamodb_locks::Settings| settings.max_wait(call.ask.wait);
-        let locks = self.locks.child(child);
+        let locks = self.locks.with_settings(child);
         let locks = locks.expect("the journal's folder can be used");
         let (this, taken) = (&*self, AtomicBool::new(false));
         let done = locks.with(self.key.as_str(), |held| {
@@ -129,7 +129,7 @@ impl Worker {
         let call = self.call();
         let taking = self
             .locks
-            .acquire_within(self.key.as_str(), self.limits(call.ask));
+            .acquire_with(self.key.as_str(), self.limits(call.ask));
         let taken = match self.rng.one_in(12) {
             true => match timeout(self.rng.about(1, 4000), taking).await {
                 Ok(taken) => taken,
@@ -143,7 +143,7 @@ impl Worker {
         }
     }
 
-    async fn hold_on(&mut self, held: Held, call: &Call, hold: Duration) {
+    async fn hold_on(&mut self, held: LockGuard, call: &Call, hold: Duration) {
         let fence = held.fence();
         let (acting, mut lease) = (self.begin(call, fence), held.lease());
         let asks = self.rng.one_in(3);
@@ -154,7 +154,7 @@ impl Worker {
                 let working = pin!(acting.until(sleep(hold)));
                 tokio::select! {
                     biased;
-                    () = lease.over() => {}
+                    () = lease.expired() => {}
                     () = working => {}
                 }
             }
@@ -180,7 +180,7 @@ impl Worker {
         }
     }
 
-    fn limits(&self, ask: Ask) -> Limits {
+    fn limits(&self, ask: Ask) -> AcquireOptions {
         match self.mutant {
             Some(Mutant::IgnoresTheDeadline) => ask.late().limits(),
             _ => ask.limits(),

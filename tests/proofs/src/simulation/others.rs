@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dynamodb_locks::{Fail, Limits, Locks, Settings, Wall};
+use dynamodb_locks::{AcquireOptions, Locks, OnExpiry, Settings, WallClock};
 use serde_json::Value;
 
 use super::actors::{Actor, Lock};
@@ -27,13 +27,13 @@ pub(super) async fn sweep(dead: Actor, config: Config, line: Line, truth: Truth)
     let recovery = locks.recover_orphans(SWEEP).await;
     let (now, trace) = (truth.now(), &config.trace);
     for entry in recovery.entries() {
-        let (nonce, outcome) = (nonce_of(&entry.note), &entry.outcome);
+        let (nonce, outcome) = (nonce_of(&entry.intent), &entry.outcome);
         trace.log(now, format!("the sweep of {nonce}: {outcome:?}"));
         trace.done(match outcome {
             Ok(_) => "given back by the sweep",
             Err(_) => "not given back by the sweep",
         });
-        if matches!(outcome, Ok(how) if *how != dynamodb_locks::GivenBack::Kept) {
+        if matches!(outcome, Ok(how) if *how != dynamodb_locks::RecoveryOutcome::Pinned) {
             trace.settle([nonce], now);
         }
     }
@@ -68,7 +68,7 @@ pub(super) async fn last(lock: Lock, patience: Duration, trace: Trace, line: Lin
     let locks = plain("last", &lock, line, &truth);
     let from = truth.now();
     match locks
-        .acquire_within(lock.key.as_str(), Limits::wait(patience))
+        .acquire_with(lock.key.as_str(), AcquireOptions::wait(patience))
         .await
     {
         Ok(held) => {
@@ -93,27 +93,27 @@ pub(super) async fn last(lock: Lock, patience: Duration, trace: Trace, line: Lin
 
 /// A client whose clock is right.
 fn plain(name: &str, lock: &Lock, line: Line, truth: &Truth) -> Locks {
-    let (right, shown) = (clocks::Wall::default(), truth.clone());
+    let (right, shown) = (clocks::WallClock::default(), truth.clone());
     let settings = Settings::new()
         .table(client::TABLE)
         .prefix(client::GROUP)
         .owner(name);
-    let settings = settings.wall_clock(Wall::new(move || right.shows(shown.now())));
+    let settings = settings.wall_clock(WallClock::new(move || right.shows(shown.now())));
     let settings = settings
         .expiry(lock.expiries[0])
         .nonces(NonceLog::of(name).source());
-    let settings = settings.fail(if lock.closed {
-        Fail::Closed
+    let settings = settings.on_expiry(if lock.closed {
+        OnExpiry::Hold
     } else {
-        Fail::Open
+        OnExpiry::TakeOver
     });
     let locks = Locks::with_client(&client_by(line, name), settings);
     locks.expect("there is no journal that could fail")
 }
 
-/// A note is called after its entry's stamp and nonce.
-pub(super) fn nonce_of(note: &Path) -> String {
-    let name = note.file_name().and_then(|name| name.to_str());
+/// A note is called after its entry's ticket and nonce.
+pub(super) fn nonce_of(intent: &Path) -> String {
+    let name = intent.file_name().and_then(|name| name.to_str());
     let nonce = name.and_then(|name| name.rsplit_once('-'));
     nonce.map(|(_, nonce)| nonce.to_owned()).unwrap_or_default()
 }
@@ -123,7 +123,7 @@ pub(super) fn nonce_of(note: &Path) -> String {
     clippy::disallowed_methods,
     reason = "it looks at the folder past the journal"
 )]
-pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn intents(dir: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let files = files.map(|file| file.path());
     files.filter(|path| path.extension().is_none()).collect()
@@ -136,16 +136,16 @@ pub(super) fn notes(dir: &Path) -> Vec<PathBuf> {
     reason = "a journal has no way to forge a note"
 )]
 pub(super) fn mark_dead(dir: &Path, dead: &str) {
-    for path in notes(dir) {
-        let note = std::fs::read(&path).ok();
-        let note = note.and_then(|note| serde_json::from_slice::<Value>(&note).ok());
-        let mut note = note.expect("a note that was written whole can be read");
-        if note["entry"]
+    for path in intents(dir) {
+        let intent = std::fs::read(&path).ok();
+        let intent = intent.and_then(|intent| serde_json::from_slice::<Value>(&intent).ok());
+        let mut intent = intent.expect("a note that was written whole can be read");
+        if intent["entry"]
             .as_str()
             .is_some_and(|entry| entry.ends_with(&format!(" {dead}")))
         {
-            note["writer"]["pid"] = u32::MAX.into();
-            std::fs::write(&path, note.to_string()).expect("the folder is ours");
+            intent["writer"]["pid"] = u32::MAX.into();
+            std::fs::write(&path, intent.to_string()).expect("the folder is ours");
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Rows {
 struct Watched {
     row: Row,
     ttl: Option<u64>,
-    /// Since when the holder and the anchor have been the same.
+    /// Since when the holder and the renewal time have been the same.
     still_since: Duration,
     /// How often somebody has deleted the row: nothing is promised across that.
     era: usize,
@@ -52,7 +52,7 @@ pub(super) struct Left {
     pub(super) stolen: bool,
     /// Whether it was taken out as a waiter's, by whoever did.
     pub(super) abandoned: bool,
-    /// Whether the write that took it out has set the anchor.
+    /// Whether the write that took it out has set the renewal time.
     pub(super) anchored: bool,
 }
 
@@ -130,7 +130,8 @@ impl Watched {
     ) -> Vec<String> {
         let before = std::mem::replace(&mut self.row, row);
         let ttls = [std::mem::replace(&mut self.ttl, ttl), ttl];
-        let moved = before.holder() != self.row.holder() || before.anchor != self.row.anchor;
+        let moved =
+            before.holder() != self.row.holder() || before.renewed_at != self.row.renewed_at;
         let change = Change {
             at,
             by,
@@ -150,7 +151,7 @@ impl Watched {
                 });
                 wrong.extend(change.steals(rank, entry));
             }
-            let (era, fence) = (self.era, entry.stamp().unwrap_or_default().0);
+            let (era, fence) = (self.era, entry.ticket().unwrap_or_default().0);
             self.left.push(Left {
                 at,
                 era,
@@ -179,10 +180,10 @@ impl Watched {
 
 fn describe(row: &Row, ttl: Option<u64>) -> String {
     let queue: BTreeSet<_> = row.queue.iter().map(Entry::as_str).collect();
-    let (last, anchor) = (
+    let (last, renewed_at) = (
         row.last.map(|last| last.0),
-        row.anchor.map(|anchor| anchor.0),
+        row.renewed_at.map(|renewed_at| renewed_at.0),
     );
-    let held = row.held.map(|held| held.0);
-    format!("q {queue:?} f {last:?} p {anchor:?} held {held:?} ttl {ttl:?}")
+    let held = row.pinned.map(|held| held.0);
+    format!("q {queue:?} f {last:?} p {renewed_at:?} held {held:?} ttl {ttl:?}")
 }

@@ -30,19 +30,19 @@ macro_rules! mutants {
 }
 
 mutants! {
-    /// An enqueue asks for no higher stamp than the last.
+    /// An enqueue asks for no higher ticket than the last.
     EntersUnderTheFloor,
     /// An enqueue asks for no room in the queue.
     EntersAFullQueue,
-    /// An enqueue leaves the last stamp as it is.
+    /// An enqueue leaves the last ticket as it is.
     EntersWithoutATrace,
-    /// A second copy of an enqueue has another stamp.
+    /// A second copy of an enqueue has another ticket.
     RepeatsWithAnotherStamp,
-    /// A beat asks for no lower anchor.
+    /// A heartbeat asks for no lower renewal time.
     BeatsBlindly,
-    /// A beat puts the entry back.
+    /// A heartbeat puts the entry back.
     BeatRevives,
-    /// Beats count as applied, and are never sent.
+    /// Heartbeats count as applied, and are never sent.
     BeatsInSilence,
     /// A thief does not ask whether the holder has moved.
     StealsWithoutTheAnchor,
@@ -54,17 +54,17 @@ mutants! {
     ReleasesUnconditionally,
     /// A release dates the row anew.
     ReleaseSetsTtl,
-    /// A release does not set the anchor.
+    /// A release does not set the renewal time.
     ReleaseKeepsTheAnchor,
     /// A release counts as done, and is never sent.
     ReleasesInSilence,
-    /// An abandon does not ask for a lower anchor.
+    /// An withdraw does not ask for a lower renewal time.
     AbandonLowersTheAnchor,
     /// Who gives up does not leave the queue.
     StaysInQueue,
-    /// A void does not ask for a lower stamp.
+    /// An invalidation does not ask for a lower ticket.
     VoidLowersTheStamp,
-    /// An entry that may be on its way is not voided.
+    /// An entry that may be on its way is not invalidated.
     OmitsVoid,
     /// The row is deleted as soon as nobody holds it.
     GraceTooShort,
@@ -76,9 +76,9 @@ mutants! {
     ClocksRunApart,
     /// Wall clocks that are trusted differ by more than the skew.
     WallClocksStray,
-    /// A void that is refused with the entry in the queue counts as done.
+    /// An invalidation that is refused with the entry in the queue counts as done.
     RefusedVoidIsDone,
-    /// An abandon that is refused counts as done.
+    /// An withdraw that is refused counts as done.
     RefusedAbandonIsDone,
     /// A release that finds the entry gone is reported as done.
     LostIsReleased,
@@ -109,7 +109,7 @@ pub(super) struct Saboteur {
     mutant: Mutant,
     /// How often each entry was sent.
     copies: BTreeMap<String, u64>,
-    /// Whose first beat was told to be applied.
+    /// Whose first heartbeat was told to be applied.
     claimed: BTreeSet<String>,
 }
 

@@ -47,10 +47,10 @@ pub(super) fn of(
                 .filter_map(|wait| too_long(wait, &stops)),
         );
     }
-    let notes = scheduler
+    let intents = scheduler
         .folders()
-        .flat_map(|folder| others::notes(folder.path()));
-    let leaked = notes.map(|note| others::nonce_of(&note));
+        .flat_map(|folder| others::intents(folder.path()));
+    let leaked = intents.map(|intent| others::nonce_of(&intent));
     let leaked = leaked.filter(|nonce| records.settled.contains_key(nonce));
     wrong.extend(
         leaked.map(|nonce| format!("law 8: the note of {nonce} is left, which is settled")),
@@ -158,7 +158,7 @@ fn not_released(reported: &Released, rows: &Rows) -> Option<String> {
         Some(left) if left.stolen && left.at > *from => None,
         Some(left) if !left.stolen && left.anchored => None,
         Some(left) if !left.stolen => Some(format!(
-            "law 8: {fence} has left {key} with an old anchor, from {from:?} on"
+            "law 8: {fence} has left {key} with an old renewal time, from {from:?} on"
         )),
         _ => Some(format!(
             "law 5: the release of {key} with {fence} from {from:?} on is reported as done, and was not"

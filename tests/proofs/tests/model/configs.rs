@@ -34,7 +34,7 @@ pub(crate) fn trio_with_a_trial() -> Vec<Seat> {
     vec![Seat::new(), Seat::new(), Seat::new().tries()]
 }
 
-/// One that beats, and one that does not.
+/// One that heartbeats, and one that does not.
 pub(crate) fn beating() -> Vec<Seat> {
     vec![Seat::new().beats(2), Seat::new()]
 }

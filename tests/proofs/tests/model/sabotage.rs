@@ -21,7 +21,7 @@ fn deadly() -> Vec<(Mutant, Config)> {
     ]
 }
 
-/// A lease of two units, and beats; nobody arrives at the same time, and a waiter may die.
+/// A lease of two units, and heartbeats; nobody arrives at the same time, and a waiter may die.
 fn long() -> Config {
     let apart = |by| Seat::new().knows(0, by, by);
     let holder = Seat::new().beats(1).unswept();

@@ -10,7 +10,7 @@ mod replay;
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
-use dynamodb_locks::protocol::{Departure, Entry, Micros, Row, Stamp, Write};
+use dynamodb_locks::protocol::{Entry, RenewalUpdate, Row, Ticket, Timestamp, Write};
 use fastrand::Rng;
 use proofs::model::{apply, dates};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use testkit::locks::{LockTable, Step};
 /// How many rows each form of a request is put to.
 const ROWS: usize = 100;
 
-/// So many forms there are: each step, fail-open or closed, with an anchor or without.
+/// So many forms there are: each step, fail-open or closed, with a renewal time or without.
 const FORMS: usize = 16;
 
 #[tokio::test(start_paused = true)]
@@ -53,13 +53,13 @@ const STEPS: [Step; 10] = [
     Step::Enqueue,
     Step::Try,
     Step::Release,
-    Step::AbandonQuietly,
-    Step::AbandonRaising,
-    Step::AbandonUnder,
-    Step::Beat,
-    Step::Steal,
-    Step::Take,
-    Step::Void,
+    Step::WithdrawQuietly,
+    Step::WithdrawRaising,
+    Step::WithdrawUnder,
+    Step::Heartbeat,
+    Step::Evict,
+    Step::EvictAndEnter,
+    Step::Invalidate,
 ];
 
 /// A step, and the words of its request.
@@ -114,16 +114,16 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
         0 => None,
         by => Some(value + u64::from(by) - 2),
     };
-    let last = named.stamp.and_then(|stamp| near(stamp.0)).map(Stamp);
-    let later = near(named.now.unwrap_or_default().0.max(2)).map(Micros);
+    let last = named.ticket.and_then(|ticket| near(ticket.0)).map(Ticket);
+    let later = near(named.now.unwrap_or_default().0.max(2)).map(Timestamp);
     let seen = if rng.bool() { named.seen } else { later };
-    let held = rng.choice([None, named.stamp, named.unless, Some(Stamp(7))]);
+    let held = rng.choice([None, named.ticket, named.unless, Some(Ticket(7))]);
     Row {
         queue: queue.into_iter().collect(),
         last,
-        anchor: seen,
-        closed: rng.bool(),
-        held: held.flatten(),
+        renewed_at: seen,
+        hold_on_expiry: rng.bool(),
+        pinned: held.flatten(),
         format: None,
     }
 }
@@ -132,34 +132,38 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
 #[derive(Default)]
 struct Named {
     entries: Vec<Entry>,
-    stamp: Option<Stamp>,
-    now: Option<Micros>,
-    seen: Option<Micros>,
-    unless: Option<Stamp>,
+    ticket: Option<Ticket>,
+    now: Option<Timestamp>,
+    seen: Option<Timestamp>,
+    unless: Option<Ticket>,
 }
 
 fn named(write: &Write) -> Named {
     let of = |first: &Entry, others: &[Entry]| [std::slice::from_ref(first), others].concat();
     let mut named = Named::default();
     match write {
-        Write::Enqueue { me, stamp, .. } | Write::Try { me, stamp, .. } => {
-            (named.entries, named.stamp) = (vec![me.clone()], Some(*stamp));
+        Write::Enqueue { me, ticket, .. } | Write::Try { me, ticket, .. } => {
+            (named.entries, named.ticket) = (vec![me.clone()], Some(*ticket));
         }
         Write::Release { me, dead, now, .. } => {
             (named.entries, named.now) = (of(me, dead), Some(*now));
-            named.stamp = me.stamp();
+            named.ticket = me.ticket();
         }
-        Write::Abandon { me, anchor, unless } => {
+        Write::Withdraw {
+            me,
+            renewal,
+            unless,
+        } => {
             (named.entries, named.unless) = (vec![me.clone()], *unless);
-            if let Departure::Raise(now) | Departure::Under(now) = anchor {
+            if let RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) = renewal {
                 named.now = Some(*now);
             }
         }
-        Write::Beat { me, now, .. } => {
+        Write::Heartbeat { me, now, .. } => {
             (named.entries, named.now) = (vec![me.clone()], Some(*now));
-            named.stamp = me.stamp();
+            named.ticket = me.ticket();
         }
-        Write::Steal {
+        Write::Evict {
             head,
             behind,
             seen,
@@ -169,17 +173,17 @@ fn named(write: &Write) -> Named {
             named.entries = of(head, behind);
             (named.seen, named.now, named.unless) = (*seen, *seen, *unless);
         }
-        Write::Take {
-            stamp,
+        Write::EvictAndEnter {
+            ticket,
             dead,
             seen,
             unless,
             ..
         } => {
-            (named.entries, named.stamp) = (dead.clone(), Some(*stamp));
+            (named.entries, named.ticket) = (dead.clone(), Some(*ticket));
             (named.seen, named.now, named.unless) = (*seen, *seen, *unless);
         }
-        Write::Void { stamp, .. } => named.stamp = Some(*stamp),
+        Write::Invalidate { ticket, .. } => named.ticket = Some(*ticket),
     }
     named
 }

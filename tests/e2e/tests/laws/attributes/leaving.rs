@@ -1,6 +1,6 @@
 //! Whatever removes the entry.
 
-use dynamodb_locks::{Fail, Journal, Limits, Settings};
+use dynamodb_locks::{AcquireOptions, Journal, OnExpiry, Settings};
 use serde_json::json;
 use testkit::locks::{KEY, LockTable, die};
 
@@ -21,7 +21,7 @@ async fn a_thief_that_has_none_removes_those_of_the_dead() {
     let table = LockTable::new();
     died(&table).await;
     let held = table.client("thief").acquire(KEY).await.unwrap();
-    assert_eq!(table.story("thief"), ["enqueue", "steal"]);
+    assert_eq!(table.story("thief"), ["enqueue", "evict"]);
     assert!(attributed(&table).is_empty());
     held.release().await.unwrap();
 }
@@ -31,7 +31,7 @@ async fn who_takes_the_place_of_the_dead_removes_theirs_and_brings_its_own() {
     let table = LockTable::new();
     died(&table).await;
     let held = client(&table, "taker").try_acquire(KEY).await.unwrap();
-    assert_eq!(table.story("taker"), ["try refused", "take"]);
+    assert_eq!(table.story("taker"), ["try refused", "evict and enter"]);
     assert_eq!(attributed(&table), [held.fence()]);
     held.release().await.unwrap();
     assert!(attributed(&table).is_empty());
@@ -40,8 +40,8 @@ async fn who_takes_the_place_of_the_dead_removes_theirs_and_brings_its_own() {
 /// A waiter whose process dies, with a deadline that passes soon.
 async fn dead_waiter(table: &LockTable) {
     let locks = client(table, "dead waiter");
-    let limits = Limits::wait(LEASE).deadline(LEASE / 2);
-    let mut waiting = Box::pin(locks.acquire_within(KEY, limits));
+    let limits = AcquireOptions::wait(LEASE).deadline(LEASE / 2);
+    let mut waiting = Box::pin(locks.acquire_with(KEY, limits));
     let waited = tokio::time::timeout(LEASE / 10, &mut waiting).await;
     assert!(waited.is_err());
     die(waiting);
@@ -70,7 +70,7 @@ async fn a_thief_removes_those_of_the_dead_behind_the_dead() {
     assert_eq!(attributed(&table), queued(&table));
     let behind = waiter(&table, client(&table, "alive"), "alive").await;
     behind.await.unwrap();
-    assert!(table.story("alive").contains(&"steal".to_owned()));
+    assert!(table.story("alive").contains(&"evict".to_owned()));
     assert!(attributed(&table).is_empty());
 }
 
@@ -80,7 +80,7 @@ async fn who_gives_up_takes_them_out_in_every_way_of_leaving() {
     let _held = table.client("holder").acquire(KEY).await.unwrap();
     tick().await;
     let a = client(&table, "a");
-    a.acquire_within(KEY, Limits::wait(LEASE / 10))
+    a.acquire_with(KEY, AcquireOptions::wait(LEASE / 10))
         .await
         .unwrap_err();
     assert!(attributed(&table).is_empty());
@@ -111,7 +111,7 @@ async fn releasing_everything_removes_them() {
 #[tokio::test(start_paused = true)]
 async fn a_forced_release_removes_them() {
     let table = LockTable::new();
-    let closed = |s: Settings| order(s).fail(Fail::Closed);
+    let closed = |s: Settings| order(s).on_expiry(OnExpiry::Hold);
     let dead = table.a_client("dead").with(closed).ready();
     let dead = dead.acquire(KEY).await.unwrap();
     let b = table.client("b");
@@ -123,22 +123,22 @@ async fn a_forced_release_removes_them() {
 async fn the_sweep_knows_of_them_from_the_note() {
     let (table, dir) = (LockTable::new(), tempfile::tempdir().unwrap());
     let folder = dir.path().join("notes");
-    let noted = |s: Settings| order(s).journal(&folder);
-    let a = table.a_client("a").with(noted).ready();
+    let recorded = |s: Settings| order(s).journal(&folder);
+    let a = table.a_client("a").with(recorded).ready();
     drop(a.acquire(KEY).await.unwrap());
     assert_eq!(attributed(&table).len(), 1);
     orphan(&folder);
     let sweeper = table.client("sweep");
     for found in Journal::open(&folder).unwrap().read().unwrap() {
-        let note = found.note.unwrap();
-        let given = sweeper.give_back(&note, found.path, LEASE / 5);
+        let intent = found.intent.unwrap();
+        let given = sweeper.recover(&intent, found.path, LEASE / 5);
         given.await.unwrap();
     }
     assert_eq!(table.row().queue.len(), 0);
     assert!(attributed(&table).is_empty());
 }
 
-/// The notes' writer, this process, is made another that is dead.
+/// The records' writer, this process, is made another that is dead.
 #[expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -147,10 +147,10 @@ async fn the_sweep_knows_of_them_from_the_note() {
 fn orphan(folder: &std::path::Path) {
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        let note = std::fs::read_to_string(&path).unwrap();
-        let mut note: serde_json::Value = serde_json::from_str(&note).unwrap();
-        assert_eq!(note["attributed"], true);
-        note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
-        std::fs::write(&path, note.to_string()).unwrap();
+        let intent = std::fs::read_to_string(&path).unwrap();
+        let mut intent: serde_json::Value = serde_json::from_str(&intent).unwrap();
+        assert_eq!(intent["attributed"], true);
+        intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
+        std::fs::write(&path, intent.to_string()).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! Fences rise, whatever happens in between.
 
 use dynamodb_locks::Locks;
-use dynamodb_locks::protocol::{Row, Stamp};
+use dynamodb_locks::protocol::{Row, Ticket};
 use testkit::locks::{KEY, LockTable};
 
 use super::{HOUR, LEASE, millis, outlive, seldom};
@@ -65,7 +65,7 @@ async fn across_the_deletion_of_the_row_by_ttl() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fast_clock_keeps_the_row_for_as_long_as_its_stamp_is_ahead() {
+async fn a_fast_clock_keeps_the_row_for_as_long_as_its_ticket_is_ahead() {
     let table = LockTable::new();
     let fast = table.a_client("fast").fast(HOUR * 48).ready();
     let held = fast.acquire(KEY).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_fast_clock_keeps_the_row_for_as_long_as_its_stamp_is_ahead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn arrivals_in_one_microsecond_get_different_stamps() {
+async fn arrivals_in_one_microsecond_get_different_tickets() {
     let table = LockTable::new();
     let [a, b] = [table.client("a"), table.client("b")];
     let (one, other) = tokio::join!(
@@ -102,10 +102,10 @@ async fn arrivals_in_one_microsecond_get_different_stamps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_without_room_for_another_stamp_is_reported_as_damaged() {
+async fn a_row_without_room_for_another_ticket_is_reported_as_damaged() {
     let table = LockTable::new();
     table.put(&Row {
-        last: Some(Stamp::MAX),
+        last: Some(Ticket::MAX),
         ..Row::default()
     });
     let a = table.client("a");
@@ -114,10 +114,10 @@ async fn a_row_without_room_for_another_stamp_is_reported_as_damaged() {
         a.try_acquire(KEY).await.unwrap_err(),
     ] {
         assert!(error.is_bad_table(), "{error}");
-        let message = "lock `42` has a last stamp that leaves no room for another; the row was \
+        let message = "lock `42` has a last ticket that leaves no room for another; the row was \
                        damaged, delete it";
         assert_eq!(error.to_string(), message);
     }
     tokio::time::sleep(millis(1)).await;
-    assert_eq!(table.row().last, Some(Stamp::MAX));
+    assert_eq!(table.row().last, Some(Ticket::MAX));
 }

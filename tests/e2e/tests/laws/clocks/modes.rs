@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Expiry, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Expiry, Locks, Settings};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{HOUR, LEASE, millis, outlive, seldom};
@@ -27,10 +27,10 @@ async fn whoever_is_promoted_while_observing_claims_before_it_acts() {
     tokio::time::sleep(millis(100)).await;
     let b = observer(&table, "b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 2).await;
+    table.delivered("b", Step::Poll, 2).await;
     a.release().await.unwrap();
     let held = waiting.await.unwrap().unwrap();
-    assert_eq!(table.story("b").last().unwrap(), "beat");
+    assert_eq!(table.story("b").last().unwrap(), "heartbeat");
     held.release().await.unwrap();
 }
 
@@ -62,7 +62,7 @@ async fn a_dead_holder_goes_though_no_client_waits_for_a_whole_lease() {
         table.put(&table.row_of([dead]));
         let (a, begun) = (observer(&table, "a"), table.clock().now());
         let held = loop {
-            match a.acquire_within(KEY, Limits::wait(patience)).await {
+            match a.acquire_with(KEY, AcquireOptions::wait(patience)).await {
                 Ok(held) => break held,
                 Err(_) => tokio::time::sleep(LEASE / 20).await,
             }
@@ -88,10 +88,10 @@ async fn clocks_that_are_hours_off_do_not_matter_to_observers() {
         assert!(held.fence() > last);
         last = held.fence();
         let other = observer(&table, "other");
-        let limits = Limits::wait(LEASE * 2);
+        let limits = AcquireOptions::wait(LEASE * 2);
         assert!(
             other
-                .acquire_within(KEY, limits)
+                .acquire_with(KEY, limits)
                 .await
                 .unwrap_err()
                 .is_timed_out()
@@ -107,10 +107,10 @@ async fn observers_and_others_do_not_go_together() {
     tokio::time::sleep(millis(100)).await;
     let before = table.row().queue;
     for attempt in [LEASE, Duration::ZERO] {
-        let limits = Limits::wait(attempt);
+        let limits = AcquireOptions::wait(attempt);
         tokio::time::sleep(millis(1)).await;
         let observer = observer(&table, "b");
-        let refusal = observer.acquire_within(KEY, limits).await.unwrap_err();
+        let refusal = observer.acquire_with(KEY, limits).await.unwrap_err();
         assert!(refusal.is_configuration(), "{refusal}");
         let message = "lock `42` is used by clients that do not go together with this one";
         assert!(refusal.to_string().starts_with(message), "{refusal}");
@@ -122,9 +122,9 @@ async fn observers_and_others_do_not_go_together() {
 #[tokio::test(start_paused = true)]
 async fn an_observers_entry_carries_no_deadline() {
     let table = LockTable::new();
-    let limits = Limits::wait(LEASE).deadline(LEASE * 3);
+    let limits = AcquireOptions::wait(LEASE).deadline(LEASE * 3);
     let held = observer(&table, "a")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap();
     let row = table.row();
@@ -133,10 +133,10 @@ async fn an_observers_entry_carries_no_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_higher_stamp_does_not_hide_that_they_do_not_go_together() {
+async fn a_higher_ticket_does_not_hide_that_they_do_not_go_together() {
     let table = LockTable::new();
     let held = table.row_of([table.entry("holder", millis(10))]);
-    let ahead = Some(dynamodb_locks::protocol::Stamp(table.now().0 + 1_000_000));
+    let ahead = Some(dynamodb_locks::protocol::Ticket(table.now().0 + 1_000_000));
     table.put(&dynamodb_locks::protocol::Row {
         last: ahead,
         ..held
@@ -163,9 +163,12 @@ async fn a_row_of_a_later_format_is_refused_with_the_word_to_deploy_a_later_vers
     for row in [later, entry] {
         let table = LockTable::new();
         table.put(&row);
-        for limits in [Limits::wait(LEASE), Limits::wait(Duration::ZERO)] {
+        for limits in [
+            AcquireOptions::wait(LEASE),
+            AcquireOptions::wait(Duration::ZERO),
+        ] {
             let locks = table.client("a");
-            let refusal = locks.acquire_within(KEY, limits).await.unwrap_err();
+            let refusal = locks.acquire_with(KEY, limits).await.unwrap_err();
             assert!(refusal.is_configuration(), "{refusal}");
             let message = "lock `42` is used by clients of a later version, with row format 2; this \
                            version reads format 1: deploy the later version of dynamodb-locks here, too";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dynamodb_locks::protocol::Row;
-use dynamodb_locks::{Expiry, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Expiry, Locks, Settings};
 use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -47,14 +47,14 @@ async fn each(test: impl AsyncFn(LockTable, [Locks; 2], &str)) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_living_are_never_stolen_from() {
+async fn the_living_are_never_evicted() {
     each(async |table, [a, b], case| {
         let held = a.acquire(KEY).await.expect(case);
         tokio::time::sleep(LEASE / 2).await;
-        let limits = Limits::wait(LEASE * 2);
-        let refusal = b.acquire_within(KEY, limits).await.expect_err(case);
+        let limits = AcquireOptions::wait(LEASE * 2);
+        let refusal = b.acquire_with(KEY, limits).await.expect_err(case);
         assert!(refusal.is_timed_out(), "{case}: {refusal}");
-        assert!(!held.lease().is_over(), "{case}");
+        assert!(!held.lease().is_expired(), "{case}");
         held.release().await.expect(case);
         assert!(table.row().queue.is_empty(), "{case}");
     })
@@ -62,13 +62,13 @@ async fn the_living_are_never_stolen_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_dead_are_stolen_from_within_two_leases_and_not_while_they_may_still_act() {
+async fn the_dead_are_evicted_within_two_leases_and_not_while_they_may_still_act() {
     each(async |table, [a, b], case| {
         let held = a.acquire(KEY).await.expect(case);
         silence(&table, "a");
         tokio::time::sleep(LEASE / 2).await;
         let (stolen, waited) = outlive(&table, &b).await;
-        assert!(held.lease().is_over(), "{case}");
+        assert!(held.lease().is_expired(), "{case}");
         assert!(stolen.fence() > held.fence(), "{case}");
         assert!(waited >= LEASE / 3, "{case}: {waited:?}");
         assert!(waited <= LEASE * 2, "{case}: {waited:?}");
@@ -84,7 +84,7 @@ async fn a_hand_off_needs_no_clock() {
         tokio::time::sleep(millis(500)).await;
         let first = held.fence();
         let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-        table.delivered("b", testkit::locks::Step::Look, 2).await;
+        table.delivered("b", testkit::locks::Step::Poll, 2).await;
         held.release().await.expect(case);
         let begun = table.clock().now();
         let next = waiting.await.unwrap().expect(case);
@@ -92,18 +92,18 @@ async fn a_hand_off_needs_no_clock() {
         // It polls seldom here, and still long before the end of the lease.
         assert!(took <= LEASE / 3, "{case}: {took:?}");
         assert!(next.fence() > first, "{case}");
-        assert!(!next.lease().is_over(), "{case}");
+        assert!(!next.lease().is_expired(), "{case}");
         next.release().await.expect(case);
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_clock_costs_a_claim_and_a_fast_one_nothing() {
+async fn a_slow_clock_costs_a_confirmation_and_a_fast_one_nothing() {
     let stories: [(Off, &[&str]); 3] = [
         (Off::Right, &["enqueue", "release"]),
         (Off::Fast, &["enqueue", "release"]),
-        (Off::Slow, &["enqueue", "beat", "release"]),
+        (Off::Slow, &["enqueue", "heartbeat", "release"]),
     ];
     for mode in MODES {
         for (off, story) in stories {
@@ -129,12 +129,12 @@ async fn one_wrong_date_on_a_first_answer_takes_nothing_from_the_living() {
                 let held = a.acquire(KEY).await.expect(&case);
                 tokio::time::sleep(millis(500)).await;
                 table.fate("b", step, 1, Fate::delivered().date_off_s(off_s));
-                let limits = Limits::wait(patience);
-                b.acquire_within(KEY, limits).await.expect_err(&case);
-                assert!(!held.lease().is_over(), "{case}");
+                let limits = AcquireOptions::wait(patience);
+                b.acquire_with(KEY, limits).await.expect_err(&case);
+                assert!(!held.lease().is_expired(), "{case}");
                 held.release().await.expect(&case);
                 let thefts = table.story("b");
-                assert!(!thefts.iter().any(|told| told.contains("steal")), "{case}");
+                assert!(!thefts.iter().any(|told| told.contains("evict")), "{case}");
             }
         }
     }
@@ -152,9 +152,9 @@ async fn one_wrong_date_takes_nothing_from_the_living_whatever_the_wall_clock_sh
         let held = table.client("a").acquire(KEY).await.unwrap();
         tokio::time::sleep(millis(500)).await;
         table.fate("b", Step::Enqueue, 3, Fate::delivered().date_off_s(60 * 60));
-        let limits = Limits::wait(LEASE / 3);
-        b.acquire_within(KEY, limits).await.unwrap_err();
-        assert!(!held.lease().is_over(), "{off:?}");
+        let limits = AcquireOptions::wait(LEASE / 3);
+        b.acquire_with(KEY, limits).await.unwrap_err();
+        assert!(!held.lease().is_expired(), "{off:?}");
         held.release().await.unwrap();
     }
 }
@@ -168,14 +168,14 @@ async fn a_slow_clock_shortens_no_deadline() {
             let case = format!("{mode:?}, {slow:?} slow, waits {patience:?}");
             let table = LockTable::new();
             let a = table.a_client("a").with(|s| s.expiry(mode)).slow(slow);
-            let limits = Limits::wait(patience).deadline(DEADLINE);
-            let held = a.ready().acquire_within(KEY, limits).await.expect(&case);
+            let limits = AcquireOptions::wait(patience).deadline(DEADLINE);
+            let held = a.ready().acquire_with(KEY, limits).await.expect(&case);
             let row = table.row();
             let dated = row.holder().and_then(|me| me.fields()?.deadline);
             let left = dated.expect(&case).since(table.now());
             assert!(left >= DEADLINE - millis(3000), "{case}: {left:?}");
             tokio::time::sleep(DEADLINE - millis(4000)).await;
-            assert!(!held.lease().is_over(), "{case}");
+            assert!(!held.lease().is_expired(), "{case}");
             held.release().await.expect(&case);
         }
     }
@@ -187,14 +187,14 @@ async fn a_waiter_with_a_slow_clock_queues_again_with_a_deadline_that_is_right()
     let table = LockTable::new();
     let holder = table.row_of([table.entry("holder", HOUR * 2)]);
     table.put(&Row {
-        anchor: Some(table.now()),
+        renewed_at: Some(table.now()),
         ..holder
     });
     let slow = client(&table, "slow", Expiry::Verified, Off::Slow);
-    let limits = Limits::wait(LEASE * 2).deadline(LEASE * 6);
-    let held = slow.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(LEASE * 2).deadline(LEASE * 6);
+    let held = slow.acquire_with(KEY, limits).await.unwrap();
     let story = table.story("slow");
-    assert_eq!(story[..3], ["enqueue", "abandon quietly", "enqueue"]);
+    assert_eq!(story[..3], ["enqueue", "withdraw quietly", "enqueue"]);
     let row = table.row();
     let dated = row.holder().and_then(|me| me.fields()?.deadline);
     assert!(dated.unwrap().since(table.now()) >= LEASE * 4);
@@ -259,13 +259,13 @@ async fn clients_of_one_key_with_different_skews_are_safe_beside_each_other() {
             let b = b.with(with(skews[1])).ready();
             let first = table.client("first").acquire(KEY).await.unwrap();
             silence(&table, "a");
-            let patient = Limits::wait(LEASE * 3);
-            let next = tokio::spawn(async move { a.acquire_within(KEY, patient).await });
-            table.delivered("a", Step::Look, 1).await;
+            let patient = AcquireOptions::wait(LEASE * 3);
+            let next = tokio::spawn(async move { a.acquire_with(KEY, patient).await });
+            table.delivered("a", Step::Poll, 1).await;
             first.release().await.unwrap();
             let next = next.await.unwrap().unwrap();
-            let stolen = b.acquire_within(KEY, patient).await.unwrap();
-            assert!(next.lease().is_over(), "{skews:?}, {apart}");
+            let stolen = b.acquire_with(KEY, patient).await.unwrap();
+            assert!(next.lease().is_expired(), "{skews:?}, {apart}");
             stolen.release().await.unwrap();
         }
     }

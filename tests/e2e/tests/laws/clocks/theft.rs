@@ -1,13 +1,13 @@
 //! Stealing from the dead.
 
 use dynamodb_locks::protocol::{Fields, Row};
-use dynamodb_locks::{Expiry, Limits, Settings};
+use dynamodb_locks::{AcquireOptions, Expiry, Settings};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{LEASE, millis, outlive, seldom, silence};
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_holder_is_stolen_from_at_the_end_of_its_lease() {
+async fn a_dead_holder_is_evicted_at_the_end_of_its_lease() {
     let modes = [
         // The interval is at most a second wide, and a second is what an unproven clock may be late.
         (Expiry::Verified, millis(2300)),
@@ -30,7 +30,7 @@ async fn a_dead_holder_is_stolen_from_at_the_end_of_its_lease() {
         let b = table.a_client("b").with(with).ready();
         let (held, waited) = outlive(&table, &b).await;
         assert!(
-            a.lease().is_over(),
+            a.lease().is_expired(),
             "{mode:?}: never while it may still act"
         );
         assert!(waited >= LEASE - millis(300), "{mode:?}: {waited:?}");
@@ -48,7 +48,7 @@ async fn a_lease_that_ended_long_ago_is_found_out_by_the_first_answer() {
         table.put(&table.row_of([table.entry("dead", LEASE * 2)]));
         let locks = table.a_client("a").with(|s| s.expiry(mode)).ready();
         let held = locks.acquire(KEY).await.unwrap();
-        assert_eq!(table.story("a"), ["enqueue", "steal"], "{mode:?}");
+        assert_eq!(table.story("a"), ["enqueue", "evict"], "{mode:?}");
         held.release().await.unwrap();
     }
 }
@@ -63,12 +63,12 @@ async fn a_holder_past_its_deadline_is_dead_before_its_lease_ends() {
     };
     table.put(&table.row_of([long]));
     let held = table.client("a").acquire(KEY).await.unwrap();
-    assert_eq!(table.story("a"), ["enqueue", "steal"]);
+    assert_eq!(table.story("a"), ["enqueue", "evict"]);
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_beats_is_never_stolen_from() {
+async fn a_holder_that_renews_is_never_evicted() {
     for mode in [Expiry::Verified, Expiry::Clock, Expiry::Observe] {
         let table = LockTable::new();
         let with = |s: Settings| seldom(s.expiry(mode));
@@ -80,10 +80,10 @@ async fn a_holder_that_beats_is_never_stolen_from() {
             .await
             .unwrap();
         let b = table.a_client("b").with(with).ready();
-        let limits = Limits::wait(LEASE * 4);
-        let refusal = b.acquire_within(KEY, limits).await.unwrap_err();
+        let limits = AcquireOptions::wait(LEASE * 4);
+        let refusal = b.acquire_with(KEY, limits).await.unwrap_err();
         assert!(refusal.is_timed_out(), "{mode:?}: {refusal}");
-        assert!(!a.lease().is_over(), "{mode:?}");
+        assert!(!a.lease().is_expired(), "{mode:?}");
         a.release().await.unwrap();
     }
 }
@@ -99,10 +99,10 @@ async fn an_entry_that_cannot_be_read_holds_for_ever() {
         ..Row::default()
     };
     table.put(&row);
-    let limits = Limits::wait(LEASE * 10);
+    let limits = AcquireOptions::wait(LEASE * 10);
     let refusal = table
         .client("a")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     assert!(refusal.is_timed_out(), "{refusal}");
@@ -116,16 +116,16 @@ async fn a_waiters_lease_does_not_run_before_its_turn() {
     let table = LockTable::new();
     let a = table.client("a").acquire(KEY).await.unwrap();
     let b = table.a_client("b").with(seldom).ready();
-    let patient = Limits::wait(LEASE * 10);
-    let waiting = tokio::spawn(async move { b.acquire_within(KEY, patient).await });
+    let patient = AcquireOptions::wait(LEASE * 10);
+    let waiting = tokio::spawn(async move { b.acquire_with(KEY, patient).await });
     tokio::time::sleep(LEASE * 5).await;
     let c = table.client("c");
-    let behind = tokio::spawn(async move { c.acquire_within(KEY, patient).await });
+    let behind = tokio::spawn(async move { c.acquire_with(KEY, patient).await });
     table.delivered("c", Step::Enqueue, 1).await;
     a.release().await.unwrap();
     let b = waiting.await.unwrap().unwrap();
     assert!(
-        !b.lease().is_over(),
+        !b.lease().is_expired(),
         "it waited for five leases, and has one of its own"
     );
     b.release().await.unwrap();
@@ -139,7 +139,7 @@ async fn a_dead_waiter_costs_at_most_one_lease_after_its_turn() {
     tokio::time::sleep(millis(100)).await;
     let mut row = table.row();
     let dead = table.entry("dead", millis(0));
-    row.last = Some(dead.stamp);
+    row.last = Some(dead.ticket);
     row.queue.insert(dead.into());
     table.put(&row);
     tokio::time::sleep(LEASE * 3).await;
@@ -161,10 +161,10 @@ async fn a_thief_that_is_second_in_the_queue_leaves_the_first_the_first_try() {
     for name in ["b", "c", "d"] {
         tokio::time::sleep(millis(50)).await;
         let locks = table.a_client(name).with(seldom).ready();
-        let patient = Limits::wait(LEASE * 4);
+        let patient = AcquireOptions::wait(LEASE * 4);
         waiting.spawn(async move {
             locks
-                .acquire_within(KEY, patient)
+                .acquire_with(KEY, patient)
                 .await
                 .unwrap()
                 .release()
@@ -178,7 +178,7 @@ async fn a_thief_that_is_second_in_the_queue_leaves_the_first_the_first_try() {
         let story = table.story(name);
         story
             .iter()
-            .filter(|told| told.starts_with("steal"))
+            .filter(|told| told.starts_with("evict"))
             .count()
     };
     assert_eq!(["b", "c", "d"].map(stolen), [1, 0, 0]);

@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use dynamodb_locks::{Journal, Locks, Note};
+use dynamodb_locks::{Intent, Journal, Locks};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::locks::LockTable;
@@ -27,7 +27,7 @@ impl Folder {
         self.0.path().join("journal")
     }
 
-    /// A client that keeps its notes here.
+    /// A client that keeps its records here.
     pub(crate) fn client(&self, table: &LockTable, name: &str) -> Locks {
         table
             .a_client(name)
@@ -35,8 +35,8 @@ impl Folder {
             .ready()
     }
 
-    /// Every whole note.
-    pub(crate) fn notes(&self) -> Vec<Value> {
+    /// Every whole record.
+    pub(crate) fn intents(&self) -> Vec<Value> {
         let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         self.files().iter().map(read).collect()
     }
@@ -54,9 +54,9 @@ impl Folder {
     /// Their writer has died.
     pub(crate) fn orphan(&self) {
         for path in self.files() {
-            let mut note: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
-            fs::write(path, note.to_string()).unwrap();
+            let mut intent: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
+            fs::write(path, intent.to_string()).unwrap();
         }
     }
 
@@ -94,17 +94,17 @@ impl Folder {
         fs::remove_dir_all(self.path()).unwrap();
     }
 
-    /// What a sweep finds: the notes of the dead.
-    pub(crate) fn left_behind(&self) -> Vec<(PathBuf, Note)> {
+    /// What a sweep finds: the records of the dead.
+    pub(crate) fn left_behind(&self) -> Vec<(PathBuf, Intent)> {
         let found = Journal::open(self.path()).unwrap().read().unwrap();
-        let note = |found: dynamodb_locks::Found| Some((found.path, found.note.ok()?));
-        found.into_iter().filter_map(note).collect()
+        let intent = |found: dynamodb_locks::ReadIntent| Some((found.path, found.intent.ok()?));
+        found.into_iter().filter_map(intent).collect()
     }
 
     /// Why the rest cannot be read.
     pub(crate) fn unreadable(&self) -> Vec<String> {
         let found = Journal::open(self.path()).unwrap().read().unwrap();
-        let why = |found: dynamodb_locks::Found| found.note.err().map(|why| why.to_string());
+        let why = |found: dynamodb_locks::ReadIntent| found.intent.err().map(|why| why.to_string());
         found.into_iter().filter_map(why).collect()
     }
 }

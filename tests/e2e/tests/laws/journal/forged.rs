@@ -5,35 +5,35 @@
     reason = "a test fails where its stage cannot be set"
 )]
 
-use dynamodb_locks::{Held, Locks};
+use dynamodb_locks::{LockGuard, Locks};
 use serde_json::{Value, json};
 use testkit::locks::{KEY, LockTable};
 
 use super::folder::Folder;
 use super::{LEASE, millis};
 
-/// A lock that somebody else holds, who has left no note here.
-async fn held_elsewhere(table: &LockTable) -> Held {
+/// A lock that somebody else holds, who has left no record here.
+async fn held_elsewhere(table: &LockTable) -> LockGuard {
     let held = table.client("holder").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(10)).await;
     held
 }
 
-/// What a dead process's note would say of an entry that never entered.
-async fn note(table: &LockTable, folder: &Folder) -> Value {
+/// What a dead process's record would say of an entry that never entered.
+async fn intent(table: &LockTable, folder: &Folder) -> Value {
     let held = folder.client(table, "a").acquire("other").await.unwrap();
-    let mut note = folder.notes().remove(0);
+    let mut intent = folder.intents().remove(0);
     held.release().await.unwrap();
-    note["key"] = KEY.into();
-    note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
-    note
+    intent["key"] = KEY.into();
+    intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1" });
+    intent
 }
 
 /// Gives back what the folder lists; what went wrong, if anything did.
 async fn sweep(folder: &Folder, locks: &Locks) -> Vec<String> {
     let mut failed = Vec::new();
-    for (path, note) in folder.left_behind() {
-        let given = locks.give_back(&note, path, LEASE / 5).await;
+    for (path, intent) in folder.left_behind() {
+        let given = locks.recover(&intent, path, LEASE / 5).await;
         failed.extend(given.err().map(|error| error.to_string()));
     }
     failed
@@ -41,12 +41,21 @@ async fn sweep(folder: &Folder, locks: &Locks) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_note_cannot_pass_a_column_off_as_another() {
-    for column in ["q", "f", "p", "closed", "held", "v", "id", "group"] {
+    for column in [
+        "queue",
+        "last_ticket",
+        "renewed_at",
+        "hold_on_expiry",
+        "pinned",
+        "v",
+        "id",
+        "group",
+    ] {
         let (table, folder) = (LockTable::new(), Folder::new());
         let held = held_elsewhere(&table).await;
-        let mut forged = note(&table, &folder).await;
+        let mut forged = intent(&table, &folder).await;
         forged["ttl"] = column.into();
-        // Of an entry that is not in the queue the stamp is voided, and that dates the row.
+        // Of an entry that is not in the queue the ticket is invalidated, and that dates the row.
         let later = format!("{:016}", table.now().0 + 60_000_000);
         let entry = forged["entry"].as_str().unwrap();
         forged["entry"] = format!("{later}{}", &entry[later.len()..]).into();
@@ -72,7 +81,7 @@ async fn a_note_of_another_place_touches_nothing_here() {
     ] {
         let (table, folder) = (LockTable::new(), Folder::new());
         let held = held_elsewhere(&table).await;
-        let mut forged = note(&table, &folder).await;
+        let mut forged = intent(&table, &folder).await;
         forged["entry"] = table.row().holder().unwrap().as_str().into();
         forged[what] = other.into();
         folder.write("forged", &forged.to_string());
@@ -87,7 +96,7 @@ async fn a_note_of_another_place_touches_nothing_here() {
 async fn a_note_that_names_the_living_is_left_alone() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = held_elsewhere(&table).await;
-    let mut forged = note(&table, &folder).await;
+    let mut forged = intent(&table, &folder).await;
     forged["entry"] = table.row().holder().unwrap().as_str().into();
     forged["writer"] = json!({ "pid": std::process::id(), "started": null });
     folder.write("forged", &forged.to_string());
@@ -99,7 +108,7 @@ async fn a_note_that_names_the_living_is_left_alone() {
 async fn a_whole_note_behind_a_link_or_beyond_the_bound_is_not_read() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = held_elsewhere(&table).await;
-    let mut forged = note(&table, &folder).await;
+    let mut forged = intent(&table, &folder).await;
     forged["entry"] = table.row().holder().unwrap().as_str().into();
     folder.write("../outside", &forged.to_string());
     folder.link("linked", "../outside");
@@ -115,7 +124,7 @@ async fn a_whole_note_behind_a_link_or_beyond_the_bound_is_not_read() {
 async fn a_note_that_is_torn_anywhere_gives_nothing_back() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = held_elsewhere(&table).await;
-    let mut whole = note(&table, &folder).await;
+    let mut whole = intent(&table, &folder).await;
     whole["entry"] = table.row().holder().unwrap().as_str().into();
     let whole = whole.to_string();
     for end in 0..whole.len() {
@@ -130,16 +139,16 @@ async fn a_note_that_lies_about_its_kind_cannot_end_a_lock_that_fails_closed() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let closed = table
         .a_client("holder")
-        .with(|s| s.fail(dynamodb_locks::Fail::Closed));
+        .with(|s| s.on_expiry(dynamodb_locks::OnExpiry::Hold));
     let held = closed.ready().acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(10)).await;
-    let mut forged = note(&table, &folder).await;
+    let mut forged = intent(&table, &folder).await;
     forged["entry"] = table.row().holder().unwrap().as_str().into();
     forged["fail"] = "Open".into();
     folder.write("forged", &forged.to_string());
     sweep(&folder, &table.client("sweep")).await;
     assert_eq!(
-        table.row().holder().unwrap().stamp().unwrap().0,
+        table.row().holder().unwrap().ticket().unwrap().0,
         held.fence()
     );
     held.release().await.unwrap();
@@ -165,7 +174,7 @@ async fn a_key_cannot_lead_out_of_the_folder() {
         let name = file.file_name().unwrap().to_str().unwrap();
         let ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         assert!(name.bytes().all(ours) && !name.starts_with('-'), "{name}");
-        assert_eq!(folder.notes()[0]["key"], key);
+        assert_eq!(folder.intents()[0]["key"], key);
         held.release().await.unwrap();
         assert_eq!(folder.files().len(), 0);
     }

@@ -105,7 +105,7 @@ fn whatever_else_lies_there_is_reported_and_left_alone() {
     folder.link("link", "/dev/zero");
     let found = journal.read().unwrap();
     assert_eq!(found.len(), 4);
-    assert!(found.iter().all(|found| found.note.is_err()));
+    assert!(found.iter().all(|found| found.intent.is_err()));
     assert_eq!(folder.files().len(), 4);
 }
 

@@ -1,4 +1,4 @@
-use dynamodb_locks::{ErrorKind, GivenBack, Locks};
+use dynamodb_locks::{ErrorKind, Locks, RecoveryOutcome};
 use serde_json::json;
 use testkit::dynamo::{Fate, Request};
 use testkit::locks::{KEY, LockTable};
@@ -6,14 +6,14 @@ use testkit::locks::{KEY, LockTable};
 use super::folder::Folder;
 use super::{LEASE, millis, queued};
 
-/// A client of the same folder, after the death of the process that wrote the notes.
+/// A client of the same folder, after the death of the process that wrote the records.
 fn reborn(folder: &Folder, table: &LockTable) -> Locks {
     folder.orphan();
     folder.client(table, "reborn")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_gives_back_what_the_dead_have_left_and_reports_each_entry() {
+async fn a_client_releases_what_the_dead_have_left_and_reports_each_entry() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let a = folder.client(&table, "a");
     let one = a.acquire(KEY).await.unwrap();
@@ -25,9 +25,9 @@ async fn a_client_gives_back_what_the_dead_have_left_and_reports_each_entry() {
     assert_eq!(fences, [Some(one.fence()), Some(two.fence())]);
     for (entry, key) in entries.iter().zip([KEY, "43"]) {
         assert_eq!(entry.key.as_ref().map(|key| key.as_str()), Some(key));
-        assert_eq!(*entry.outcome.as_ref().unwrap(), GivenBack::Abandoned);
+        assert_eq!(*entry.outcome.as_ref().unwrap(), RecoveryOutcome::Withdrawn);
     }
-    assert_eq!((recovery.given_back(), recovery.left()), (2, 0));
+    assert_eq!((recovery.recovered(), recovery.remaining()), (2, 0));
     assert_eq!((queued(&table), folder.files().len()), (0, 0));
 }
 
@@ -46,11 +46,11 @@ async fn recovery_leaves_the_living_alone() {
 async fn recovery_leaves_the_notes_of_another_machine_alone() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
-    let mut note = folder.notes().remove(0);
-    assert!(note["writer"]["boot"].is_string() || !cfg!(target_os = "linux"));
-    note["writer"] = json!({ "pid": u32::MAX - 1, "started": "1", "boot": "another machine's" });
+    let mut intent = folder.intents().remove(0);
+    assert!(intent["writer"]["boot"].is_string() || !cfg!(target_os = "linux"));
+    intent["writer"] = json!({ "pid": u32::MAX - 1, "started": "1", "boot": "another machine's" });
     let name = folder.files()[0].file_name().unwrap().to_owned();
-    folder.write(name.to_str().unwrap(), &note.to_string());
+    folder.write(name.to_str().unwrap(), &intent.to_string());
     let recovery = folder.client(&table, "b").recover_orphans(LEASE / 5).await;
     assert_eq!(recovery.entries().count(), 0);
     assert_eq!((queued(&table), folder.files().len()), (1, 1));
@@ -64,12 +64,12 @@ async fn a_note_that_cannot_be_read_is_reported_and_keeps_none_of_the_others() {
     let locks = reborn(&folder, &table);
     folder.write("torn", "{\"key\":\"42\",\"ent");
     let recovery = locks.recover_orphans(LEASE / 5).await;
-    assert_eq!((recovery.given_back(), recovery.left()), (1, 1));
+    assert_eq!((recovery.recovered(), recovery.remaining()), (1, 1));
     let torn = recovery
         .entries()
         .find(|entry| entry.key.is_none())
         .unwrap();
-    assert!(torn.note.ends_with("torn"));
+    assert!(torn.intent.ends_with("torn"));
     let error = torn.outcome.as_ref().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(
@@ -93,12 +93,12 @@ async fn recovery_keeps_to_its_budget_and_keeps_the_notes_of_the_rest() {
     let recovery = locks.recover_orphans(LEASE / 5).await;
     let took = table.since(begun);
     assert!(took <= LEASE / 5 + millis(200), "{took:?}");
-    assert_eq!((recovery.given_back(), recovery.left()), (0, 100));
+    assert_eq!((recovery.recovered(), recovery.remaining()), (0, 100));
     assert_eq!(folder.files().len(), 100);
 
     table.dynamo().plan(|_: &Request| Fate::delivered());
     let recovery = locks.recover_orphans(LEASE / 5).await;
-    assert_eq!((recovery.given_back(), recovery.left()), (100, 0));
+    assert_eq!((recovery.recovered(), recovery.remaining()), (100, 0));
     assert_eq!(folder.files().len(), 0);
 }
 
@@ -108,9 +108,9 @@ async fn a_folder_that_cannot_be_listed_is_reported() {
     let locks = folder.client(&table, "a");
     folder.remove();
     let recovery = locks.recover_orphans(LEASE / 5).await;
-    assert_eq!(recovery.left(), 1);
+    assert_eq!(recovery.remaining(), 1);
     let entry = recovery.entries().next().unwrap();
-    assert_eq!(entry.note, folder.path());
+    assert_eq!(entry.intent, folder.path());
 }
 
 #[tokio::test(start_paused = true)]

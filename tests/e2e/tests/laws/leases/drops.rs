@@ -2,21 +2,21 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use dynamodb_locks::Limits;
+use dynamodb_locks::AcquireOptions;
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::{JUST_NOW, LEASE, millis, queued};
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_lock_is_given_back_by_the_next_call_on_its_client() {
+async fn a_dropped_lock_is_released_by_the_next_call_on_its_client() {
     let table = LockTable::new();
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     tokio::time::sleep(JUST_NOW).await;
     let other = a.acquire("another key").await.unwrap();
     assert_eq!(queued(&table), 0);
-    let story = ["enqueue", "abandon raising", "enqueue"];
+    let story = ["enqueue", "withdraw raising", "enqueue"];
     assert_eq!(table.story("a"), story);
     other.release().await.unwrap();
 }
@@ -50,7 +50,7 @@ async fn a_clone_of_the_client_gives_it_back_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_dropped_is_given_back_too() {
+async fn a_wait_that_is_dropped_is_released_too() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(JUST_NOW).await;
@@ -81,7 +81,7 @@ async fn an_enqueue_that_was_under_way_when_it_was_dropped_can_not_enter_any_mor
     tokio::time::sleep(millis(1)).await;
     assert_eq!(queued(&table), 0);
     let story = table.story("a");
-    assert_eq!(story[..2], ["look", "void"]);
+    assert_eq!(story[..2], ["poll", "invalidate"]);
     assert_eq!(story.last().unwrap(), "enqueue refused");
 }
 
@@ -114,8 +114,8 @@ async fn an_orphan_is_not_forgotten_when_the_next_call_is_dropped_as_well() {
             assert!(polled.is_pending());
         }
     }
-    let limits = Limits::wait(LEASE / 2);
-    let held = a.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(LEASE / 2);
+    let held = a.acquire_with(KEY, limits).await.unwrap();
     held.release().await.unwrap();
     assert_eq!(queued(&table), 0);
 }
@@ -125,12 +125,12 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_given_back_now_is_given_back_later_and_stands_in_nobodys_way() {
+async fn what_cannot_be_released_now_is_released_later_and_stands_in_nobodys_way() {
     let table = LockTable::new();
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     for nth in 1..=20 {
-        table.fate("a", Step::AbandonRaising, nth, Fate::dropped());
+        table.fate("a", Step::WithdrawRaising, nth, Fate::dropped());
     }
     let another = async || {
         let held = a.try_acquire("another key").await.unwrap();

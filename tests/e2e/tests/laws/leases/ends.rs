@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dynamodb_locks::{Lease, Wall};
+use dynamodb_locks::{Lease, WallClock};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step, die};
 use tokio::runtime::Handle;
 
 use super::{JUST_NOW, LEASE, millis, queued};
 
-fn is_over(lease: &Lease) -> bool {
-    assert_eq!(lease.is_over(), lease.health().left.is_zero());
-    lease.is_over()
+fn is_expired(lease: &Lease) -> bool {
+    assert_eq!(lease.is_expired(), lease.health().remaining.is_zero());
+    lease.is_expired()
 }
 
 #[tokio::test(start_paused = true)]
@@ -22,14 +22,14 @@ async fn a_lease_is_over_before_its_release_leaves() {
     table.fate("a", Step::Release, 1, Fate::delivered().before(&gate));
     let held = table.client("a").acquire(KEY).await.unwrap();
     let lease = held.lease();
-    assert!(!is_over(&lease));
+    assert!(!is_expired(&lease));
     let releasing = tokio::spawn(held.release());
     tokio::task::yield_now().await;
-    assert!(is_over(&lease));
+    assert!(is_expired(&lease));
     assert_eq!(queued(&table), 1, "the release is still on its way");
     gate.open();
     releasing.await.unwrap().unwrap();
-    assert!(is_over(&lease));
+    assert!(is_expired(&lease));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +39,7 @@ async fn a_lease_is_over_when_its_guard_is_dropped() {
         let held = table.client("a").acquire(KEY).await.unwrap();
         let lease = held.lease();
         drop_it(held);
-        assert!(is_over(&lease));
+        assert!(is_expired(&lease));
         assert_eq!(queued(&table), 1);
     }
 }
@@ -54,7 +54,7 @@ async fn every_lease_is_over_before_release_all_sends_anything() {
     let lease = held.lease();
     let all = tokio::spawn(async move { a.release_all(JUST_NOW).await });
     tokio::task::yield_now().await;
-    assert!(is_over(&lease));
+    assert!(is_expired(&lease));
     gate.open();
     assert!(all.await.unwrap().is_empty());
 }
@@ -63,17 +63,17 @@ async fn every_lease_is_over_before_release_all_sends_anything() {
 async fn a_renewal_does_not_revive_a_lease_that_has_ended() {
     let table = LockTable::new();
     let gate = Gate::closed();
-    table.fate("a", Step::Beat, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::Heartbeat, 1, Fate::delivered().before(&gate));
     let held = table.client("a").acquire(KEY).await.unwrap();
     let lease = held.lease();
     tokio::time::sleep(JUST_NOW * 4).await;
-    assert!(!is_over(&lease), "the renewal is on its way");
+    assert!(!is_expired(&lease), "the renewal is on its way");
     let releasing = tokio::spawn(held.release());
     tokio::task::yield_now().await;
     gate.open();
-    assert!(is_over(&lease));
+    assert!(is_expired(&lease));
     releasing.await.unwrap().unwrap();
-    assert!(is_over(&lease));
+    assert!(is_expired(&lease));
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,7 @@ async fn a_guard_that_is_dropped_is_released_at_once() {
     drop(table.client("a").acquire(KEY).await.unwrap());
     tokio::time::sleep(millis(1)).await;
     assert_eq!(queued(&table), 0);
-    assert_eq!(table.story("a"), ["enqueue", "abandon raising"]);
+    assert_eq!(table.story("a"), ["enqueue", "withdraw raising"]);
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 
@@ -102,7 +102,7 @@ async fn a_wait_that_is_dropped_leaves_the_queue_at_once() {
 #[tokio::test(start_paused = true)]
 async fn release_all_waits_for_what_a_dropped_guard_has_begun() {
     let table = LockTable::new();
-    table.fate("a", Step::AbandonRaising, 1, Fate::lost());
+    table.fate("a", Step::WithdrawRaising, 1, Fate::lost());
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     tokio::task::yield_now().await;
@@ -130,16 +130,16 @@ fn a_guard_that_is_dropped_without_a_runtime_is_released_by_the_next_call() {
 
 /// A machine that is suspended while it asks for the lock: the proof that the answer brings may be over.
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_was_over_when_its_answer_came_is_claimed_before_anybody_acts() {
+async fn a_lease_that_was_over_when_its_answer_came_is_confirmed_before_anybody_acts() {
     let table = LockTable::new();
     let gate = Gate::closed();
     table.fate("a", Step::Enqueue, 1, Fate::delivered().after(&gate));
     let stood_still = Arc::new(Mutex::new(Duration::ZERO));
     let (clock, gap) = (table.clock().clone(), Arc::clone(&stood_still));
-    let wall = Wall::new(move || clock.now() + *gap.lock().unwrap());
+    let wall = WallClock::new(move || clock.now() + *gap.lock().unwrap());
     let a = table.a_client("a").with(|s| s.wall_clock(wall)).ready();
     let worked = tokio::spawn(async move {
-        let work = |held: dynamodb_locks::Holding| async move { is_over(&held.lease()) };
+        let work = |held: dynamodb_locks::LockHandle| async move { is_expired(&held.lease()) };
         a.with(KEY, work).await
     });
     tokio::time::sleep(millis(10)).await;
@@ -147,7 +147,7 @@ async fn a_lease_that_was_over_when_its_answer_came_is_claimed_before_anybody_ac
     gate.open();
     let was_over = worked.await.unwrap().expect("nobody else wants the lock");
     assert!(!was_over);
-    assert_eq!(table.story("a"), ["enqueue", "beat", "release"]);
+    assert_eq!(table.story("a"), ["enqueue", "heartbeat", "release"]);
 }
 
 /// A machine that was suspended, or restored from a snapshot: its monotonic clock stood still, its wall clock is right
@@ -158,23 +158,23 @@ async fn a_lease_is_over_when_the_wall_clock_shows_that_the_machine_stood_still(
         let table = LockTable::new();
         let stood_still = Arc::new(Mutex::new(Duration::ZERO));
         let (clock, gap) = (table.clock().clone(), Arc::clone(&stood_still));
-        let wall = Wall::new(move || clock.now() + *gap.lock().unwrap());
+        let wall = WallClock::new(move || clock.now() + *gap.lock().unwrap());
         let a = table.a_client("a").with(|s| s.wall_clock(wall));
         let a = match deadline {
             Some(_) => a.with(dynamodb_locks::Settings::lease_until_deadline),
             None => a,
         };
-        let limits = dynamodb_locks::Limits::wait(LEASE);
+        let limits = dynamodb_locks::AcquireOptions::wait(LEASE);
         let limits = deadline.map_or(limits, |deadline| limits.deadline(deadline));
-        let held = a.ready().acquire_within(KEY, limits).await.unwrap();
+        let held = a.ready().acquire_with(KEY, limits).await.unwrap();
         tokio::time::sleep(JUST_NOW).await;
-        assert!(!is_over(&held.lease()));
+        assert!(!is_expired(&held.lease()));
         let lost = tokio::spawn({
             let mut lease = held.lease();
-            async move { lease.over().await }
+            async move { lease.expired().await }
         });
         *stood_still.lock().unwrap() = deadline.unwrap_or(LEASE) + JUST_NOW * 2;
-        assert!(is_over(&held.lease()));
+        assert!(is_expired(&held.lease()));
         tokio::time::sleep(JUST_NOW).await;
         assert!(lost.is_finished(), "work that watches the lease is told");
     }

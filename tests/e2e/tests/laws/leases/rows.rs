@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Locks, Settings};
 use testkit::locks::{KEY, LockTable, Step};
 
 use super::LEASE;
@@ -32,7 +32,7 @@ async fn a_row_outlives_a_lease_by_a_day() {
         assert!(outlives(&table, DAY * days) >= DAY);
         // Of a long lease 400 ppm are left unused.
         tokio::time::sleep(DAY * days - DAY * days / 2000).await;
-        assert!(!held.lease().is_over());
+        assert!(!held.lease().is_expired());
         assert_eq!(table.dynamo().sweep_ttl(), 0, "{days} days");
         held.release().await.unwrap();
     }
@@ -45,8 +45,8 @@ async fn a_row_outlives_a_lease_until_a_deadline_by_a_day() {
         .a_client("a")
         .with(Settings::lease_until_deadline)
         .ready();
-    let limits = Limits::wait(LEASE).deadline(DAY * 2);
-    let held = a.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(LEASE).deadline(DAY * 2);
+    let held = a.acquire_with(KEY, limits).await.unwrap();
     assert!(outlives(&table, DAY * 2) >= DAY);
     tokio::time::sleep(DAY + DAY / 24).await;
     assert_eq!(table.dynamo().sweep_ttl(), 0);
@@ -67,9 +67,9 @@ async fn a_row_outlives_the_lease_of_another_client_whose_lease_is_longer() {
     let held = for_days(&table, "a", 7).acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE).await;
     let b = table.client("b");
-    let limits = Limits::wait(LEASE / 10);
+    let limits = AcquireOptions::wait(LEASE / 10);
     assert!(
-        b.acquire_within(KEY, limits)
+        b.acquire_with(KEY, limits)
             .await
             .unwrap_err()
             .is_timed_out()
@@ -84,8 +84,8 @@ async fn a_row_outlives_the_lease_of_a_waiter_that_was_promoted_days_later() {
     let held = for_days(&table, "a", 7).acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE).await;
     let b = for_days(&table, "b", 6);
-    let limits = Limits::wait(DAY * 30).looks(10_000);
-    let waiting = tokio::spawn(async move { b.acquire_within(KEY, limits).await });
+    let limits = AcquireOptions::wait(DAY * 30).max_polls(10_000);
+    let waiting = tokio::spawn(async move { b.acquire_with(KEY, limits).await });
     table.delivered("b", Step::Enqueue, 1).await;
     tokio::time::sleep(DAY * 5).await;
     held.release().await.unwrap();
@@ -93,7 +93,7 @@ async fn a_row_outlives_the_lease_of_a_waiter_that_was_promoted_days_later() {
     assert!(outlives(&table, DAY * 6) >= DAY);
     assert_eq!(
         table.story("b").last().unwrap(),
-        "beat",
+        "heartbeat",
         "it claims with a later date"
     );
     next.release().await.unwrap();
@@ -114,8 +114,8 @@ async fn a_lease_that_no_row_outlives_is_refused_at_the_start() {
         .a_client("a")
         .with(Settings::lease_until_deadline)
         .ready();
-    let limits = Limits::wait(LEASE).deadline(DAY * 7);
-    let refused = a.acquire_within(KEY, limits).await.unwrap_err();
+    let limits = AcquireOptions::wait(LEASE).deadline(DAY * 7);
+    let refused = a.acquire_with(KEY, limits).await.unwrap_err();
     assert!(refused.is_configuration(), "{refused}");
     assert!(
         refused.to_string().contains("right is at most 604800s"),

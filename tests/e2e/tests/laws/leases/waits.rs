@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use dynamodb_locks::{Error, Limits, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Error, Locks, Settings};
 use testkit::dynamo::{Fate, Request};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinSet;
@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use super::{JUST_NOW, LEASE, millis, queued};
 
 /// Is refused; tells how long that took as well.
-async fn refused(table: &LockTable, locks: &Locks, limits: Limits) -> (Error, Duration) {
+async fn refused(table: &LockTable, locks: &Locks, limits: AcquireOptions) -> (Error, Duration) {
     let begun = table.clock().now();
     let refusal = locks
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .expect_err("it is held");
     (refusal, table.since(begun))
@@ -23,7 +23,8 @@ async fn a_wait_ends_at_its_limit_and_leaves_no_entry_behind() {
     let held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(JUST_NOW).await;
     for limit in [millis(1), millis(100), JUST_NOW * 7] {
-        let (refusal, took) = refused(&table, &table.client("b"), Limits::wait(limit)).await;
+        let (refusal, took) =
+            refused(&table, &table.client("b"), AcquireOptions::wait(limit)).await;
         assert!(refusal.is_timed_out(), "{refusal}");
         assert!(took >= limit && took <= limit + millis(1), "{took:?}");
         assert_eq!(queued(&table), 1);
@@ -36,7 +37,7 @@ async fn a_wait_says_who_held_the_lock_and_when_to_come_back() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(JUST_NOW).await;
-    let (refusal, _) = refused(&table, &table.client("b"), Limits::wait(JUST_NOW)).await;
+    let (refusal, _) = refused(&table, &table.client("b"), AcquireOptions::wait(JUST_NOW)).await;
     let fence = held.fence();
     let message = format!(
         "lock `42` was not free before the wait ended: it is held by a with fence {fence} until "
@@ -65,7 +66,7 @@ async fn the_settings_say_how_long_a_wait_is() {
 async fn no_wait_goes_beyond_the_deadline() {
     let table = LockTable::new();
     let _held = table.client("a").acquire(KEY).await.unwrap();
-    let limits = Limits::wait(LEASE * 6).deadline(LEASE / 2);
+    let limits = AcquireOptions::wait(LEASE * 6).deadline(LEASE / 2);
     let (refusal, took) = refused(&table, &table.client("b"), limits).await;
     assert!(
         refusal.is_timed_out() || refusal.is_unavailable(),
@@ -79,8 +80,8 @@ async fn an_entry_says_when_its_owner_ends_and_is_dead_after_that() {
     let table = LockTable::new();
     let begun = table.now();
     let held = table.client("a");
-    let limits = Limits::wait(JUST_NOW).deadline(LEASE / 2);
-    let held = held.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(JUST_NOW).deadline(LEASE / 2);
+    let held = held.acquire_with(KEY, limits).await.unwrap();
     let deadline = table
         .row()
         .holder()
@@ -95,7 +96,7 @@ async fn an_entry_says_when_its_owner_ends_and_is_dead_after_that() {
         "{after:?}"
     );
     tokio::time::sleep(LEASE / 2).await;
-    assert!(held.lease().is_over(), "nobody acts after the deadline");
+    assert!(held.lease().is_expired(), "nobody acts after the deadline");
     assert_eq!(
         table.story("a"),
         ["enqueue"],
@@ -111,7 +112,8 @@ async fn a_trial_does_not_wait_at_all() {
     let table = LockTable::new();
     let _held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(JUST_NOW).await;
-    let (refusal, took) = refused(&table, &table.client("b"), Limits::wait(millis(0))).await;
+    let (refusal, took) =
+        refused(&table, &table.client("b"), AcquireOptions::wait(millis(0))).await;
     assert!(refusal.is_busy(), "{refusal}");
     assert_eq!(took, millis(0));
 }
@@ -124,7 +126,7 @@ async fn a_request_that_nobody_answers_is_bounded_as_well() {
         table
             .dynamo()
             .plan(move |_: &Request| Fate::delivered().before(&never));
-        let (refusal, took) = refused(&table, &table.client("a"), Limits::wait(wait)).await;
+        let (refusal, took) = refused(&table, &table.client("a"), AcquireOptions::wait(wait)).await;
         assert!(refusal.is_unavailable(), "{refusal}");
         assert!(
             refusal.to_string().contains("no answer within "),
@@ -166,7 +168,7 @@ async fn a_waiter_whose_entry_somebody_took_out_stands_in_line_again() {
     tokio::time::sleep(JUST_NOW).await;
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 2).await;
+    table.delivered("b", Step::Poll, 2).await;
     let mut row = table.row();
     row.queue.pop_last();
     table.put(&row);
@@ -183,7 +185,7 @@ async fn a_waiter_whose_row_was_deleted_stands_in_line_again() {
     tokio::time::sleep(JUST_NOW).await;
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 2).await;
+    table.delivered("b", Step::Poll, 2).await;
     table.delete();
     let next = waiting.await.unwrap().unwrap();
     assert!(next.fence() > held.fence());
@@ -203,15 +205,15 @@ async fn a_lease_until_the_deadline_needs_one() {
     assert!(error.is_configuration(), "{error}");
     assert!(error.to_string().contains("needs a deadline"), "{error}");
     assert!(table.story("a").is_empty());
-    let limits = Limits::wait(JUST_NOW).deadline(LEASE * 3);
-    let held = a.acquire_within(KEY, limits).await.unwrap();
+    let limits = AcquireOptions::wait(JUST_NOW).deadline(LEASE * 3);
+    let held = a.acquire_with(KEY, limits).await.unwrap();
     let lease = table.row().holder().unwrap().fields().unwrap().lease;
     assert!(
         lease >= LEASE * 3 + JUST_NOW && lease <= LEASE * 3 + JUST_NOW * 3,
         "{lease:?}"
     );
     tokio::time::sleep(LEASE * 2).await;
-    assert!(!held.lease().is_over());
+    assert!(!held.lease().is_expired());
     held.release().await.unwrap();
     assert_eq!(
         table.story("a"),
@@ -231,9 +233,9 @@ async fn times_that_are_as_long_as_can_be_do_no_harm() {
         s.retry_delay(most).clock_skew(lease).ttl(most)
     };
     let locks = table.a_client("a").with(endless).ready();
-    let limits = Limits::wait(most).deadline(most);
-    let held = locks.acquire_within(KEY, limits).await.unwrap();
-    assert!(!held.lease().is_over());
+    let limits = AcquireOptions::wait(most).deadline(most);
+    let held = locks.acquire_with(KEY, limits).await.unwrap();
+    assert!(!held.lease().is_expired());
     assert!(table.row().holder().unwrap().fields().is_some());
     tokio::time::sleep(LEASE).await;
     assert!(

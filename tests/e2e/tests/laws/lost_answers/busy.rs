@@ -19,7 +19,7 @@ fn free(table: &LockTable) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_copy_that_finds_the_lock_busy_needs_no_void() {
+async fn a_single_copy_that_finds_the_lock_busy_needs_no_invalidation() {
     let table = LockTable::new();
     held(&table);
     assert!(
@@ -47,21 +47,24 @@ async fn whoever_is_told_busy_can_never_own_the_lock_through_an_earlier_copy() {
             .unwrap_err()
             .is_busy()
     );
-    assert_eq!(table.story("a"), ["try refused", "void"]);
+    assert_eq!(table.story("a"), ["try refused", "invalidate"]);
     free(&table);
     late.open();
     assert_eq!(in_the_end(&table).await, NOBODY);
-    assert_eq!(table.story("a"), ["try refused", "void", "try refused"]);
+    assert_eq!(
+        table.story("a"),
+        ["try refused", "invalidate", "try refused"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_earlier_copy_that_comes_in_before_the_void_is_abandoned() {
+async fn an_earlier_copy_that_comes_in_before_the_invalidation_is_withdrawn() {
     let table = LockTable::new();
     held(&table);
     let late = Gate::closed();
     table.fate("a", Step::Try, 1, Fate::delivered().before(&late));
     let void = Gate::closed();
-    table.fate("a", Step::Void, 1, Fate::delivered().before(&void));
+    table.fate("a", Step::Invalidate, 1, Fate::delivered().before(&void));
     let a = table.client("a");
     let trying = tokio::spawn(async move { a.try_acquire(KEY).await });
     void.reached(1).await;
@@ -79,7 +82,7 @@ async fn an_earlier_copy_that_comes_in_before_the_void_is_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_is_voided_in_the_same_way() {
+async fn a_full_queue_is_invalidated_in_the_same_way() {
     let table = LockTable::new();
     held(&table);
     let late = Gate::closed();
@@ -89,28 +92,31 @@ async fn a_full_queue_is_voided_in_the_same_way() {
         .with(|s: Settings| s.queue_cap(1))
         .ready();
     assert!(a.acquire(KEY).await.unwrap_err().is_full());
-    assert_eq!(table.story("a"), ["enqueue refused", "void"]);
+    assert_eq!(table.story("a"), ["enqueue refused", "invalidate"]);
     free(&table);
     late.open();
     assert_eq!(in_the_end(&table).await, NOBODY);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_taking_that_was_refused_is_voided_where_a_copy_of_it_is_on_its_way() {
+async fn a_taking_that_was_refused_is_invalidated_where_a_copy_of_it_is_on_its_way() {
     let table = LockTable::new();
     let dead = table.row_of([table.entry("dead", JUST_NOW * 60)]);
     table.put(&dead);
     let late = Gate::closed();
-    table.fate("a", Step::Take, 1, Fate::delivered().before(&late));
+    table.fate("a", Step::EvictAndEnter, 1, Fate::delivered().before(&late));
     let a = table.client("a");
     let trying = tokio::spawn(async move { a.try_acquire(KEY).await });
     late.reached(1).await;
     table.put(&Row {
-        anchor: Some(table.now()),
+        renewed_at: Some(table.now()),
         ..dead.clone()
     });
     assert!(trying.await.unwrap().unwrap_err().is_busy());
-    assert_eq!(table.story("a"), ["try refused", "take refused", "void"]);
+    assert_eq!(
+        table.story("a"),
+        ["try refused", "evict and enter refused", "invalidate"]
+    );
     // The row looks again as the taking expects it.
     table.put(&Row {
         last: table.row().last,
@@ -143,7 +149,7 @@ async fn a_copy_that_dynamodb_turned_away_cannot_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_error_tells_nothing_so_the_stamp_is_voided() {
+async fn a_server_error_tells_nothing_so_the_ticket_is_invalidated() {
     let table = LockTable::new();
     held(&table);
     table.fate("a", Step::Try, 1, Fate::refused(Refusal::Internal));
@@ -157,6 +163,6 @@ async fn a_server_error_tells_nothing_so_the_stamp_is_voided() {
     );
     assert_eq!(
         table.story("a"),
-        ["try never arrived", "try refused", "void"]
+        ["try never arrived", "try refused", "invalidate"]
     );
 }

@@ -35,7 +35,7 @@ async fn a_release_that_nobody_answers_is_unknown_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_released_is_given_back_by_the_next_call() {
+async fn what_was_not_released_is_released_by_the_next_call() {
     let table = LockTable::new();
     let a = table.client("a");
     let held = a.acquire(KEY).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_lost_lease_is_never_reported_as_released() {
         let a = table.a_client("a").with(unbeaten).ready();
         let held = a.acquire(KEY).await.unwrap();
         let next = table.client("b").acquire(KEY).await.unwrap();
-        assert!(held.lease().is_over(), "b stole from a");
+        assert!(held.lease().is_expired(), "b stole from a");
         let before = table.row();
         let lost = held.release().await.unwrap_err();
         assert!(lost.is_lost(), "{lost}");
@@ -70,27 +70,32 @@ async fn a_lost_lease_is_never_reported_as_released() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_beat_whose_answer_was_lost_is_a_beat() {
+async fn a_heartbeat_whose_answer_was_lost_is_a_heartbeat() {
     let table = LockTable::new();
-    table.fate("a", Step::Beat, 1, Fate::lost());
+    table.fate("a", Step::Heartbeat, 1, Fate::lost());
     let held = table.client("a").acquire(KEY).await.unwrap();
-    table.delivered("a", Step::Beat, 2).await;
-    let story = ["enqueue", "beat unheard", "beat refused", "beat"];
+    table.delivered("a", Step::Heartbeat, 2).await;
+    let story = [
+        "enqueue",
+        "heartbeat unheard",
+        "heartbeat refused",
+        "heartbeat",
+    ];
     assert_eq!(table.story("a"), story);
-    assert!(!held.lease().is_over());
+    assert!(!held.lease().is_expired());
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_cannot_beat_stops_before_anybody_can_steal() {
+async fn a_holder_that_cannot_heartbeat_stops_before_anybody_can_evict() {
     let table = LockTable::new();
     for nth in 1..=200 {
-        table.fate("a", Step::Beat, nth, Fate::dropped());
+        table.fate("a", Step::Heartbeat, nth, Fate::dropped());
     }
     let a = table.client("a").acquire(KEY).await.unwrap();
     let b = table.client("b");
     let stealing = tokio::spawn(async move { b.acquire(KEY).await });
-    a.lease().over().await;
+    a.lease().expired().await;
     assert_eq!(owners(&table.row())[0], "a", "nobody has stolen yet");
     let next = stealing.await.unwrap().unwrap();
     assert!(next.fence() > a.fence());
@@ -107,16 +112,16 @@ async fn an_outage_is_unavailable_and_names_its_cause() {
     let a = table.client("a");
     let refusal = a.try_acquire(KEY).await.unwrap_err();
     assert!(refusal.is_unavailable(), "{refusal}");
-    let message = "cannot take lock `42`: DynamoDB throttles table `locks` (";
+    let message = "cannot acquire lock `42`: DynamoDB throttles table `locks` (";
     assert!(refusal.to_string().starts_with(message), "{refusal}");
     assert!(
         refusal.to_string().contains("ThrottlingException"),
         "{refusal}"
     );
     assert!(refusal.source().is_some());
-    let patient = dynamodb_locks::Limits::wait(LONG_AGO);
+    let patient = dynamodb_locks::AcquireOptions::wait(LONG_AGO);
     assert!(
-        a.acquire_within(KEY, patient)
+        a.acquire_with(KEY, patient)
             .await
             .unwrap_err()
             .is_unavailable()

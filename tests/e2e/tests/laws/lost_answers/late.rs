@@ -1,7 +1,7 @@
 //! Copies that arrive after their client has moved on.
 
 use dynamodb_locks::protocol::Row;
-use dynamodb_locks::{Limits, Settings};
+use dynamodb_locks::{AcquireOptions, Settings};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -20,28 +20,28 @@ fn hold_back(table: &LockTable, step: Step) -> Gate {
 async fn an_enqueue_that_comes_after_the_caller_gave_up_does_not_enter() {
     let table = LockTable::new();
     let gate = hold_back(&table, Step::Enqueue);
-    let limits = Limits::wait(millis(300));
+    let limits = AcquireOptions::wait(millis(300));
     let refusal = table
         .client("a")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     assert!(refusal.is_unavailable(), "{refusal}");
-    assert_eq!(table.story("a"), ["void"], "nothing else has arrived");
+    assert_eq!(table.story("a"), ["invalidate"], "nothing else has arrived");
     gate.open();
     assert_eq!(in_the_end(&table).await, NOBODY);
     assert!(table.story("a").len() >= 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enqueue_that_comes_before_the_void_is_abandoned() {
+async fn an_enqueue_that_comes_before_the_invalidation_is_withdrawn() {
     let table = LockTable::new();
     let enqueues = hold_back(&table, Step::Enqueue);
     let void = Gate::closed();
-    table.fate("a", Step::Void, 1, Fate::delivered().before(&void));
+    table.fate("a", Step::Invalidate, 1, Fate::delivered().before(&void));
     let a = table.client("a");
-    let limits = Limits::wait(millis(300));
-    let acquiring = tokio::spawn(async move { a.acquire_within(KEY, limits).await });
+    let limits = AcquireOptions::wait(millis(300));
+    let acquiring = tokio::spawn(async move { a.acquire_with(KEY, limits).await });
     void.reached(1).await;
     enqueues.open();
     tokio::time::sleep(millis(1)).await;
@@ -56,12 +56,12 @@ async fn a_caller_that_gave_up_in_vain_is_cleaned_up_after_by_its_client() {
     let table = LockTable::new();
     let gates = [
         hold_back(&table, Step::Enqueue),
-        hold_back(&table, Step::Void),
+        hold_back(&table, Step::Invalidate),
     ];
     let a = table.client("a");
-    let limits = Limits::wait(millis(300));
+    let limits = AcquireOptions::wait(millis(300));
     assert!(
-        a.acquire_within(KEY, limits)
+        a.acquire_with(KEY, limits)
             .await
             .unwrap_err()
             .is_unavailable()
@@ -74,15 +74,15 @@ async fn a_caller_that_gave_up_in_vain_is_cleaned_up_after_by_its_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stamp_that_has_grown_old_is_not_sent_again() {
+async fn a_ticket_that_has_grown_old_is_not_sent_again() {
     let table = LockTable::new();
     for nth in 1..=400 {
         table.fate("a", Step::Enqueue, nth, Fate::dropped());
     }
-    let limits = Limits::wait(millis(70_000));
+    let limits = AcquireOptions::wait(millis(70_000));
     table
         .client("a")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     let log = table.log_of("a");
@@ -97,13 +97,13 @@ async fn a_stamp_that_has_grown_old_is_not_sent_again() {
         let age = logged.at.duration_since(*first).unwrap();
         assert!(age <= millis(61_000), "{age:?}");
     }
-    assert_eq!(first_seen.len(), 2, "the stamp was renewed once");
+    assert_eq!(first_seen.len(), 2, "the ticket was renewed once");
     let voids = table
         .story("a")
         .iter()
-        .filter(|told| *told == "void")
+        .filter(|told| *told == "invalidate")
         .count();
-    assert_eq!(voids, 2, "once for the restamp, once for giving up");
+    assert_eq!(voids, 2, "once for the new ticket, once for giving up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +117,7 @@ async fn an_enqueue_that_comes_while_its_second_copy_waits_changes_nothing() {
     table.delivered("a", Step::Enqueue, 1).await;
     let before = table.row();
     gate.open();
-    table.delivered("a", Step::Look, 2).await;
+    table.delivered("a", Step::Poll, 2).await;
     assert_eq!(table.row(), before);
     waiting.abort();
 }
@@ -144,7 +144,7 @@ async fn a_late_abandoning_leaves_the_next_acquisition_alone() {
     table.put(&holder);
     let gate = Gate::closed();
     let late = Fate::delivered().before(&gate);
-    table.fate("a", Step::AbandonQuietly, 1, late);
+    table.fate("a", Step::WithdrawQuietly, 1, late);
     let a = table
         .a_client("a")
         .with(|s: Settings| s.max_wait(millis(300)))
@@ -159,8 +159,8 @@ async fn a_late_abandoning_leaves_the_next_acquisition_alone() {
     gate.open();
     in_the_end(&table).await;
     let story = table.story("a");
-    let late = story.iter().rfind(|told| told.starts_with("abandon"));
-    assert_eq!(late.unwrap(), "abandon quietly refused");
+    let late = story.iter().rfind(|told| told.starts_with("withdraw"));
+    assert_eq!(late.unwrap(), "withdraw quietly refused");
     assert_eq!(table.row().queue, before.queue);
     held.release().await.unwrap();
 }

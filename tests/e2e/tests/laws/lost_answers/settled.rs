@@ -1,7 +1,7 @@
 //! Every kind of write, whatever becomes of its first copy, is settled by the second.
 
-use dynamodb_locks::protocol::{Fields, Micros, Row};
-use dynamodb_locks::{Limits, Settings};
+use dynamodb_locks::protocol::{Fields, Row, Timestamp};
+use dynamodb_locks::{AcquireOptions, Settings};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -19,7 +19,7 @@ fn one(table: &LockTable) -> Row {
 fn two(table: &LockTable) -> Row {
     let mut row = one(table);
     let waiter = table.entry("waiter", JUST_NOW);
-    row.last = Some(waiter.stamp);
+    row.last = Some(waiter.ticket);
     row.queue.insert(waiter.into());
     row
 }
@@ -54,10 +54,10 @@ async fn an_enqueue_behind_somebody() {
         let table = LockTable::new();
         table.put(&one(&table));
         table.fate("a", Step::Enqueue, 1, fate);
-        let limits = Limits::wait(millis(3000));
+        let limits = AcquireOptions::wait(millis(3000));
         let refusal = table
             .client("a")
-            .acquire_within(KEY, limits)
+            .acquire_with(KEY, limits)
             .await
             .expect_err(trouble);
         assert!(refusal.is_timed_out(), "{trouble}: {refusal}");
@@ -96,11 +96,11 @@ async fn a_release() {
 /// Gives up after a while in which its looks have shown nothing: whoever was before it may have left.
 async fn give_up(table: &LockTable) {
     for nth in 1..=20 {
-        table.fate("a", Step::Look, nth, Fate::dropped());
+        table.fate("a", Step::Poll, nth, Fate::dropped());
     }
     let locks = table.a_client("a").with(|s| s.lease(JUST_NOW)).ready();
-    let limits = Limits::wait(millis(1200));
-    let given_up = locks.acquire_within(KEY, limits).await;
+    let limits = AcquireOptions::wait(millis(1200));
+    let given_up = locks.acquire_with(KEY, limits).await;
     drop(given_up.expect_err("it is held"));
 }
 
@@ -108,8 +108,8 @@ async fn give_up(table: &LockTable) {
 async fn an_abandoning() {
     for (trouble, fate) in troubles() {
         for (others, step) in [
-            (two as fn(&_) -> _, Step::AbandonQuietly),
-            (one, Step::AbandonRaising),
+            (two as fn(&_) -> _, Step::WithdrawQuietly),
+            (one, Step::WithdrawRaising),
         ] {
             let table = LockTable::new();
             let others = others(&table);
@@ -124,29 +124,29 @@ async fn an_abandoning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoning_under_a_later_anchor() {
+async fn an_abandoning_under_a_later_renewal_time() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
         let others = one(&table);
         table.put(&others);
         let gate = Gate::closed();
         let raising = Fate::delivered().before(&gate);
-        table.fate("a", Step::AbandonRaising, 1, raising);
-        table.fate("a", Step::AbandonUnder, 1, fate);
-        let ahead = Some(Micros(table.now().0 + 5_000_000));
-        let anchor = async {
+        table.fate("a", Step::WithdrawRaising, 1, raising);
+        table.fate("a", Step::WithdrawUnder, 1, fate);
+        let ahead = Some(Timestamp(table.now().0 + 5_000_000));
+        let renewed_at = async {
             gate.reached(1).await;
             table.put(&Row {
-                anchor: ahead,
+                renewed_at: ahead,
                 ..table.row()
             });
             gate.open();
         };
-        tokio::join!(give_up(&table), anchor);
+        tokio::join!(give_up(&table), renewed_at);
         in_the_end(&table).await;
         assert_eq!(table.row().queue, others.queue, "{trouble}");
-        assert_eq!(table.row().anchor, ahead, "{trouble}");
-        assert!(copies(&table, Step::AbandonUnder) >= 1, "{trouble}");
+        assert_eq!(table.row().renewed_at, ahead, "{trouble}");
+        assert!(copies(&table, Step::WithdrawUnder) >= 1, "{trouble}");
     }
 }
 
@@ -154,15 +154,15 @@ async fn an_abandoning_under_a_later_anchor() {
 async fn a_beat() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
-        table.fate("a", Step::Beat, 1, fate);
+        table.fate("a", Step::Heartbeat, 1, fate);
         let held = table.client("a").acquire(KEY).await.expect(trouble);
-        table.delivered("a", Step::Beat, 2).await;
-        assert!(!held.lease().is_over(), "{trouble}");
+        table.delivered("a", Step::Heartbeat, 2).await;
+        assert!(!held.lease().is_expired(), "{trouble}");
         held.release().await.expect(trouble);
         let next = table.client("b").acquire(KEY).await.expect(trouble);
         assert_eq!(in_the_end(&table).await, ["b"], "{trouble}");
         next.release().await.expect(trouble);
-        assert!(copies(&table, Step::Beat) >= 2, "{trouble}");
+        assert!(copies(&table, Step::Heartbeat) >= 2, "{trouble}");
     }
 }
 
@@ -171,12 +171,12 @@ async fn a_theft() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
         table.put(&dead(&table));
-        table.fate("a", Step::Steal, 1, fate);
+        table.fate("a", Step::Evict, 1, fate);
         let held = table.client("a").acquire(KEY).await.expect(trouble);
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
-        assert!(copies(&table, Step::Steal) >= 2, "{trouble}");
+        assert!(copies(&table, Step::Evict) >= 2, "{trouble}");
     }
 }
 
@@ -185,12 +185,12 @@ async fn a_taking_of_a_dead_holders_place() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
         table.put(&dead(&table));
-        table.fate("a", Step::Take, 1, fate);
+        table.fate("a", Step::EvictAndEnter, 1, fate);
         let held = table.client("a").try_acquire(KEY).await.expect(trouble);
         assert_eq!(owners(&table.row()), ["a"], "{trouble}");
         held.release().await.expect(trouble);
         assert_eq!(in_the_end(&table).await, NOBODY, "{trouble}");
-        assert!(copies(&table, Step::Take) >= 2, "{trouble}");
+        assert!(copies(&table, Step::EvictAndEnter) >= 2, "{trouble}");
     }
 }
 
@@ -202,7 +202,7 @@ async fn a_voiding() {
         // The first copy comes in when the lock has long been free again.
         let late = Fate::delivered().before(LONG_AGO);
         table.fate("a", Step::Try, 1, late);
-        table.fate("a", Step::Void, 1, fate);
+        table.fate("a", Step::Invalidate, 1, fate);
         let refusal = table.client("a").try_acquire(KEY).await.expect_err(trouble);
         assert!(refusal.is_busy(), "{trouble}: {refusal}");
         table.put(&Row {
@@ -220,10 +220,10 @@ async fn a_look_shows_nothing_and_does_no_harm() {
         let table = LockTable::new();
         let eager = |s: Settings| s.retry_delay(millis(50));
         let held = table.client("a").acquire(KEY).await.expect(trouble);
-        table.fate("b", Step::Look, 1, fate);
+        table.fate("b", Step::Poll, 1, fate);
         let b = table.a_client("b").with(eager).ready();
         let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-        table.delivered("b", Step::Look, 1).await;
+        table.delivered("b", Step::Poll, 1).await;
         held.release().await.expect(trouble);
         let next = waiting.await.unwrap().expect(trouble);
         next.release().await.expect(trouble);

@@ -1,4 +1,4 @@
-use dynamodb_locks::Held;
+use dynamodb_locks::LockGuard;
 use testkit::locks::{KEY, LockTable};
 
 use super::{LEASE, SECOND, silent};
@@ -59,7 +59,7 @@ async fn no_fence_comes_again_after_the_row_was_deleted() {
     }
 }
 
-async fn released(held: Held) {
+async fn released(held: LockGuard) {
     held.release().await.expect("it was held");
     // The longest lease, a day, and what the two are rounded up by.
     tokio::time::sleep(SECOND * 8 * 24 * 3600 + LEASE).await;

@@ -1,4 +1,4 @@
-use dynamodb_locks::{Held, Locks};
+use dynamodb_locks::{LockGuard, Locks};
 use testkit::dynamo::{Fate, Refusal, Request};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::runtime::Builder;
@@ -7,7 +7,7 @@ use super::{NOBODY, SECOND, millis, owners, silent, timed};
 
 const MANY: usize = 20;
 
-async fn many(locks: &Locks) -> Vec<Held> {
+async fn many(locks: &Locks) -> Vec<LockGuard> {
     let mut held = Vec::new();
     for number in 0..MANY {
         held.push(
@@ -64,7 +64,7 @@ async fn releasing_everything_is_blocked_by_nobody_who_waits() {
     let held = a.acquire("another key").await.unwrap();
     let waiter = a.clone();
     let waiting = tokio::spawn(async move { waiter.acquire(KEY).await });
-    table.delivered("a", Step::Look, 3).await;
+    table.delivered("a", Step::Poll, 3).await;
     let (left, took) = timed(&table, a.release_all(SECOND)).await;
     assert!(left.is_empty());
     assert!(took < millis(10), "{took:?}");

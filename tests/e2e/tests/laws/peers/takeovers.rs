@@ -1,7 +1,7 @@
 use std::pin::pin;
 
 use dynamodb_locks::protocol::{Fields, Row};
-use dynamodb_locks::{Expiry, Limits};
+use dynamodb_locks::{AcquireOptions, Expiry};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step, die};
 use tokio::time::{sleep, timeout};
@@ -17,9 +17,9 @@ async fn a_newcomer_with_little_time_takes_a_dead_lock_at_its_first_look() {
         ..table.entry("dead", SECOND * 903)
     };
     table.put(&table.row_of([dead]));
-    let limits = Limits::wait(millis(100)).deadline(LEASE);
-    let held = table.client("a").acquire_within(KEY, limits).await.unwrap();
-    assert_eq!(table.story("a"), ["enqueue", "steal"]);
+    let limits = AcquireOptions::wait(millis(100)).deadline(LEASE);
+    let held = table.client("a").acquire_with(KEY, limits).await.unwrap();
+    assert_eq!(table.story("a"), ["enqueue", "evict"]);
     held.release().await.unwrap();
 }
 
@@ -29,7 +29,7 @@ async fn a_trial_takes_a_dead_lock_as_well() {
     let table = LockTable::new();
     table.put(&table.row_of([table.entry("dead", LEASE * 2)]));
     let held = table.client("a").try_acquire(KEY).await.unwrap();
-    assert_eq!(table.story("a"), ["try refused", "take"]);
+    assert_eq!(table.story("a"), ["try refused", "evict and enter"]);
     held.release().await.unwrap();
 }
 
@@ -50,13 +50,13 @@ async fn whoever_slept_through_its_turn_proves_itself_before_it_acts() {
     let a = table.client("a").acquire(KEY).await.unwrap();
     sleep(millis(100)).await;
     let b = table.client("b");
-    let mut waiting = pin!(b.acquire_within(KEY, Limits::wait(LEASE * 6)));
+    let mut waiting = pin!(b.acquire_with(KEY, AcquireOptions::wait(LEASE * 6)));
     assert!(timeout(SECOND, waiting.as_mut()).await.is_err());
     a.release().await.unwrap();
     sleep(LEASE * 2).await;
     let held = waiting.await.unwrap();
-    assert_eq!(table.story("b").last().unwrap(), "beat");
-    assert!(!held.lease().is_over());
+    assert_eq!(table.story("b").last().unwrap(), "heartbeat");
+    assert!(!held.lease().is_expired());
     held.release().await.unwrap();
 }
 
@@ -67,7 +67,7 @@ async fn whoever_was_robbed_while_it_slept_goes_to_the_end_of_the_line() {
     let a = table.client("a").acquire(KEY).await.unwrap();
     sleep(millis(100)).await;
     let b = table.client("b");
-    let mut waiting = pin!(b.acquire_within(KEY, Limits::wait(LEASE * 6)));
+    let mut waiting = pin!(b.acquire_with(KEY, AcquireOptions::wait(LEASE * 6)));
     assert!(timeout(SECOND, waiting.as_mut()).await.is_err());
     a.release().await.unwrap();
     let c = table.client("c").acquire(KEY).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_late_write_of_an_earlier_acquisition_grants_nothing_to_the_next() {
     assert!(timeout(millis(100), a.acquire(KEY)).await.is_err());
     let next = a.clone();
     let waiting = tokio::spawn(async move { next.acquire(KEY).await });
-    table.delivered("a", Step::Look, 2).await;
+    table.delivered("a", Step::Poll, 2).await;
     gate.open();
     sleep(millis(10)).await;
     assert_eq!(owners(&table.row()), ["b", "a"]);
@@ -114,25 +114,25 @@ async fn a_late_write_of_an_earlier_acquisition_grants_nothing_to_the_next() {
     waiting.await.unwrap().unwrap().release().await.unwrap();
 }
 
-/// johnsabath/dynamodb-fifo-lock-client, which deletes who has just given a sign of life
+/// johnsabath/dynamodb-fifo-lock-client, which deletes who has just given a renewal
 #[tokio::test(start_paused = true)]
 async fn a_thief_that_saw_an_old_row_takes_nothing_from_the_living() {
     let table = LockTable::new();
     let silence = table.row_of([table.entry("holder", LEASE * 2)]);
     table.put(&silence);
     let gate = Gate::closed();
-    table.fate("a", Step::Steal, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::Evict, 1, Fate::delivered().before(&gate));
     let a = table.client("a");
     let stealing = tokio::spawn(async move { a.acquire(KEY).await });
     gate.reached(1).await;
-    let anchor = Some(table.now());
+    let renewed_at = Some(table.now());
     table.put(&Row {
-        anchor,
+        renewed_at,
         ..table.row()
     });
     gate.open();
     sleep(SECOND).await;
-    assert_eq!(table.story("a")[..2], ["enqueue", "steal refused"]);
+    assert_eq!(table.story("a")[..2], ["enqueue", "evict refused"]);
     assert_eq!(owners(&table.row()), ["holder", "a"]);
     stealing.abort();
 }
@@ -145,11 +145,11 @@ async fn a_clock_that_is_an_hour_fast_robs_nobody() {
     let fast = table.a_client("b").fast(SECOND * 3600).ready();
     assert!(fast.try_acquire(KEY).await.unwrap_err().is_busy());
     assert!(fast.acquire(KEY).await.unwrap_err().is_timed_out());
-    assert!(!held.lease().is_over());
+    assert!(!held.lease().is_expired());
     held.release().await.unwrap();
 }
 
-/// tristanls, whose `trustLocalTime` steals live locks from clients without it
+/// tristanls, whose `trustLocalTime` evicts live locks from clients without it
 #[tokio::test(start_paused = true)]
 async fn clients_that_find_out_deaths_in_other_ways_share_no_key() {
     let table = LockTable::new();

@@ -78,7 +78,7 @@ async fn an_option_goes_before_the_environment_and_a_childs_before_both() {
     let vars: Vars = vars.into_iter().collect();
     let settings = Settings::from_vars(&vars).unwrap().table("locks");
     let locks = table.a_client("a").with(|_| settings).ready();
-    let child = locks.child(|s| s.table("elsewhere")).unwrap();
+    let child = locks.with_settings(|s| s.table("elsewhere")).unwrap();
     let held = locks.try_acquire(KEY).await.unwrap();
     assert_eq!(table.row().last.unwrap().0, held.fence());
     held.release().await.unwrap();

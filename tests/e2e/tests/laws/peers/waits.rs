@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use dynamodb_locks::{Fail, Limits, Settings};
+use dynamodb_locks::{AcquireOptions, OnExpiry, Settings};
 use testkit::dynamo::{Fate, Gate, Refusal};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinSet;
@@ -26,18 +26,18 @@ async fn a_waiter_follows_soon_after_the_release_and_not_after_the_lease() {
     held.unwrap().unwrap().release().await.unwrap();
 }
 
-/// deliveryhero's 188 reads and dlock's 142 writes a second; fifo-lock-client, where waiters beat
+/// deliveryhero's 188 reads and dlock's 142 writes a second; fifo-lock-client, where waiters heartbeat
 #[tokio::test(start_paused = true)]
 async fn waiting_is_no_hot_loop_and_writes_nothing() {
     let table = LockTable::new();
     let _held = table.client("a").acquire(KEY).await.unwrap();
     sleep(millis(10)).await;
-    let limits = Limits::wait(SECOND * 5);
+    let limits = AcquireOptions::wait(SECOND * 5);
     let b = table.client("b");
-    assert!(b.acquire_within(KEY, limits).await.is_err());
+    assert!(b.acquire_with(KEY, limits).await.is_err());
     let mut story = table.story("b");
     let sent = story.len();
-    story.retain(|told| told != "look");
+    story.retain(|told| told != "poll");
     assert_eq!(story.len(), 2, "in and out: {story:?}");
     assert!(sent < 70, "{sent}");
 }
@@ -46,7 +46,7 @@ async fn waiting_is_no_hot_loop_and_writes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn queue_order_survives_a_power_of_ten() {
     let table = LockTable::new();
-    // By these clocks a stamp gets its sixteenth digit in 5 ms.
+    // By these clocks a ticket gets its sixteenth digit in 5 ms.
     let digit = SystemTime::UNIX_EPOCH + SECOND * 1_000_000_000 - millis(5);
     let late = table.clock().now().duration_since(digit).unwrap();
     let names: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
@@ -110,18 +110,18 @@ async fn losing_the_race_for_a_new_key_is_no_error() {
 /// B11: aws-sdk-js-v3 7605
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_signature_is_too_old_is_sent_again() {
-    for step in [Step::Enqueue, Step::Look, Step::Release] {
+    for step in [Step::Enqueue, Step::Poll, Step::Release] {
         let table = LockTable::new();
         let holder = table.client("holder").acquire(KEY).await.unwrap();
         sleep(millis(100)).await;
         table.fate("a", step, 1, Fate::refused(Refusal::OldSignature));
         let a = table.client("a");
         let waiting = tokio::spawn(async move { a.acquire(KEY).await });
-        table.delivered("a", Step::Look, 2).await;
+        table.delivered("a", Step::Poll, 2).await;
         holder.release().await.unwrap();
         waiting.await.unwrap().unwrap().release().await.unwrap();
         let mut story = table.story("a");
-        story.retain(|told| !told.starts_with("look"));
+        story.retain(|told| !told.starts_with("poll"));
         // It was turned away for certain, so nothing has to be made sure of.
         let expected = match step {
             Step::Enqueue => vec!["enqueue never arrived", "enqueue", "release"],
@@ -139,14 +139,14 @@ async fn whoever_was_frozen_with_a_request_on_its_way_signs_another() {
     let old = Fate::refused(Refusal::OldSignature).before(SECOND * 301);
     table.fate("a", Step::Enqueue, 1, old);
     let a = table.client("a");
-    let mut waiting = pin!(a.acquire_within(KEY, Limits::wait(SECOND * 600)));
+    let mut waiting = pin!(a.acquire_with(KEY, AcquireOptions::wait(SECOND * 600)));
     assert!(timeout(millis(10), waiting.as_mut()).await.is_err());
     // Nobody polls it: so is a frozen process.
     sleep(SECOND * 310).await;
     let (held, took) = timed(&table, waiting).await;
     assert!(took < millis(100), "{took:?}");
-    // The stamp has grown old as well.
-    let story = ["enqueue never arrived", "void", "enqueue"];
+    // The ticket has grown old as well.
+    let story = ["enqueue never arrived", "invalidate", "enqueue"];
     assert_eq!(table.story("a"), story);
     held.unwrap().release().await.unwrap();
 }
@@ -155,7 +155,7 @@ async fn whoever_was_frozen_with_a_request_on_its_way_signs_another() {
 /// themselves; dynamodb-lease, whose `None` says that somebody else has it
 #[tokio::test(start_paused = true)]
 async fn an_acquisition_whose_answer_was_lost_is_known_for_ones_own_at_once() {
-    let closed = |s: Settings| s.fail(Fail::Closed);
+    let closed = |s: Settings| s.on_expiry(OnExpiry::Hold);
     for (wait, settings, step) in [
         (LEASE, None, Step::Enqueue),
         (Duration::ZERO, None, Step::Try),
@@ -168,7 +168,7 @@ async fn an_acquisition_whose_answer_was_lost_is_known_for_ones_own_at_once() {
         let a = a
             .with(|s| settings.map_or(s.clone(), |change| change(s)))
             .ready();
-        let (held, took) = timed(&table, a.acquire_within(KEY, Limits::wait(wait))).await;
+        let (held, took) = timed(&table, a.acquire_with(KEY, AcquireOptions::wait(wait))).await;
         assert!(took < millis(50), "{took:?}");
         held.unwrap().release().await.unwrap();
         assert_eq!(owners(&table.row()), NOBODY);
@@ -182,7 +182,7 @@ async fn settings_that_were_made_long_ago_are_as_good_as_new() {
     let (a, b) = (table.client("a"), table.client("b"));
     sleep(SECOND * 7200).await;
     let held = a.acquire(KEY).await.unwrap();
-    assert!(held.health().left > LEASE - SECOND * 2);
+    assert!(held.health().remaining > LEASE - SECOND * 2);
     let (refused, waited) = timed(&table, b.acquire(KEY)).await;
     assert!(refused.unwrap_err().is_timed_out());
     assert!(waited >= LEASE * 2, "{waited:?}");

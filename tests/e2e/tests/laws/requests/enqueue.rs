@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Row, Stamp};
+use dynamodb_locks::protocol::{Row, Ticket};
 use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -12,8 +12,8 @@ async fn it_enters_a_lock_that_was_never_used() {
     let held = table.client("a").acquire(KEY).await.unwrap();
     let row = table.row();
     assert_eq!(owners(&row), ["a"]);
-    assert_eq!(row.last, Some(Stamp(held.fence())));
-    assert_eq!(row.anchor, None);
+    assert_eq!(row.last, Some(Ticket(held.fence())));
+    assert_eq!(row.renewed_at, None);
     assert_eq!(table.story("a"), ["enqueue"]);
 }
 
@@ -21,29 +21,32 @@ async fn it_enters_a_lock_that_was_never_used() {
 async fn it_enters_a_lock_that_is_free() {
     let table = LockTable::new();
     let before = Row {
-        anchor: Some(table.ago(JUST_NOW)),
-        last: Some(Stamp(table.ago(JUST_NOW).0)),
+        renewed_at: Some(table.ago(JUST_NOW)),
+        last: Some(Ticket(table.ago(JUST_NOW).0)),
         ..Row::default()
     };
     table.put(&before);
     let held = table.client("a").acquire(KEY).await.unwrap();
-    assert!(Stamp(held.fence()) > before.last.unwrap());
+    assert!(Ticket(held.fence()) > before.last.unwrap());
     assert_eq!(owners(&table.row()), ["a"]);
-    assert_eq!(table.row().anchor, before.anchor);
+    assert_eq!(table.row().renewed_at, before.renewed_at);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_stands_behind_whoever_is_there() {
-    for anchor in [None, Some(JUST_NOW)] {
+    for renewed_at in [None, Some(JUST_NOW)] {
         let table = LockTable::new();
         let holder = table.row_of([table.entry("holder", JUST_NOW)]);
-        let anchor = anchor.map(|ago| table.ago(ago));
-        table.put(&Row { anchor, ..holder });
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
+        table.put(&Row {
+            renewed_at,
+            ..holder
+        });
         let locks = table.client("a");
         let waiting = tokio::spawn(async move { locks.acquire(KEY).await });
         table.delivered("a", Step::Enqueue, 1).await;
         assert_eq!(owners(&table.row()), ["holder", "a"]);
-        assert_eq!(table.row().anchor, anchor);
+        assert_eq!(table.row().renewed_at, renewed_at);
         waiting.abort();
     }
 }
@@ -62,9 +65,9 @@ async fn it_dates_the_row_a_day_beyond_the_longest_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_refused_by_a_higher_stamp_and_raised_above_it() {
+async fn it_is_refused_by_a_higher_ticket_and_raised_above_it() {
     let table = LockTable::new();
-    let ahead = Stamp(table.now().0 + 3_600_000_000);
+    let ahead = Ticket(table.now().0 + 3_600_000_000);
     table.put(&Row {
         last: Some(ahead),
         ..Row::default()
@@ -95,7 +98,7 @@ async fn it_is_refused_by_a_full_queue() {
 async fn it_is_refused_by_a_lock_that_fails_closed() {
     let table = LockTable::new();
     let closed = Row {
-        closed: true,
+        hold_on_expiry: true,
         ..Row::default()
     };
     table.put(&closed);
@@ -136,17 +139,18 @@ async fn a_copy_that_comes_after_the_release_does_nothing() {
 async fn it_is_not_sent_without_end_where_the_row_is_damaged() {
     let table = LockTable::new();
     let last = serde_json::json!({ "S": "not a number" });
-    let row = serde_json::json!({ "id": { "S": KEY }, "group": { "S": "default" }, "f": last });
+    let row =
+        serde_json::json!({ "id": { "S": KEY }, "group": { "S": "default" }, "last_ticket": last });
     table.dynamo().put_item("locks", row).unwrap();
-    let limits = dynamodb_locks::Limits::wait(JUST_NOW * 10);
+    let limits = dynamodb_locks::AcquireOptions::wait(JUST_NOW * 10);
     let refusal = table
         .client("a")
-        .acquire_within(KEY, limits)
+        .acquire_with(KEY, limits)
         .await
         .unwrap_err();
     assert!(refusal.is_bad_table(), "{refusal}");
-    let message = "cannot take lock `42`: its row was damaged by somebody else; mend that, or delete \
-                   the row (`f` is no whole number of 64 bits)";
+    let message = "cannot acquire lock `42`: its row was damaged by somebody else; mend that, or delete \
+                   the row (`last_ticket` is no whole number of 64 bits)";
     assert_eq!(refusal.to_string(), message);
     assert_eq!(table.story("a").len(), 1);
 }

@@ -1,4 +1,4 @@
-use dynamodb_locks::protocol::{Entry, Fields, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Fields, Row, Ticket};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -6,19 +6,19 @@ use super::{JUST_NOW, LEASE, LONG_AGO, millis, owners};
 
 #[tokio::test(start_paused = true)]
 async fn it_leaves_an_empty_queue_and_the_time() {
-    for anchor in [None, Some(JUST_NOW)] {
+    for renewed_at in [None, Some(JUST_NOW)] {
         let table = LockTable::new();
         table.put(&Row {
-            anchor: anchor.map(|ago| table.ago(ago)),
+            renewed_at: renewed_at.map(|ago| table.ago(ago)),
             ..Row::default()
         });
         let held = table.client("a").acquire(KEY).await.unwrap();
-        let fence = Stamp(held.fence());
+        let fence = Ticket(held.fence());
         held.release().await.unwrap();
         let row = table.row();
         assert!(row.queue.is_empty());
-        assert_eq!(row.last, Some(fence), "the row remembers its last stamp");
-        assert!(row.anchor >= Some(table.now()), "{row:?}");
+        assert_eq!(row.last, Some(fence), "the row remembers its last ticket");
+        assert!(row.renewed_at >= Some(table.now()), "{row:?}");
         assert_eq!(table.story("a"), ["enqueue", "release"]);
     }
 }
@@ -30,12 +30,12 @@ async fn it_hands_the_lock_to_the_next_in_the_queue() {
     tokio::time::sleep(JUST_NOW).await;
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 1).await;
+    table.delivered("b", Step::Poll, 1).await;
     held.release().await.unwrap();
     let next = waiting.await.unwrap().unwrap();
     assert_eq!(owners(&table.row()), ["b"]);
     let story = table.story("b");
-    let looks = story.iter().filter(|told| *told == "look").count();
+    let looks = story.iter().filter(|told| *told == "poll").count();
     assert_eq!(
         looks + 1,
         story.len(),
@@ -51,7 +51,7 @@ async fn it_takes_the_dead_who_stand_behind_along() {
     let behind = |owner, later, deadline| {
         let entry = table.entry(owner, LONG_AGO);
         Entry::from(Fields {
-            stamp: Stamp(held.fence() + later),
+            ticket: Ticket(held.fence() + later),
             deadline,
             ..entry
         })
@@ -60,14 +60,14 @@ async fn it_takes_the_dead_who_stand_behind_along() {
     let over = table.ago(LONG_AGO / 2);
     row.queue.insert(behind("dead", 1, Some(over)));
     row.queue.insert(behind("alive", 2, None));
-    row.last = Some(Stamp(held.fence() + 2));
+    row.last = Some(Ticket(held.fence() + 2));
     table.put(&row);
-    // The answer to a beat shows who stands there.
-    table.delivered("a", Step::Beat, 1).await;
+    // The answer to a heartbeat shows who stands there.
+    table.delivered("a", Step::Heartbeat, 1).await;
     assert_eq!(owners(&table.row()), ["a", "dead", "alive"]);
     held.release().await.unwrap();
     assert_eq!(owners(&table.row()), ["alive"]);
-    assert_eq!(table.story("a"), ["enqueue", "beat", "release"]);
+    assert_eq!(table.story("a"), ["enqueue", "heartbeat", "release"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ async fn it_is_refused_where_the_entry_is_gone_and_says_that_the_lock_was_lost()
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     let next = Row {
-        anchor: Some(table.now()),
+        renewed_at: Some(table.now()),
         ..table.row_of([table.entry("next", JUST_NOW)])
     };
     table.put(&next);
@@ -103,7 +103,7 @@ async fn an_ended_lease_that_nobody_took_is_still_released() {
     let locks = table.a_client("a").with(unbeaten).ready();
     let held = locks.acquire(KEY).await.unwrap();
     tokio::time::sleep(LEASE * 2).await;
-    assert!(held.lease().is_over());
+    assert!(held.lease().is_expired());
     held.release().await.unwrap();
     assert!(table.row().queue.is_empty());
 }

@@ -1,4 +1,4 @@
-use dynamodb_locks::protocol::{Row, Stamp};
+use dynamodb_locks::protocol::{Row, Ticket};
 use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -9,17 +9,17 @@ async fn it_takes_a_lock_that_was_never_used() {
     let table = LockTable::new();
     let held = table.client("a").try_acquire(KEY).await.unwrap();
     assert_eq!(owners(&table.row()), ["a"]);
-    assert_eq!(table.row().last, Some(Stamp(held.fence())));
+    assert_eq!(table.row().last, Some(Ticket(held.fence())));
     assert_eq!(table.story("a"), ["try"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_takes_a_lock_that_is_free() {
-    for anchor in [None, Some(JUST_NOW)] {
+    for renewed_at in [None, Some(JUST_NOW)] {
         let table = LockTable::new();
         table.put(&Row {
-            anchor: anchor.map(|ago| table.ago(ago)),
-            last: Some(Stamp(table.ago(JUST_NOW).0)),
+            renewed_at: renewed_at.map(|ago| table.ago(ago)),
+            last: Some(Ticket(table.ago(JUST_NOW).0)),
             ..Row::default()
         });
         let _held = table.client("a").try_acquire(KEY).await.unwrap();
@@ -30,11 +30,14 @@ async fn it_takes_a_lock_that_is_free() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_refused_by_a_holder_and_says_who_and_until_when() {
-    for anchor in [None, Some(JUST_NOW)] {
+    for renewed_at in [None, Some(JUST_NOW)] {
         let table = LockTable::new();
         let holder = table.row_of([table.entry("holder", JUST_NOW)]);
-        let anchor = anchor.map(|ago| table.ago(ago));
-        let held = Row { anchor, ..holder };
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
+        let held = Row {
+            renewed_at,
+            ..holder
+        };
         table.put(&held);
         let refusal = table.client("a").try_acquire(KEY).await.unwrap_err();
         assert!(refusal.is_busy(), "{refusal}");
@@ -49,9 +52,9 @@ async fn it_is_refused_by_a_holder_and_says_who_and_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_refused_by_a_higher_stamp_and_raised_above_it() {
+async fn it_is_refused_by_a_higher_ticket_and_raised_above_it() {
     let table = LockTable::new();
-    let ahead = Stamp(table.now().0 + 3_600_000_000);
+    let ahead = Ticket(table.now().0 + 3_600_000_000);
     table.put(&Row {
         last: Some(ahead),
         ..Row::default()
@@ -62,11 +65,11 @@ async fn it_is_refused_by_a_higher_stamp_and_raised_above_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_with_a_higher_stamp_is_busy_as_well() {
+async fn a_holder_with_a_higher_ticket_is_busy_as_well() {
     let table = LockTable::new();
     let ahead = table.entry("holder", JUST_NOW);
     let held = Row {
-        last: Some(Stamp(table.now().0 + 3_600_000_000)),
+        last: Some(Ticket(table.now().0 + 3_600_000_000)),
         ..table.row_of([ahead])
     };
     table.put(&held);
@@ -79,7 +82,7 @@ async fn a_holder_with_a_higher_stamp_is_busy_as_well() {
 async fn it_is_refused_by_a_lock_that_fails_closed() {
     let table = LockTable::new();
     let closed = Row {
-        closed: true,
+        hold_on_expiry: true,
         ..Row::default()
     };
     table.put(&closed);

@@ -35,10 +35,10 @@ async fn every_attribute_goes_through_a_name() {
     let enqueue = &table.log_of("a")[0].request.body;
     let names = &enqueue["ExpressionAttributeNames"];
     let columns = [
-        ("#q", "q"),
-        ("#f", "f"),
+        ("#queue", "queue"),
+        ("#last_ticket", "last_ticket"),
         ("#t", "ttl"),
-        ("#closed", "closed"),
+        ("#hold_on_expiry", "hold_on_expiry"),
     ];
     for (name, column) in columns {
         assert_eq!(names[name], column);
@@ -58,10 +58,10 @@ async fn every_attribute_goes_through_a_name() {
 async fn looks_are_eventually_consistent() {
     let table = LockTable::new();
     let _held = table.client("a").acquire(KEY).await.unwrap();
-    let second = dynamodb_locks::Limits::wait(LEASE / 10);
+    let second = dynamodb_locks::AcquireOptions::wait(LEASE / 10);
     table
         .client("b")
-        .acquire_within(KEY, second)
+        .acquire_with(KEY, second)
         .await
         .unwrap_err();
     let log = table.log_of("b");

@@ -98,10 +98,10 @@ async fn a_handler_whose_lock_is_taken_away_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_is_stopped_before_anybody_can_steal_its_lock() {
+async fn a_handler_is_stopped_before_anybody_can_evict_its_lock() {
     let table = LockTable::new();
     for nth in 1..=200 {
-        table.fate("a", Step::Beat, nth, Fate::dropped());
+        table.fate("a", Step::Heartbeat, nth, Fate::dropped());
     }
     let locks = table.client("b");
     let thief = tokio::spawn(async move {
@@ -109,7 +109,7 @@ async fn a_handler_is_stopped_before_anybody_can_steal_its_lock() {
         locks.acquire(KEY).await.unwrap()
     });
     let nobody_has = || {
-        let stolen = table.story("b").contains(&"steal".to_owned());
+        let stolen = table.story("b").contains(&"evict".to_owned());
         assert!(!stolen, "the handler has not been stopped yet");
     };
     let ((name, _), took) = hanging_until(&table, MINUTE, nobody_has).await;
@@ -129,7 +129,9 @@ async fn a_lease_goes_on_for_as_long_as_the_handler_works() {
     invoke(&mut locked, order()).await.unwrap();
     let story = table.story("a");
     assert!(
-        story[1..story.len() - 1].iter().all(|told| told == "beat"),
+        story[1..story.len() - 1]
+            .iter()
+            .all(|told| told == "heartbeat"),
         "{story:?}"
     );
     assert!((8..=10).contains(&(story.len() - 2)), "{story:?}");

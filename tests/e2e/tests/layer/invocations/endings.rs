@@ -2,7 +2,7 @@ use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 use tower::{Layer, service_fn};
 
-use lambda_locks::Failure;
+use lambda_locks::LayerError;
 
 use super::{Event, LEASE, invoke, layer, order, queued, reported};
 
@@ -23,7 +23,7 @@ async fn an_error_is_passed_on_once_the_lock_is_released() {
     let handler = service_fn(async |_: Event| Err::<(), _>("no such order".to_owned()));
     let mut locked = layer(table.client("a"), &[]).layer(handler);
     match invoke(&mut locked, order()).await.unwrap_err() {
-        Failure::Handler(error) => assert_eq!(error, "no such order"),
+        LayerError::Handler(error) => assert_eq!(error, "no such order"),
         other => panic!("{other}"),
     }
     assert_eq!(queued(&table), 0);
@@ -85,7 +85,7 @@ async fn a_release_that_fails_never_changes_the_handlers_result() {
         let begun = table.clock().now();
         match (invoke(&mut locked, order()).await, &answer) {
             (Ok(value), Ok(expected)) => assert_eq!(value, *expected),
-            (Err(Failure::Handler(error)), Err(expected)) => assert_eq!(error, *expected),
+            (Err(LayerError::Handler(error)), Err(expected)) => assert_eq!(error, *expected),
             (other, _) => panic!("{other:?}"),
         }
         assert!(
@@ -135,7 +135,7 @@ async fn asking_again_for_the_lock_of_the_own_invocation_is_refused_by_name() {
     });
     let mut locked = layer(table.client("a"), &[]).layer(handler);
     match invoke(&mut locked, order()).await.unwrap_err() {
-        Failure::Handler(error) => assert!(error.contains("lock `42`"), "{error}"),
+        LayerError::Handler(error) => assert!(error.contains("lock `42`"), "{error}"),
         lock => panic!("{:?}", reported(lock)),
     }
     assert_eq!(queued(&table), 0);

@@ -1,5 +1,5 @@
 use dynamodb_locks::Vars;
-use lambda_locks::{Failure, LockLayer};
+use lambda_locks::{LayerError, LockLayer};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -161,7 +161,7 @@ async fn without_a_key_the_handler_runs_without_a_lock_where_that_is_wanted() {
     let held = invoke(&mut locked, event(json!({}), MINUTE)).await;
     assert_eq!(held.expect("no lock is needed"), None);
     match invoke(&mut locked, event(Value::Null, MINUTE)).await {
-        Err(Failure::Handler(error)) => assert_eq!(error, "no payload"),
+        Err(LayerError::Handler(error)) => assert_eq!(error, "no payload"),
         other => panic!("{other:?}"),
     }
     assert_eq!(table.dynamo().counts().total().requests, 0);

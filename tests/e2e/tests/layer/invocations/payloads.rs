@@ -1,6 +1,6 @@
 //! Events are read raw: the key first, then the lock, then the handler's payload.
 
-use lambda_locks::Failure;
+use lambda_locks::LayerError;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ struct Items {
 }
 
 /// What comes of an event whose handler takes `Items`.
-async fn handled(table: &LockTable, payload: Value) -> Result<usize, Failure<String>> {
+async fn handled(table: &LockTable, payload: Value) -> Result<usize, LayerError<String>> {
     let handler =
         service_fn(async |event: LambdaEvent<Items>| Ok::<_, String>(event.payload.items.len()));
     let mut locked = layer(table.client("a"), &[]).layer(handler);
@@ -45,7 +45,7 @@ async fn a_payload_that_does_not_deserialize_gets_the_runtimes_own_words_and_lea
     let table = LockTable::new();
     let failure = handled(&table, json!({ "orderId": 42, "items": [1, "x"] })).await;
     let failure = failure.expect_err("it is no number");
-    assert!(matches!(failure, Failure::Payload(_)));
+    assert!(matches!(failure, LayerError::Payload(_)));
     let Diagnostic {
         error_type,
         error_message,

@@ -92,7 +92,7 @@ async fn a_store_that_fails_is_unavailable() {
         let (name, message) = refused(table.client("a")).await;
         assert_eq!(name, "Lock.Unavailable");
         assert!(
-            message.starts_with(&format!("cannot take lock `42`: {why}")),
+            message.starts_with(&format!("cannot acquire lock `42`: {why}")),
             "{message}"
         );
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::{IntoResponse, Request, RequestExt};
-use lambda_locks::{Answer, Failure};
+use lambda_locks::{LayerError, LockResponse};
 use serde_json::{Value, json};
 use testkit::locks::{KEY, LockTable};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -11,8 +11,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use super::{Event, MINUTE, answered, event, layer, millis};
 
 /// Whether it is the answer to a source that wants none.
-fn is_nothing<A>(answer: &Answer<A>) -> bool {
-    matches!(answer, Answer::Rejected(rejection) if rejection.status().is_none())
+fn is_nothing<A>(answer: &LockResponse<A>) -> bool {
+    matches!(answer, LockResponse::Rejected(rejection) if rejection.status().is_none())
 }
 
 /// The answer of a handler that does not get the lock, as the runtime sends it.
@@ -29,7 +29,7 @@ async fn refused(payload: Value, vars: &[(&str, &str)]) -> Result<Value, String>
     held.release().await.expect("it is held");
     match answer {
         Ok(answer) => Ok(serde_json::to_value(answer).expect("it is JSON")),
-        Err(Failure::Lock(failure)) => Err(failure.name().to_owned()),
+        Err(LayerError::Lock(failure)) => Err(failure.name().to_owned()),
         Err(other) => panic!("{other}"),
     }
 }
@@ -124,7 +124,7 @@ async fn who_does_not_wait_is_told_at_once() {
         assert!(table.now().since(asked) < millis(100));
         match answer {
             Ok(answer) => assert!(nothing && is_nothing(&answer)),
-            Err(Failure::Lock(failure)) => assert!(!nothing && failure.is_busy()),
+            Err(LayerError::Lock(failure)) => assert!(!nothing && failure.is_busy()),
             Err(other) => panic!("{other}"),
         }
     }
@@ -145,7 +145,7 @@ async fn an_event_without_a_key_is_skipped_or_runs_as_configured() {
     for payload in [json!({}), json!({"orderId": null}), json!({"orderId": ""})] {
         assert!(is_nothing(&invoked(&skip, payload.clone()).await.unwrap()));
         let ran = invoked(&run, payload.clone()).await.unwrap();
-        assert_eq!(ran, Answer::Handler(false), "without a lock");
+        assert_eq!(ran, LockResponse::Handler(false), "without a lock");
         assert!(invoked(&[], payload).await.is_err());
     }
     assert_eq!(table.dynamo().counts().total().requests, 0);

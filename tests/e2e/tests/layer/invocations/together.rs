@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lambda_locks::Failure;
+use lambda_locks::LayerError;
 use serde_json::json;
 use testkit::locks::{KEY, LockTable, Step};
 use tower::{Layer, service_fn};
@@ -116,7 +116,7 @@ async fn waiting_in_memory_ends_as_any_waiting_does() {
     let asked = table.now();
     let failed = answered(&mut locked.clone(), order()).await;
     match failed {
-        Err(Failure::Lock(failure)) => assert_eq!(failure.name(), "Lock.TimedOut"),
+        Err(LayerError::Lock(failure)) => assert_eq!(failure.name(), "Lock.TimedOut"),
         other => panic!("{other:?}"),
     }
     let waited = table.now().since(asked);

@@ -22,7 +22,7 @@ async fn refused(table: &LockTable, outer: &RawLayer, inner: &RawLayer) {
     let begun = table.clock().now();
     let failure = invoke(&mut locked, order()).await;
     let failure = match failure.expect_err("it would wait for itself") {
-        lambda_locks::Failure::Handler(inner) => inner,
+        lambda_locks::LayerError::Handler(inner) => inner,
         other => panic!("{other}"),
     };
     let (name, message) = reported(failure);
@@ -68,6 +68,6 @@ async fn a_second_layer_with_another_key_has_a_lock_of_its_own() {
     let handler = service_fn(async |_: Event| Ok::<_, String>(queued(&table)));
     let mut locked = layer(client(&table), &[]).layer(inner.layer(handler));
     let answer = invoke(&mut locked, order()).await.expect("both are free");
-    assert_eq!(answer.handler(), Some(1));
+    assert_eq!(answer.into_inner(), Some(1));
     assert_eq!(table.story("a").len(), 4);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
-use lambda_locks::{Failure, LockLayer};
+use lambda_locks::{LayerError, LockLayer};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,7 +103,7 @@ async fn other_layers_outside_and_inside() {
     let outside = ServiceBuilder::new()
         .timeout(Duration::from_secs(1))
         .map_request(|event: LambdaEvent<Box<RawValue>>| event)
-        .map_err(|failure: Failure<Error>| failure)
+        .map_err(|failure: LayerError<Error>| failure)
         .layer(any_layer())
         .service(service_fn(typed));
     drop(lambda_runtime::run(outside));

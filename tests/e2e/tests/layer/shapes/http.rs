@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lambda_http::request::from_str;
 use lambda_http::{Error, Request, RequestExt, Response};
-use lambda_locks::Failure;
+use lambda_locks::LayerError;
 use serde_json::{Value, json};
 use testkit::locks::LockTable;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -61,10 +61,10 @@ async fn key(event: &Value, pointers: &str) -> Result<String, String> {
     let answer = ready.call(request.with_lambda_context(context(MINUTE)));
     match answer.await {
         Ok(answer) => {
-            let body = answer.handler().expect("the handler ran").into_body();
+            let body = answer.into_inner().expect("the handler ran").into_body();
             Ok(String::from_utf8(body.to_vec()).expect("a key is text"))
         }
-        Err(Failure::Lock(failure)) => {
+        Err(LayerError::Lock(failure)) => {
             assert_eq!(failure.name(), "Lock.BadKey");
             Err(failure.to_string())
         }
@@ -159,7 +159,7 @@ async fn the_deadline_comes_with_the_request() {
     let ready = locked.ready().await.expect("it is always ready");
     let ended = ready.call(request.with_lambda_context(context(MINUTE)));
     match ended.await {
-        Err(Failure::Lock(failure)) => assert_eq!(failure.name(), "Lock.Deadline"),
+        Err(LayerError::Lock(failure)) => assert_eq!(failure.name(), "Lock.Deadline"),
         other => panic!("{other:?}"),
     }
 }
@@ -181,7 +181,7 @@ async fn a_body_that_is_produced_later_is_produced_under_the_lock() {
     let request = from_str(&newer("", false).to_string()).expect("it is a request");
     let ready = locked.ready().await.expect("it is always ready");
     let answer = ready.call(request.with_lambda_context(context(MINUTE)));
-    let answer = answer.await.expect("the lock is free").handler();
+    let answer = answer.await.expect("the lock is free").into_inner();
     assert_eq!(&**answer.expect("the handler ran").body(), b"1");
     assert_eq!(table.row().queue.len(), 0);
 }
@@ -196,7 +196,7 @@ async fn a_router_of_axum_is_locked() {
     let request = from_str(&newer("", false).to_string()).expect("it is a request");
     let ready = locked.ready().await.expect("it is always ready");
     let answer = ready.call(request.with_lambda_context(context(MINUTE)));
-    let answer = answer.await.expect("the lock is free").handler();
+    let answer = answer.await.expect("the lock is free").into_inner();
     assert_eq!(&**answer.expect("the handler ran").body(), b"/orders/42");
     assert_eq!(table.row().queue.len(), 0);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Entry, Micros, Row};
+use dynamodb_locks::protocol::{Entry, Row, Timestamp};
 
 use super::Entered;
 use crate::simulation::clocks::BEGINNING;
@@ -20,7 +20,7 @@ pub(super) struct Change<'a> {
     pub(super) after: &'a Row,
     /// Before and after.
     pub(super) ttls: [Option<u64>; 2],
-    /// For how long the holder and the anchor had been the same.
+    /// For how long the holder and the renewal time had been the same.
     pub(super) still_for: Duration,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Change<'a> {
             self.falls(),
             self.lowers_the_anchor(),
             self.releases_for_another(),
-            self.hands_on_an_old_anchor(),
+            self.hands_on_an_old_renewal_time(),
             self.moves_the_ttl(),
             self.sweeps_the_living(),
             self.overfills(),
@@ -71,7 +71,7 @@ impl<'a> Change<'a> {
         let Some((request, step)) = self.request() else {
             return false;
         };
-        let itself = me(request) == Some(entry.as_str()) && step != Step::Steal;
+        let itself = me(request) == Some(entry.as_str()) && step != Step::Evict;
         !itself && &*request.from != PERSON
     }
 
@@ -79,21 +79,21 @@ impl<'a> Change<'a> {
     pub(super) fn is_an_abandon(&self) -> bool {
         self.request().is_some_and(|(request, step)| {
             let abandons = [
-                Step::AbandonQuietly,
-                Step::AbandonRaising,
-                Step::AbandonUnder,
+                Step::WithdrawQuietly,
+                Step::WithdrawRaising,
+                Step::WithdrawUnder,
             ];
             abandons.contains(&step) && &*request.from != PERSON
         })
     }
 
-    /// Whether the anchor is what the request says, and not only by chance.
+    /// Whether the renewal time is what the request says, and not only by chance.
     pub(super) fn sets_the_anchor(&self) -> bool {
         let now = self.request().and_then(|(request, _)| {
             let now = request.body["ExpressionAttributeValues"][":now"]["N"].as_str();
-            now?.parse().ok().map(Micros)
+            now?.parse().ok().map(Timestamp)
         });
-        now.is_some() && self.after.anchor == now
+        now.is_some() && self.after.renewed_at == now
     }
 
     /// Laws 3 and 8: nobody is taken out by others but the dead.
@@ -118,7 +118,7 @@ impl<'a> Change<'a> {
     /// Who came into the queue.
     pub(super) fn enters(&self, era: usize) -> Option<(&'a Entry, Entered)> {
         let entry = self.after.queue.difference(&self.before.queue).next()?;
-        let (at, fence) = (self.at, entry.stamp()?.0);
+        let (at, fence) = (self.at, entry.ticket()?.0);
         Some((entry, Entered { at, era, fence }))
     }
 
@@ -130,7 +130,8 @@ impl<'a> Change<'a> {
             nonce.is_some_and(|nonce| settled.get(&nonce).is_some_and(|over| *over < self.at))
         };
         // What had begun, fail-closed, stays for a person to see, whatever becomes of its owner.
-        let begun = |entry: &&Entry| self.after.held.is_some() && entry.stamp() == self.after.held;
+        let begun =
+            |entry: &&Entry| self.after.pinned.is_some() && entry.ticket() == self.after.pinned;
         let mut left = self.after.queue.iter().filter(|entry| !begun(entry));
         let entry = left.find(over)?;
         Some(format!(
@@ -138,7 +139,7 @@ impl<'a> Change<'a> {
         ))
     }
 
-    /// Law 2: stamps rise, and each is the last when it enters.
+    /// Law 2: tickets rise, and each is the last when it enters.
     fn falls(&self) -> Option<String> {
         let (before, after) = (self.before, self.after);
         if matches!(self.by, By::Somebody | By::TtlDeletion) {
@@ -146,25 +147,30 @@ impl<'a> Change<'a> {
         }
         let mut new = after.queue.difference(&before.queue);
         let (entry, others) = (new.next(), new.count());
-        let stamp = entry.and_then(Entry::stamp);
+        let ticket = entry.and_then(Entry::ticket);
         match entry {
-            _ if after.last < before.last => Some("law 2: the last stamp falls".into()),
+            _ if after.last < before.last => Some("law 2: the last ticket falls".into()),
             Some(_) if others > 0 => Some("law 4: two come in at once".into()),
-            Some(entry) if stamp != after.last => {
-                Some(format!("law 2: `{entry}` is not the last stamp"))
+            Some(entry) if ticket != after.last => {
+                Some(format!("law 2: `{entry}` is not the last ticket"))
             }
-            Some(entry) if before.last >= stamp => {
-                Some(format!("law 2: `{entry}` comes in below the last stamp"))
+            Some(entry) if before.last >= ticket => {
+                Some(format!("law 2: `{entry}` comes in below the last ticket"))
             }
             _ => None,
         }
     }
 
-    /// Law 1: under a holder the anchor only rises.
+    /// Law 1: under a holder the renewal time only rises.
     fn lowers_the_anchor(&self) -> Option<String> {
         let stays = self.before.holder().is_some() && self.before.holder() == self.after.holder();
-        let lower = self.after.anchor < self.before.anchor;
-        (stays && lower).then(|| format!("law 1: {} lowers the anchor under its holder", self.by))
+        let lower = self.after.renewed_at < self.before.renewed_at;
+        (stays && lower).then(|| {
+            format!(
+                "law 1: {} lowers the renewal time under its holder",
+                self.by
+            )
+        })
     }
 
     /// Law 1: whoever is not the holder never releases.
@@ -176,20 +182,21 @@ impl<'a> Change<'a> {
     }
 
     /// Law 8: the next one has a whole lease, from its turn on.
-    fn hands_on_an_old_anchor(&self) -> Option<String> {
+    fn hands_on_an_old_renewal_time(&self) -> Option<String> {
         let (_, step) = self.request()?;
-        let hands_on = matches!(step, Step::Release | Step::Steal);
+        let hands_on = matches!(step, Step::Release | Step::Evict);
         let promoted = self.after.holder().is_some() && self.before.holder() != self.after.holder();
         let wrong = hands_on && promoted && !self.sets_the_anchor();
-        wrong.then(|| format!("law 8: {} hands on an old anchor", self.by))
+        wrong.then(|| format!("law 8: {} hands on an old renewal time", self.by))
     }
 
-    /// Law 8: a row is dated by what issues a stamp, and by a beat when it has grown old.
+    /// Law 8: a row is dated by what issues a ticket, and by a heartbeat when it has grown old.
     fn moves_the_ttl(&self) -> Option<String> {
         let (_, step) = self.request()?;
         let [before, after] = self.ttls;
-        let dated = before == after || self.before.last != self.after.last || step == Step::Beat;
-        (!dated).then(|| format!("law 8: {} dates the row, and issues no stamp", self.by))
+        let dated =
+            before == after || self.before.last != self.after.last || step == Step::Heartbeat;
+        (!dated).then(|| format!("law 8: {} dates the row, and issues no ticket", self.by))
     }
 
     /// Law 8: a row with a living holder never comes near its ttl.
@@ -221,7 +228,7 @@ impl<'a> Change<'a> {
     /// Law 8: who has begun, fail-closed, is given back by itself or by a person.
     fn removes_the_begun(&self) -> Option<String> {
         let (request, step) = self.request()?;
-        let removed = self.before.is_held_for_good() && self.before.holder() != self.after.holder();
+        let removed = self.before.is_pinned() && self.before.holder() != self.after.holder();
         // Whoever took the lock too late to act on it has not begun, whatever `held` says.
         let itself = self.before.holder().and_then(Entry::fields);
         let itself = itself.is_some_and(|holder| holder.owner.as_str() == &*request.from);
@@ -236,8 +243,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn now(&self) -> Micros {
-        Micros((BEGINNING + self.at).as_micros() as u64)
+    fn now(&self) -> Timestamp {
+        Timestamp((BEGINNING + self.at).as_micros() as u64)
     }
 }
 

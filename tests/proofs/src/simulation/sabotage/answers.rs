@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use dynamodb_locks::protocol::{Entry, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Row, Ticket};
 use serde_json::{Value, json};
 
 use super::{Mutant, Saboteur};
@@ -28,22 +28,22 @@ impl Saboteur {
         use Step as S;
         let values = &request.body["ExpressionAttributeValues"];
         let attributes = match (self.mutant, Step::of(request)) {
-            (M::BeatsInSilence, S::Beat) => beaten(item, values),
-            (M::SkipsClaim, S::Beat) => {
+            (M::BeatsInSilence, S::Heartbeat) => beaten(item, values),
+            (M::SkipsClaim, S::Heartbeat) => {
                 let me = values[":me"]["S"].as_str().unwrap_or_default();
                 if !self.claimed.insert(me.to_owned()) {
                     return None;
                 }
                 beaten(item, values)
             }
-            (M::NeverSteals, S::Steal | S::Take) => {
+            (M::NeverSteals, S::Evict | S::EvictAndEnter) => {
                 return Some(Reply::refusing(Refusal::Throttled, time(at)));
             }
             (M::ReleasesInSilence, S::Release)
-            | (M::StaysInQueue, S::AbandonQuietly | S::AbandonRaising | S::AbandonUnder) => {
+            | (M::StaysInQueue, S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder) => {
                 json!({})
             }
-            (M::OmitsVoid, S::Void) => json!({ "f": values[":s"] }),
+            (M::OmitsVoid, S::Invalidate) => json!({ "last_ticket": values[":ticket"] }),
             _ => return None,
         };
         Some(Reply::of(OK, json!({ "Attributes": attributes }), time(at)))
@@ -71,20 +71,21 @@ impl Saboteur {
             (M::LostIsReleased, S::Release) if refused => {
                 of(OK, json!({ "Attributes": body["Item"] }))
             }
-            (M::RefusedVoidIsDone, S::Void) if refused => {
-                let stamp = request.body["ExpressionAttributeValues"][":s"]["N"].as_str();
-                let stamp = stamp.and_then(|stamp| stamp.parse().ok()).map(Stamp);
-                keep(&mut body["Item"], |entry| entry.stamp() != stamp)
+            (M::RefusedVoidIsDone, S::Invalidate) if refused => {
+                let ticket = request.body["ExpressionAttributeValues"][":ticket"]["N"].as_str();
+                let ticket = ticket.and_then(|ticket| ticket.parse().ok()).map(Ticket);
+                keep(&mut body["Item"], |entry| entry.ticket() != ticket)
                     .then(|| Reply::of(REFUSED, body, time(at)))
             }
-            (M::RefusedAbandonIsDone, S::AbandonQuietly | S::AbandonRaising | S::AbandonUnder)
-                if refused =>
-            {
+            (
+                M::RefusedAbandonIsDone,
+                S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder,
+            ) if refused => {
                 let me = request.body["ExpressionAttributeValues"][":me"]["S"].as_str();
                 keep(&mut body["Item"], |entry| Some(entry.as_str()) != me)
                     .then(|| Reply::of(REFUSED, body, time(at)))
             }
-            (M::LooksPastTheOthers, S::Look) => {
+            (M::LooksPastTheOthers, S::Poll) => {
                 let row = row_of(&body["Item"]);
                 let mine = row
                     .queue
@@ -109,12 +110,12 @@ impl Saboteur {
     }
 }
 
-/// What the row would be after a beat that was applied.
+/// What the row would be after a heartbeat that was applied.
 fn beaten(item: Option<Value>, values: &Value) -> Value {
     let mut item = item.unwrap_or_else(|| json!({}));
-    item["p"] = values[":now"].clone();
-    if let Some(stamp) = values.get(":s") {
-        item["held"] = stamp.clone();
+    item["renewed_at"] = values[":now"].clone();
+    if let Some(ticket) = values.get(":ticket") {
+        item["pinned"] = ticket.clone();
     }
     item
 }
@@ -126,8 +127,8 @@ fn keep(item: &mut Value, these: impl Fn(&Entry) -> bool) -> bool {
     let fewer = kept.len() < row.queue.len();
     let kept: Vec<_> = kept.into_iter().map(Entry::as_str).collect();
     match item.as_object_mut() {
-        Some(item) if kept.is_empty() => drop(item.remove("q")),
-        Some(item) => item["q"] = json!({ "SS": kept }),
+        Some(item) if kept.is_empty() => drop(item.remove("queue")),
+        Some(item) => item["queue"] = json!({ "SS": kept }),
         None => {}
     }
     fewer
@@ -136,9 +137,9 @@ fn keep(item: &mut Value, these: impl Fn(&Entry) -> bool) -> bool {
 /// Hides that another has begun.
 fn unheld(item: &mut Value, from: &str) -> bool {
     let holder = row_of(item).holder().and_then(owner).map(str::to_owned);
-    let hidden = item.get("held").is_some() && holder.as_deref() != Some(from);
+    let hidden = item.get("pinned").is_some() && holder.as_deref() != Some(from);
     if hidden {
-        item.as_object_mut().and_then(|item| item.remove("held"));
+        item.as_object_mut().and_then(|item| item.remove("pinned"));
     }
     hidden
 }

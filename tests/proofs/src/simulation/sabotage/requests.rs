@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Entry, Fields, Row, Stamp};
+use dynamodb_locks::protocol::{Entry, Fields, Row, Ticket};
 use serde_json::{Value, json};
 
 use super::{Mutant, Saboteur};
 use crate::simulation::clocks::BEGINNING;
 use testkit::locks::Step;
 
-const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
-const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
-const ROOM: &str = "(attribute_not_exists(#q) OR size(#q) < :cap)";
-const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
-const MINE: &str = "contains(#q, :me)";
-const UNMOVED: &str = "#p = :seen";
+const FRESH: &str = "(attribute_not_exists(#last_ticket) OR #last_ticket < :ticket)";
+const LATER: &str = "(attribute_not_exists(#renewed_at) OR #renewed_at < :now)";
+const ROOM: &str = "(attribute_not_exists(#queue) OR size(#queue) < :cap)";
+const UNBEGUN: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
+const MINE: &str = "contains(#queue, :me)";
+const UNMOVED: &str = "#renewed_at = :seen";
 
 /// A request on its way out.
 pub(in crate::simulation) struct Leaving<'a> {
@@ -31,30 +31,30 @@ impl Saboteur {
     pub(in crate::simulation) fn rewrites(&mut self, mut request: Leaving<'_>) -> bool {
         use Mutant as M;
         use Step as S;
-        let enters = matches!(request.step, S::Enqueue | S::Try | S::Take);
-        let steals = matches!(request.step, S::Steal | S::Take);
+        let enters = matches!(request.step, S::Enqueue | S::Try | S::EvictAndEnter);
+        let steals = matches!(request.step, S::Evict | S::EvictAndEnter);
         let swept = request.from.starts_with("sweep");
         match (self.mutant, request.step) {
             (M::EntersUnderTheFloor, _) if enters => request.waive(FRESH),
             (M::EntersAFullQueue, S::Enqueue) => request.waive(ROOM),
-            (M::EntersWithoutATrace, S::Enqueue) => request.updates("#f = :s, ", ""),
+            (M::EntersWithoutATrace, S::Enqueue) => request.updates("#last_ticket = :ticket, ", ""),
             (M::RepeatsWithAnotherStamp, S::Enqueue) => self.restamps(&mut request),
-            (M::BeatsBlindly, S::Beat) => request.waive(LATER),
-            (M::BeatRevives, S::Beat) => request.waive(MINE) && request.revives(),
+            (M::BeatsBlindly, S::Heartbeat) => request.waive(LATER),
+            (M::BeatRevives, S::Heartbeat) => request.waive(MINE) && request.revives(),
             (M::StealsWithoutTheAnchor, _) if steals => request.waive(UNMOVED),
-            (M::WaitersLeaseRuns, S::Steal) => request.steals_the_waiters(),
+            (M::WaitersLeaseRuns, S::Evict) => request.steals_the_waiters(),
             (M::ReleasesUnconditionally, S::Release) => request.waive(MINE),
             (M::ReleaseSetsTtl, S::Release) => request.dates(),
             (M::ReleaseKeepsTheAnchor, S::Release) => request.keeps_the_anchor(),
-            (M::AbandonLowersTheAnchor, S::AbandonRaising) => request.waive(LATER),
-            (M::VoidLowersTheStamp, S::Void) => request.waive(FRESH),
+            (M::AbandonLowersTheAnchor, S::WithdrawRaising) => request.waive(LATER),
+            (M::VoidLowersTheStamp, S::Invalidate) => request.waive(FRESH),
             (M::GraceTooShort, _) => request.expires(),
-            (M::WritesEarliest, S::Beat | S::Steal) => request.antedates(),
+            (M::WritesEarliest, S::Heartbeat | S::Evict) => request.antedates(),
             (M::IgnoresHeld, _) if steals => request.waive(UNBEGUN),
-            (M::AbandonsTheBegun, S::AbandonQuietly | S::AbandonRaising | S::AbandonUnder) => {
+            (M::AbandonsTheBegun, S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder) => {
                 request.waive(UNBEGUN)
             }
-            (M::SweepReleases, S::AbandonRaising) if swept => {
+            (M::SweepReleases, S::WithdrawRaising) if swept => {
                 request.condition(&format!("{MINE} AND {LATER}"), MINE)
             }
             _ => false,
@@ -72,15 +72,15 @@ impl Saboteur {
         if *copies == 1 {
             return false;
         }
-        let stamp = Stamp(fields.stamp.0 + *copies);
+        let ticket = Ticket(fields.ticket.0 + *copies);
         let (own, other) = (fields.own, fields.clone());
         let other = Fields {
-            stamp,
+            ticket,
             own,
             ..other
         };
         request.values()[":in"] = json!({ "SS": [other.to_string()] });
-        request.values()[":s"] = number(stamp.0);
+        request.values()[":ticket"] = number(ticket.0);
         true
     }
 }
@@ -122,7 +122,7 @@ impl Leaving<'_> {
         let me = self.values()[":me"]["S"].clone();
         self.values()[":revived"] = json!({ "SS": [me] });
         let update = self.body["UpdateExpression"].as_str().unwrap_or_default();
-        self.body["UpdateExpression"] = format!("{update} ADD #q :revived").into();
+        self.body["UpdateExpression"] = format!("{update} ADD #queue :revived").into();
         true
     }
 
@@ -162,13 +162,13 @@ impl Leaving<'_> {
 
     fn keeps_the_anchor(&mut self) -> bool {
         for (part, name) in [
-            ("ExpressionAttributeNames", "#p"),
+            ("ExpressionAttributeNames", "#renewed_at"),
             ("ExpressionAttributeValues", ":now"),
         ] {
             let part = self.body[part].as_object_mut();
             part.and_then(|part| part.remove(name));
         }
-        self.updates("SET #p = :now ", "")
+        self.updates("SET #renewed_at = :now ", "")
     }
 
     fn antedates(&mut self) -> bool {

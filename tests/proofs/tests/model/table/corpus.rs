@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fields, Micros, Row};
-use dynamodb_locks::{Fail, Locks};
+use dynamodb_locks::protocol::{Fields, Row, Timestamp};
+use dynamodb_locks::{Locks, OnExpiry};
 use serde_json::Value;
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
@@ -14,15 +14,15 @@ const LONG_AGO: Duration = Duration::from_secs(60);
 /// Every write that was sent in all of these stories.
 pub(super) async fn requests() -> Vec<(Step, Value)> {
     let mut tables = Vec::new();
-    for fail in [Fail::Open, Fail::Closed] {
-        tables.push(uncontended(fail).await);
-        tables.push(handed_on(fail).await);
-        for anchor in [None, Some(LONG_AGO / 2)] {
-            tables.push(after_a_death(fail, anchor).await);
+    for on_expiry in [OnExpiry::TakeOver, OnExpiry::Hold] {
+        tables.push(uncontended(on_expiry).await);
+        tables.push(handed_on(on_expiry).await);
+        for renewed_at in [None, Some(LONG_AGO / 2)] {
+            tables.push(after_a_death(on_expiry, renewed_at).await);
         }
-        tables.push(cut_off(fail).await);
-        tables.push(given_up(fail).await);
-        tables.push(dropped(fail).await);
+        tables.push(cut_off(on_expiry).await);
+        tables.push(given_up(on_expiry).await);
+        tables.push(dropped(on_expiry).await);
     }
     tables.push(held_for_hours().await);
     let logs = tables.iter().flat_map(|table| table.log_of("a"));
@@ -31,31 +31,34 @@ pub(super) async fn requests() -> Vec<(Step, Value)> {
     steps.collect()
 }
 
-fn client(table: &LockTable, name: &str, fail: Fail) -> Locks {
-    table.a_client(name).with(|s| s.fail(fail)).ready()
+fn client(table: &LockTable, name: &str, on_expiry: OnExpiry) -> Locks {
+    table
+        .a_client(name)
+        .with(|s| s.on_expiry(on_expiry))
+        .ready()
 }
 
-async fn uncontended(fail: Fail) -> LockTable {
+async fn uncontended(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
-    let a = client(&table, "a", fail);
+    let a = client(&table, "a", on_expiry);
     let held = a.try_acquire(KEY).await.expect("it is free");
     held.release().await.expect("it is held");
     let held = a.acquire(KEY).await.expect("it is free");
-    // Whoever has begun, fail-closed, needs no signs of life.
-    if fail == Fail::Open {
-        table.delivered("a", Step::Beat, 1).await;
+    // Whoever has begun, fail-closed, needs no renewals.
+    if on_expiry == OnExpiry::TakeOver {
+        table.delivered("a", Step::Heartbeat, 1).await;
     }
     held.release().await.expect("it is held");
     table
 }
 
-async fn handed_on(fail: Fail) -> LockTable {
+async fn handed_on(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
-    let first = client(&table, "b", fail)
+    let first = client(&table, "b", on_expiry)
         .acquire(KEY)
         .await
         .expect("it is free");
-    let a = client(&table, "a", fail);
+    let a = client(&table, "a", on_expiry);
     let next = tokio::spawn(async move { a.acquire(KEY).await });
     table.delivered("a", Step::Enqueue, 1).await;
     first.release().await.expect("it is held");
@@ -67,16 +70,16 @@ async fn handed_on(fail: Fail) -> LockTable {
     table
 }
 
-/// One takes a dead holder's place; then another, with a living waiter between, steals.
-async fn after_a_death(fail: Fail, anchor: Option<Duration>) -> LockTable {
+/// One takes a dead holder's place; then another, with a living waiter between, evicts.
+async fn after_a_death(on_expiry: OnExpiry, renewed_at: Option<Duration>) -> LockTable {
     let table = LockTable::new();
     let dead = |with: &[Fields]| Row {
-        anchor: anchor.map(|ago| table.ago(ago)),
-        closed: fail == Fail::Closed,
+        renewed_at: renewed_at.map(|ago| table.ago(ago)),
+        hold_on_expiry: on_expiry == OnExpiry::Hold,
         ..table.row_of(with.iter().cloned())
     };
     table.put(&dead(&[table.entry("dead", LONG_AGO)]));
-    let a = client(&table, "a", fail);
+    let a = client(&table, "a", on_expiry);
     let held = a.try_acquire(KEY).await.expect("the holder is dead");
     held.release().await.expect("it is held");
     let waiter = Fields {
@@ -100,55 +103,56 @@ trait WithinALease {
 
 impl WithinALease for Locks {
     async fn acquire_within_a_lease(&self) -> Result<(), dynamodb_locks::Error> {
-        let patient = self.child(|s| s.max_wait(2 * LONG_AGO))?;
+        let patient = self.with_settings(|s| s.max_wait(2 * LONG_AGO))?;
         patient.acquire(KEY).await?.release().await
     }
 }
 
-/// No entry gets through, and is voided.
-async fn cut_off(fail: Fail) -> LockTable {
+/// No entry gets through, and is invalidated.
+async fn cut_off(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
     for nth in 1..=20 {
         table.fate("a", Step::Try, nth, Fate::dropped());
     }
-    let cut_off = client(&table, "a", fail).try_acquire(KEY).await;
+    let cut_off = client(&table, "a", on_expiry).try_acquire(KEY).await;
     assert!(cut_off.is_err());
     table
 }
 
-/// A waiter gives up: soon after it looked, long after it, and under an anchor that is later.
-async fn given_up(fail: Fail) -> LockTable {
+/// A waiter gives up: soon after it looked, long after it, and under a renewal time that is later.
+async fn given_up(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
     let holder = Fields {
         lease: Duration::from_secs(60 * 60),
         ..table.entry("holder", LONG_AGO)
     };
     table.put(&Row {
-        closed: fail == Fail::Closed,
+        hold_on_expiry: on_expiry == OnExpiry::Hold,
         ..table.row_of([holder])
     });
     let second = Duration::from_secs(1);
-    let soon = client(&table, "a", fail).child(|s| s.max_wait(second / 3));
+    let soon = client(&table, "a", on_expiry).with_settings(|s| s.max_wait(second / 3));
     let soon = soon.expect("it is right");
     assert!(soon.acquire(KEY).await.is_err());
     for nth in 1..=200 {
-        table.fate("a", Step::Look, nth, Fate::dropped());
+        table.fate("a", Step::Poll, nth, Fate::dropped());
     }
-    let late = client(&table, "a", fail).child(|s| s.lease(second).max_wait(2 * second));
+    let late =
+        client(&table, "a", on_expiry).with_settings(|s| s.lease(second).max_wait(2 * second));
     let late = late.expect("it is right");
     assert!(late.acquire(KEY).await.is_err());
     let gate = Gate::closed();
     table.fate(
         "a",
-        Step::AbandonRaising,
+        Step::WithdrawRaising,
         2,
         Fate::delivered().before(&gate),
     );
     let leaving = tokio::spawn(async move { late.acquire(KEY).await.is_err() });
     gate.reached(1).await;
-    let ahead = Micros(table.now().0 + 4_000_000);
+    let ahead = Timestamp(table.now().0 + 4_000_000);
     table.put(&Row {
-        anchor: Some(ahead),
+        renewed_at: Some(ahead),
         ..table.row()
     });
     gate.open();
@@ -157,9 +161,9 @@ async fn given_up(fail: Fail) -> LockTable {
 }
 
 /// A guard is dropped, and given back by the next call.
-async fn dropped(fail: Fail) -> LockTable {
+async fn dropped(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
-    let a = client(&table, "a", fail);
+    let a = client(&table, "a", on_expiry);
     drop(a.acquire(KEY).await.expect("it is free"));
     let failed = a.release_all(LONG_AGO).await;
     assert!(failed.is_empty(), "{failed:?}");
@@ -170,8 +174,8 @@ async fn dropped(fail: Fail) -> LockTable {
 async fn held_for_hours() -> LockTable {
     let table = LockTable::new();
     let hour = Duration::from_secs(60 * 60);
-    let a = client(&table, "a", Fail::Open);
-    let a = a.child(|s| s.lease(3 * hour)).expect("it is right");
+    let a = client(&table, "a", OnExpiry::TakeOver);
+    let a = a.with_settings(|s| s.lease(3 * hour)).expect("it is right");
     let held = a.acquire(KEY).await.expect("it is free");
     tokio::time::sleep(14 * hour).await;
     held.release().await.expect("it is held");

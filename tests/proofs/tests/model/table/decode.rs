@@ -1,6 +1,6 @@
 //! Reading a request back into the write that it says.
 
-use dynamodb_locks::protocol::{Departure, Entry, Life, Micros, Stamp, Write};
+use dynamodb_locks::protocol::{Entry, RenewalUpdate, RowLifetime, Ticket, Timestamp, Write};
 use serde_json::Value;
 use testkit::locks::Step;
 
@@ -8,62 +8,65 @@ use testkit::locks::Step;
 pub(super) fn write(step: Step, body: &Value) -> Write {
     let said = Said(body);
     let me = || said.entry(":me");
-    let (stamp, now) = (|| Stamp(said.number(":s")), || Micros(said.number(":now")));
-    let unless = said.maybe(":held").map(Stamp);
-    let seen = said.maybe(":seen").map(Micros);
-    let leaves = |anchor| Write::Abandon {
+    let (ticket, now) = (
+        || Ticket(said.number(":ticket")),
+        || Timestamp(said.number(":now")),
+    );
+    let unless = said.maybe(":pinned").map(Ticket);
+    let seen = said.maybe(":seen").map(Timestamp);
+    let leaves = |renewal| Write::Withdraw {
         me: me(),
-        anchor,
+        renewal,
         unless,
     };
     match step {
         Step::Enqueue => Write::Enqueue {
             me: said.entries(":in").remove(0),
-            stamp: stamp(),
+            ticket: ticket(),
             cap: u16::try_from(said.number(":cap")).expect("a cap is small"),
-            life: said.life(),
+            lifetime: said.lifetime(),
         },
         Step::Try => Write::Try {
             me: said.entries(":in").remove(0),
-            stamp: stamp(),
-            life: said.life(),
+            ticket: ticket(),
+            lifetime: said.lifetime(),
         },
         Step::Release => Write::Release {
             me: me(),
             dead: said.others(),
             now: now(),
-            closed: said.update().contains("REMOVE #held"),
+            hold_on_expiry: said.update().contains("REMOVE #pinned"),
         },
-        Step::AbandonQuietly => leaves(Departure::Quiet),
-        Step::AbandonRaising => leaves(Departure::Raise(now())),
-        Step::AbandonUnder => leaves(Departure::Under(now())),
-        Step::Beat => Write::Beat {
+        Step::WithdrawQuietly => leaves(RenewalUpdate::Keep),
+        Step::WithdrawRaising => leaves(RenewalUpdate::Raise(now())),
+        Step::WithdrawUnder => leaves(RenewalUpdate::KeepLater(now())),
+        Step::Heartbeat => Write::Heartbeat {
             me: me(),
             now: now(),
             ttl: said.maybe(":t"),
-            begins: said.maybe(":s").map(Stamp),
+            begins: said.maybe(":ticket").map(Ticket),
         },
-        Step::Steal => Write::Steal {
+        Step::Evict => Write::Evict {
             head: me(),
             behind: said.others(),
             seen,
             now: now(),
             unless,
         },
-        Step::Take => Write::Take {
+        Step::EvictAndEnter => Write::EvictAndEnter {
             me: said.entries(":in").remove(0),
-            stamp: stamp(),
+            ticket: ticket(),
             dead: said.entries(":out"),
             seen,
             now: now(),
             unless,
-            life: said.life(),
+            lifetime: said.lifetime(),
         },
-        Step::Void => Write::Void {
-            stamp: stamp(),
-            life: said.life(),
+        Step::Invalidate => Write::Invalidate {
+            ticket: ticket(),
+            lifetime: said.lifetime(),
         },
-        Step::Look | Step::Strange => panic!("not a write of the protocol: {body}"),
+        Step::Poll | Step::Strange => panic!("not a write of the protocol: {body}"),
     }
 }
 
@@ -105,7 +108,8 @@ impl Said<'_> {
         out
     }
 
-    fn life(&self) -> Life {
-        self.maybe(":t").map_or(Life::Closed, Life::Until)
+    fn lifetime(&self) -> RowLifetime {
+        self.maybe(":t")
+            .map_or(RowLifetime::Permanent, RowLifetime::Expires)
     }
 }

@@ -1,6 +1,6 @@
-//! What stands beside an entry in its row: a map, in a column that is called like the entry's stamp.
+//! What stands beside an entry in its row: a map, in a column that is called like the entry's ticket.
 //!
-//! A stamp has nothing but digits, and no column of ours or of a user's is called so.
+//! A ticket has nothing but digits, and no column of ours or of a user's is called so.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -13,9 +13,9 @@ pub(super) fn column(entry: &Entry) -> Option<String> {
     named(entry).map(str::to_owned)
 }
 
-/// An entry begins with its stamp.
+/// An entry begins with its ticket.
 fn named(entry: &Entry) -> Option<&str> {
-    entry.stamp().and(entry.as_str().split(' ').next())
+    entry.ticket().and(entry.as_str().split(' ').next())
 }
 
 /// The entry, as the rest of its row shows it.

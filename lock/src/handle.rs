@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::counters::Counters;
 use crate::key::Key;
 use crate::lease::Lease;
-use crate::table::Place;
-use crate::tally::Tally;
+use crate::table::TableLayout;
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -13,33 +13,33 @@ tokio::task_local! {
 
 /// The locks under which a piece of work is done, the innermost first.
 struct Scope {
-    holding: Holding,
+    handle: LockHandle,
     outer: Option<Arc<Scope>>,
 }
 
 /// A lock, to those who work under it: what can be known of it, but not its release.
 #[derive(Clone, Debug)]
-pub struct Holding {
-    place: Arc<Place>,
+pub struct LockHandle {
+    layout: Arc<TableLayout>,
     key: Key,
     fence: u64,
     lease: Lease,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
 }
 
 /// The innermost lock under which this is called: that of the closure, or of the Lambda invocation. None
 /// elsewhere, tasks that were spawned from there included.
 #[must_use]
-pub fn current() -> Option<Holding> {
-    scope().map(|scope| scope.holding.clone())
+pub fn current() -> Option<LockHandle> {
+    scope().map(|scope| scope.handle.clone())
 }
 
 /// The lock of this name under which this is called.
-pub(crate) fn held_here(place: &Place, key: &Key) -> Option<Holding> {
+pub(crate) fn current_for(layout: &TableLayout, key: &Key) -> Option<LockHandle> {
     let mut scope = scope();
     while let Some(inner) = scope {
-        if *inner.holding.place == *place && inner.holding.key.as_str() == key.as_str() {
-            return Some(inner.holding.clone());
+        if *inner.handle.layout == *layout && inner.handle.key.as_str() == key.as_str() {
+            return Some(inner.handle.clone());
         }
         scope = inner.outer.clone();
     }
@@ -50,20 +50,20 @@ fn scope() -> Option<Arc<Scope>> {
     SCOPE.try_with(Arc::clone).ok()
 }
 
-impl Holding {
+impl LockHandle {
     pub(crate) fn new(
-        place: Arc<Place>,
+        layout: Arc<TableLayout>,
         key: Key,
         fence: u64,
         lease: Lease,
-        tally: Arc<Tally>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
-            place,
+            layout,
             key,
             fence,
             lease,
-            tally,
+            counters,
         }
     }
 
@@ -86,23 +86,23 @@ impl Holding {
         self.lease.clone()
     }
 
-    /// How many requests were sent for the lock so far: writes, looks, and beats.
+    /// How many requests were sent for the lock so far: writes, looks, and heartbeats.
     #[must_use]
     pub fn requests(&self) -> u32 {
-        self.tally.requests()
+        self.counters.requests()
     }
 
     /// How many times a dead holder was taken out on the way to the lock.
     #[must_use]
-    pub fn stolen(&self) -> u32 {
-        self.tally.stolen()
+    pub fn evictions(&self) -> u32 {
+        self.counters.evictions()
     }
 
     /// Does a piece of work under the lock: [`current`] tells it, and asking for the same lock once more
     /// is refused at once, because it would wait for itself. For those who poll a future themselves.
     pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
         let scope = Scope {
-            holding: self.clone(),
+            handle: self.clone(),
             outer: scope(),
         };
         SCOPE.sync_scope(Arc::new(scope), work)

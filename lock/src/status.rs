@@ -6,23 +6,23 @@ use std::time::SystemTime;
 use crate::attributes::Attribute;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::table::{Page, Sight, Table};
+use crate::table::{Page, RowSnapshot, Table};
 
 /// One lock, as it was when somebody looked.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct LockStatus {
     key: String,
-    sight: Sight,
+    snapshot: RowSnapshot,
 }
 
 /// One entry of a lock's queue.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Standing {
+pub struct QueueEntry {
     /// Its fence, once it holds; none if the entry cannot be read.
     pub fence: Option<u64>,
     /// The label of its owner, percent-encoded.
     pub owner: String,
-    /// When it was written; of a holder, when it gave its last sign of life.
+    /// When it was written; of a holder, when it gave its last renewal.
     pub since: Option<SystemTime>,
     /// When a holder's lease ends unless it is prolonged; none if it does not end.
     pub until: Option<SystemTime>,
@@ -30,11 +30,11 @@ pub struct Standing {
     pub attributes: BTreeMap<String, Attribute>,
 }
 
-impl View {
-    pub(crate) fn of(key: impl Into<String>, sight: Sight) -> Self {
+impl LockStatus {
+    pub(crate) fn of(key: impl Into<String>, snapshot: RowSnapshot) -> Self {
         Self {
             key: key.into(),
-            sight,
+            snapshot,
         }
     }
 
@@ -46,40 +46,40 @@ impl View {
 
     /// Who holds the lock; nobody if it is free.
     #[must_use]
-    pub fn holder(&self) -> Option<Standing> {
-        let row = &self.sight.row;
+    pub fn holder(&self) -> Option<QueueEntry> {
+        let row = &self.snapshot.row;
         let holder = row.holder()?;
         let since = holder
             .fields()
             .map(|fields| row.alive_at(fields).to_system_time());
-        let ends = row.lease_ends().filter(|_| !row.is_held_for_good());
+        let ends = row.lease_ends().filter(|_| !row.is_pinned());
         let until = ends.map(|end| end.to_system_time());
-        Some(Standing {
+        Some(QueueEntry {
             since,
             until,
-            ..self.standing(holder)
+            ..self.queue_entry(holder)
         })
     }
 
     /// Who waits, in the order of their turns.
-    pub fn waiters(&self) -> impl Iterator<Item = Standing> {
-        let waiters = self.sight.row.queue.iter().skip(1);
-        waiters.map(|entry| self.standing(entry))
+    pub fn waiters(&self) -> impl Iterator<Item = QueueEntry> {
+        let waiters = self.snapshot.row.queue.iter().skip(1);
+        waiters.map(|entry| self.queue_entry(entry))
     }
 
     /// The last number that was given out for this key.
     #[must_use]
     pub fn last_fence(&self) -> Option<u64> {
-        self.sight.row.last.map(|stamp| stamp.0)
+        self.snapshot.row.last.map(|ticket| ticket.0)
     }
 
-    fn standing(&self, entry: &Entry) -> Standing {
+    fn queue_entry(&self, entry: &Entry) -> QueueEntry {
         let fields = entry.fields();
         let attributes = entry
-            .stamp()
-            .and_then(|stamp| self.sight.attributes.get(&stamp));
-        Standing {
-            fence: entry.stamp().map(|stamp| stamp.0),
+            .ticket()
+            .and_then(|ticket| self.snapshot.attributes.get(&ticket));
+        QueueEntry {
+            fence: entry.ticket().map(|ticket| ticket.0),
             owner: fields
                 .map(|fields| fields.owner.as_str().to_owned())
                 .unwrap_or_default(),
@@ -96,12 +96,12 @@ impl View {
 /// needs no right to do this.
 #[derive(Debug)]
 #[must_use = "nothing is read before `next` is called"]
-pub struct Listing {
+pub struct ListLocks {
     table: Table,
     page: Page,
 }
 
-impl Listing {
+impl ListLocks {
     pub(crate) fn of(table: Table) -> Self {
         Self {
             table,
@@ -114,7 +114,7 @@ impl Listing {
     /// # Errors
     ///
     /// When DynamoDB does not answer, or may not be asked: this needs `dynamodb:Scan`.
-    pub async fn next(&mut self) -> Result<Option<Vec<View>>, Error> {
+    pub async fn next(&mut self) -> Result<Option<Vec<LockStatus>>, Error> {
         if matches!(self.page, Page::End) {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl Listing {
         self.page = next;
         Ok(Some(
             rows.into_iter()
-                .map(|(key, sight)| View::of(key, sight))
+                .map(|(key, snapshot)| LockStatus::of(key, snapshot))
                 .collect(),
         ))
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::attributes::Attributes;
+use crate::counters::Counters;
 use crate::key::Key;
+use crate::messages::{Action, Answer, Event, Outcome};
 use crate::observations::Observations;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
-use crate::tally::Tally;
-use crate::terms::{Action, Answer, Ending, Event};
-use crate::time::{Clock, Mark, Tick};
+use crate::time::{Clock, Mark, MonotonicInstant};
 use crate::trail::Trail;
 use crate::wait::{self, Schedule};
 use crate::write::Write;
@@ -26,17 +26,17 @@ const LEAST_ATTEMPT: Duration = Duration::from_millis(50);
 
 /// One acquisition at work: the protocol, and what it needs to reach the table.
 #[derive(Debug)]
-pub(crate) struct Drive {
+pub(crate) struct Driver {
     pub(crate) table: Table,
     pub(crate) key: Key,
     pub(crate) clock: Clock,
     pub(crate) acquisition: Acquisition,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<Counters>,
     /// What enters with the entry.
     attributes: Attributes,
     schedule: Schedule,
     /// How often to look yet; none for as often as the time allows.
-    pub(crate) looks_left: Option<u32>,
+    pub(crate) polls_left: Option<u32>,
     /// Whether to log each step where everybody sees it.
     loud: bool,
     /// What earlier acquisitions of this client have seen of holders, and later ones go on from.
@@ -51,14 +51,14 @@ pub(crate) struct Drive {
 
 /// Until when to go on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bound {
+pub(crate) struct Budget {
     /// No pause goes beyond this.
     pub(crate) wait: Instant,
     /// No request goes beyond this.
     pub(crate) send: Instant,
 }
 
-impl Bound {
+impl Budget {
     /// Goes on until then.
     pub(crate) fn until(end: Instant) -> Self {
         Self {
@@ -70,28 +70,28 @@ impl Bound {
 
 /// Why the driving stopped.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum Exit {
     /// The lock is held until then.
-    Act(Tick),
+    Act(MonotonicInstant),
     /// Nothing is left to do.
-    Over(Ending),
+    Over(Outcome),
     /// The bound was reached first.
-    Bound,
+    OutOfBudget,
 }
 
-impl Drive {
+impl Driver {
     pub(crate) fn new(shared: &Shared, table: Table, key: Key, acquisition: Acquisition) -> Self {
         let (cap, pace) = (shared.settings.retry_delay, shared.paces.of(&key));
         let schedule = Schedule::new(cap, acquisition.terms().lease, pace);
         Self {
             table,
             key,
-            clock: shared.clock.afresh(),
+            clock: shared.clock.reset(),
             acquisition,
-            tally: Arc::default(),
+            counters: Arc::default(),
             attributes: shared.settings.attributes.clone(),
             schedule,
-            looks_left: None,
+            polls_left: None,
             loud: shared.settings.debug_logs,
             observations: Arc::clone(&shared.observations),
             sent: shared.clock.mark(),
@@ -104,9 +104,9 @@ impl Drive {
     pub(crate) async fn run(
         &mut self,
         event: Event,
-        bound: Bound,
+        budget: Budget,
         mut trail: Option<&mut Trail>,
-    ) -> Result<Stop, Failure> {
+    ) -> Result<Exit, Failure> {
         let acquires = event == Event::Begin;
         let mut event = event;
         if event == Event::Release {
@@ -114,29 +114,29 @@ impl Drive {
         }
         loop {
             let action = self.acquisition.step(event, self.clock.moment());
-            if self.is_past(&action, bound) {
-                return Ok(Stop::Bound);
+            if self.is_past(&action, budget) {
+                return Ok(Exit::OutOfBudget);
             }
             if matches!(action, Action::Pause(_) | Action::Over(_)) {
                 self.observations.keep(&self.key, self.acquisition.watch());
             }
             event = match action {
-                Action::Act(ends) if acquires && self.is_over(ends) => Event::Expired,
+                Action::Act(ends) if acquires && self.is_expired(ends) => Event::Expired,
                 Action::Act(ends) => {
                     self.schedule.begins(self.clock.tick());
-                    return Ok(Stop::Act(ends));
+                    return Ok(Exit::Act(ends));
                 }
-                Action::Over(ending) => return Ok(Stop::Over(ending)),
+                Action::Over(outcome) => return Ok(Exit::Over(outcome)),
                 Action::Write(write) => {
                     if let Some((trail, entry)) = trail.as_deref_mut().zip(write.enters()) {
-                        trail.note(entry);
+                        trail.record(entry);
                     }
-                    Event::Answered(self.write(&write, bound).await?)
+                    Event::Answered(self.write(&write, budget).await?)
                 }
-                Action::Look => self.look(bound).await?,
+                Action::Poll => self.poll(budget).await?,
                 Action::Pause(pause) => {
                     let pause = self.schedule.pause(pause, self.clock.tick());
-                    sleep_until(bound.wait.min(self.clock.after(pause))).await;
+                    sleep_until(budget.wait.min(self.clock.after(pause))).await;
                     Event::Woken
                 }
             };
@@ -144,66 +144,66 @@ impl Drive {
     }
 
     /// Whether a lease that ends then is over by the clock that has run the furthest since the last request.
-    fn is_over(&self, ends: Tick) -> bool {
+    fn is_expired(&self, ends: MonotonicInstant) -> bool {
         ends <= self.clock.tick() + self.clock.missed_since(self.sent)
     }
 
-    fn is_past(&self, action: &Action, bound: Bound) -> bool {
+    fn is_past(&self, action: &Action, budget: Budget) -> bool {
         match action {
             Action::Act(_) | Action::Over(_) => false,
-            Action::Pause(_) => self.clock.is_past(bound.wait),
-            Action::Look if self.looks_left == Some(0) => true,
-            Action::Write(_) | Action::Look => self.clock.is_past(bound.send),
+            Action::Pause(_) => self.clock.is_past(budget.wait),
+            Action::Poll if self.polls_left == Some(0) => true,
+            Action::Write(_) | Action::Poll => self.clock.is_past(budget.send),
         }
     }
 
-    async fn write(&mut self, write: &Write, bound: Bound) -> Result<Answer, Failure> {
-        let (sent, until) = self.ready(bound).await;
+    async fn write(&mut self, write: &Write, budget: Budget) -> Result<Answer, Failure> {
+        let (sent, until) = self.ready(budget).await;
         let written = self.table.write(&self.key, write, &self.attributes);
         let reply = timeout_at(until, written).await;
         let answer = match self.received(sent, reply.ok()) {
             Ok(answer) => Ok(answer),
             Err(failure) => self.endure(failure),
         };
-        let steals = matches!(write, Write::Steal { .. } | Write::Take { .. });
-        if steals && matches!(answer, Ok(Answer::Applied(_))) {
-            self.tally.steals();
+        let evicts = matches!(write, Write::Evict { .. } | Write::EvictAndEnter { .. });
+        if evicts && matches!(answer, Ok(Answer::Applied(_))) {
+            self.counters.count_eviction();
         }
         self.log(write.name(), answer.as_ref().map_or("failed", Answer::name));
         answer
     }
 
     /// A look whose answer is lost shows nothing, and does no harm.
-    async fn look(&mut self, bound: Bound) -> Result<Event, Failure> {
-        self.looks_left = self.looks_left.map(|left| left.saturating_sub(1));
-        let (sent, until) = self.ready(bound).await;
-        let reply = timeout_at(until, self.table.look(&self.key)).await;
+    async fn poll(&mut self, budget: Budget) -> Result<Event, Failure> {
+        self.polls_left = self.polls_left.map(|left| left.saturating_sub(1));
+        let (sent, until) = self.ready(budget).await;
+        let reply = timeout_at(until, self.table.poll(&self.key)).await;
         match self.received(sent, reply.ok()) {
-            Ok(row) => Ok(Event::Looked(row)),
+            Ok(row) => Ok(Event::Polled(row)),
             Err(failure) => self.endure(failure).map(|_| Event::Woken),
         }
     }
 
     fn log(&self, step: &str, answer: &str) {
-        let (key, stamp) = (&self.key, self.acquisition.stamp().0);
+        let (key, ticket) = (&self.key, self.acquisition.ticket().0);
         if self.loud {
-            tracing::info!(%key, stamp, step, answer, "lock step");
+            tracing::info!(%key, ticket, step, answer, "lock step");
         } else {
-            tracing::debug!(%key, stamp, step, answer, "lock step");
+            tracing::debug!(%key, ticket, step, answer, "lock step");
         }
     }
 
     /// Waits until the next request may leave; tells when it left, and until when it may be
     /// answered.
-    async fn ready(&mut self, bound: Bound) -> (Tick, Instant) {
+    async fn ready(&mut self, budget: Budget) -> (MonotonicInstant, Instant) {
         if self.unanswered > 0 {
             let pause = wait::repeat(self.unanswered - 1);
-            sleep_until(bound.send.min(self.clock.after(pause))).await;
+            sleep_until(budget.send.min(self.clock.after(pause))).await;
         }
-        self.tally.sends();
+        self.counters.count_request();
         let patience = FIRST_ATTEMPT * (1 << self.unanswered.min(3));
         // However late it is, a request that is sent at all gets time for an answer.
-        let until = bound
+        let until = budget
             .send
             .min(self.clock.after(patience))
             .max(self.clock.after(LEAST_ATTEMPT));
@@ -211,13 +211,17 @@ impl Drive {
         (self.clock.tick(), until)
     }
 
-    fn received<T>(&mut self, sent: Tick, reply: Option<Reply<T>>) -> Result<T, Failure> {
+    fn received<T>(
+        &mut self,
+        sent: MonotonicInstant,
+        reply: Option<Reply<T>>,
+    ) -> Result<T, Failure> {
         let received = self.clock.tick();
         let Some(reply) = reply else {
             return Err(Failure::too_slow(received.since(sent)));
         };
         match reply.date {
-            Some(date) => self.clock.witness(sent, received, date),
+            Some(date) => self.clock.observe_server_date(sent, received, date),
             None if reply.answer.is_ok() => self.is_undated(),
             // There was no answer at all, or not one of DynamoDB's.
             None => {}
@@ -228,7 +232,7 @@ impl Drive {
     }
 
     fn is_undated(&mut self) {
-        if self.clock.witness_nothing() {
+        if self.clock.observe_missing_date() {
             tracing::warn!(key = %self.key, "an answer has no `Date`; expiry is judged by the local clock within its skew");
         }
     }

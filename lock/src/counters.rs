@@ -4,27 +4,27 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Counts that are read while they grow.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     requests: AtomicU32,
-    stolen: AtomicU32,
+    evictions: AtomicU32,
 }
 
-impl Tally {
+impl Counters {
     /// A request leaves.
-    pub(crate) fn sends(&self) {
+    pub(crate) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A dead holder was taken out.
-    pub(crate) fn steals(&self) {
-        self.stolen.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_eviction(&self) {
+        self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn stolen(&self) -> u32 {
-        self.stolen.load(Ordering::Relaxed)
+    pub(crate) fn evictions(&self) -> u32 {
+        self.evictions.load(Ordering::Relaxed)
     }
 }

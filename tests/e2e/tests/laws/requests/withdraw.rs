@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Fields, Micros, Row};
-use dynamodb_locks::{Error, Limits, Locks};
+use dynamodb_locks::protocol::{Fields, Row, Timestamp};
+use dynamodb_locks::{AcquireOptions, Error, Locks};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinHandle;
@@ -10,8 +10,8 @@ use super::{JUST_NOW, LONG_AGO, millis, owners};
 
 /// Waits, and gives up before its turn can have come.
 async fn wait_in_vain(locks: Locks) -> Error {
-    let limits = Limits::wait(millis(1200));
-    let refusal = locks.acquire_within(KEY, limits).await;
+    let limits = AcquireOptions::wait(millis(1200));
+    let refusal = locks.acquire_with(KEY, limits).await;
     refusal.expect_err("it is held")
 }
 
@@ -19,7 +19,7 @@ async fn wait_in_vain(locks: Locks) -> Error {
 /// have left since, and its turn may have begun.
 fn unsure(table: &LockTable) -> Locks {
     for nth in 1..=20 {
-        table.fate("a", Step::Look, nth, Fate::dropped());
+        table.fate("a", Step::Poll, nth, Fate::dropped());
     }
     table.a_client("a").with(|s| s.lease(JUST_NOW)).ready()
 }
@@ -41,55 +41,55 @@ fn one(table: &LockTable) -> Row {
 fn two(table: &LockTable) -> Row {
     let mut row = one(table);
     let waiter = table.entry("waiter", JUST_NOW);
-    row.last = Some(waiter.stamp);
+    row.last = Some(waiter.ticket);
     row.queue.insert(waiter.into());
     row
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_third_or_later_leaves_the_anchor_alone() {
-    for anchor in [None, Some(LONG_AGO / 2)] {
+async fn whoever_is_third_or_later_leaves_the_renewal_time_alone() {
+    for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
-        let anchor = anchor.map(|ago| table.ago(ago));
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
         table.put(&Row {
-            anchor,
+            renewed_at,
             ..two(&table)
         });
         wait_in_vain(unsure(&table)).await;
-        assert_eq!(last(&table.story("a"), 1), ["abandon quietly"]);
+        assert_eq!(last(&table.story("a"), 1), ["withdraw quietly"]);
         assert_eq!(owners(&table.row()), ["holder", "waiter"]);
-        assert_eq!(table.row().anchor, anchor);
+        assert_eq!(table.row().renewed_at, renewed_at);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_may_be_first_raises_the_anchor() {
-    for anchor in [None, Some(LONG_AGO / 2)] {
+async fn whoever_may_be_first_raises_the_renewal_time() {
+    for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
-        let anchor = anchor.map(|ago| table.ago(ago));
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
         table.put(&Row {
-            anchor,
+            renewed_at,
             ..one(&table)
         });
         wait_in_vain(unsure(&table)).await;
-        assert_eq!(last(&table.story("a"), 1), ["abandon raising"]);
+        assert_eq!(last(&table.story("a"), 1), ["withdraw raising"]);
         assert_eq!(owners(&table.row()), ["holder"]);
         // A successor may be first by this, and its lease counts from here.
-        assert!(table.row().anchor >= Some(table.now()));
+        assert!(table.row().renewed_at >= Some(table.now()));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_saw_the_holder_a_moment_ago_gives_it_no_other_lease() {
     let table = LockTable::new();
-    let anchor = Some(table.ago(JUST_NOW));
+    let renewed_at = Some(table.ago(JUST_NOW));
     table.put(&Row {
-        anchor,
+        renewed_at,
         ..one(&table)
     });
     wait_in_vain(table.client("a")).await;
-    assert_eq!(last(&table.story("a"), 2), ["look", "abandon quietly"]);
-    assert_eq!(table.row().anchor, anchor);
+    assert_eq!(last(&table.story("a"), 2), ["poll", "withdraw quietly"]);
+    assert_eq!(table.row().renewed_at, renewed_at);
 }
 
 /// A client that gives up, and whose abandoning is held up on its way.
@@ -101,52 +101,52 @@ async fn held_up(table: &LockTable, step: Step) -> (Gate, JoinHandle<Error>) {
     (gate, leaving)
 }
 
-/// An anchor that is later than any now of this test.
-fn ahead(table: &LockTable) -> Option<Micros> {
-    Some(Micros(table.now().0 + 4_000_000))
+/// A renewal time that is later than any now of this test.
+fn ahead(table: &LockTable) -> Option<Timestamp> {
+    Some(Timestamp(table.now().0 + 4_000_000))
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_anchor_that_is_later_is_never_lowered() {
+async fn a_renewal_time_that_is_later_is_never_lowered() {
     let table = LockTable::new();
     table.put(&one(&table));
-    let (gate, leaving) = held_up(&table, Step::AbandonRaising).await;
-    let anchor = ahead(&table);
+    let (gate, leaving) = held_up(&table, Step::WithdrawRaising).await;
+    let renewed_at = ahead(&table);
     table.put(&Row {
-        anchor,
+        renewed_at,
         ..table.row()
     });
     gate.open();
     leaving.await.unwrap();
     let story = table.story("a");
-    let under = ["abandon raising refused", "abandon under"];
+    let under = ["withdraw raising refused", "withdraw under"];
     assert_eq!(last(&story, 2), under);
     assert_eq!(owners(&table.row()), ["holder"]);
-    assert_eq!(table.row().anchor, anchor);
+    assert_eq!(table.row().renewed_at, renewed_at);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_anchor_that_moves_while_it_is_left_alone_is_raised_after_all() {
+async fn a_renewal_time_that_moves_while_it_is_left_alone_is_raised_after_all() {
     let table = LockTable::new();
     table.put(&one(&table));
     let under = Gate::closed();
     let delayed = Fate::delivered().before(&under);
-    table.fate("a", Step::AbandonUnder, 1, delayed);
-    let (raising, leaving) = held_up(&table, Step::AbandonRaising).await;
+    table.fate("a", Step::WithdrawUnder, 1, delayed);
+    let (raising, leaving) = held_up(&table, Step::WithdrawRaising).await;
     table.put(&Row {
-        anchor: ahead(&table),
+        renewed_at: ahead(&table),
         ..table.row()
     });
     raising.open();
     under.reached(1).await;
     table.put(&Row {
-        anchor: None,
+        renewed_at: None,
         ..table.row()
     });
     under.open();
     leaving.await.unwrap();
     let story = table.story("a");
-    let raised = ["abandon under refused", "abandon raising"];
+    let raised = ["withdraw under refused", "withdraw raising"];
     assert_eq!(last(&story, 2), raised);
     assert_eq!(owners(&table.row()), ["holder"]);
 }
@@ -154,7 +154,7 @@ async fn an_anchor_that_moves_while_it_is_left_alone_is_raised_after_all() {
 /// A way out, and the row that leads to it.
 type Way = (fn(&LockTable) -> Row, Step);
 
-const WAYS: [Way; 2] = [(two, Step::AbandonQuietly), (one, Step::AbandonRaising)];
+const WAYS: [Way; 2] = [(two, Step::WithdrawQuietly), (one, Step::WithdrawRaising)];
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_somebody_took_out_is_gone_and_nothing_else_happens() {
@@ -192,21 +192,21 @@ async fn a_second_copy_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_copy_under_a_later_anchor_does_nothing() {
+async fn a_second_copy_under_a_later_renewal_time_does_nothing() {
     let table = LockTable::new();
     table.put(&one(&table));
     let again = Fate::delivered().again(millis(1));
-    table.fate("a", Step::AbandonUnder, 1, again);
-    let (gate, leaving) = held_up(&table, Step::AbandonRaising).await;
+    table.fate("a", Step::WithdrawUnder, 1, again);
+    let (gate, leaving) = held_up(&table, Step::WithdrawRaising).await;
     table.put(&Row {
-        anchor: ahead(&table),
+        renewed_at: ahead(&table),
         ..table.row()
     });
     gate.open();
     leaving.await.unwrap();
     let before = table.row();
     tokio::time::sleep(millis(2)).await;
-    let twice = ["abandon under", "abandon under refused unheard"];
+    let twice = ["withdraw under", "withdraw under refused unheard"];
     assert_eq!(last(&table.story("a"), 2), twice);
     assert_eq!(table.row(), before);
 }

@@ -2,20 +2,20 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::beside::{self, column};
+use super::attributes::{self, column};
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Stamp};
-use crate::time::Micros;
-use crate::write::Life;
+use crate::entry::{Entry, Ticket};
+use crate::time::Timestamp;
+use crate::write::RowLifetime;
 
-const FRESH: &str = "(attribute_not_exists(#f) OR #f < :s)";
-pub(super) const LATER: &str = "(attribute_not_exists(#p) OR #p < :now)";
-const MINE: &str = "contains(#q, :me)";
-const UNBEGUN: &str = "(attribute_not_exists(#held) OR #held <> :held)";
+const FRESH: &str = "(attribute_not_exists(#last_ticket) OR #last_ticket < :ticket)";
+pub(super) const LATER: &str = "(attribute_not_exists(#renewed_at) OR #renewed_at < :now)";
+const MINE: &str = "contains(#queue, :me)";
+const UNPINNED: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 
 /// One step: what it changes, and on which conditions.
 #[derive(Default)]
-pub(super) struct Step {
+pub(super) struct UpdateExpression {
     pub(super) set: Vec<&'static str>,
     pub(super) queue: &'static str,
     pub(super) remove: Vec<String>,
@@ -25,7 +25,7 @@ pub(super) struct Step {
     pub(super) values: Vec<(&'static str, AttributeValue)>,
 }
 
-impl Step {
+impl UpdateExpression {
     pub(super) fn update(&self) -> String {
         let set = match self.set.as_slice() {
             [] => String::new(),
@@ -80,7 +80,7 @@ impl Step {
             return self;
         };
         self.names.push(("#a".to_owned(), column));
-        self.set("#a = :a").with(":a", beside::map(attributes))
+        self.set("#a = :a").with(":a", attributes::map(attributes))
     }
 
     pub(super) fn mine(self, me: &Entry) -> Self {
@@ -88,44 +88,49 @@ impl Step {
             .with(":me", AttributeValue::S(me.as_str().to_owned()))
     }
 
-    /// Issues a stamp; the row goes on in its kind.
-    pub(super) fn stamps(self, stamp: Stamp, life: Life) -> Self {
-        let step = self.when(FRESH).set("#f = :s").with(":s", number(stamp.0));
-        match life {
-            Life::Until(ttl) => Self {
+    /// Issues a ticket; the row goes on in its kind.
+    pub(super) fn issues(self, ticket: Ticket, lifetime: RowLifetime) -> Self {
+        let expression = self
+            .when(FRESH)
+            .set("#last_ticket = :ticket")
+            .with(":ticket", number(ticket.0));
+        match lifetime {
+            RowLifetime::Expires(ttl) => Self {
                 ttl: Some(ttl),
-                ..step
+                ..expression
             }
-            .when("attribute_not_exists(#closed)"),
-            Life::Closed => step
-                .when("(#closed = :yes OR attribute_not_exists(#f))")
-                .set("#closed = :yes")
+            .when("attribute_not_exists(#hold_on_expiry)"),
+            RowLifetime::Permanent => expression
+                .when("(#hold_on_expiry = :yes OR attribute_not_exists(#last_ticket))")
+                .set("#hold_on_expiry = :yes")
                 .with(":yes", AttributeValue::Bool(true)),
         }
     }
 
     /// A fail-closed holder that was first at once begins with the same write.
-    pub(super) fn begins(self, life: Life) -> Self {
-        match life {
-            Life::Until(_) => self,
-            Life::Closed => self.set("#held = :s"),
+    pub(super) fn pins(self, lifetime: RowLifetime) -> Self {
+        match lifetime {
+            RowLifetime::Expires(_) => self,
+            RowLifetime::Permanent => self.set("#pinned = :ticket"),
         }
     }
 
-    pub(super) fn anchors(self, now: Micros) -> Self {
-        self.set("#p = :now").with(":now", number(now.0))
+    pub(super) fn renews(self, now: Timestamp) -> Self {
+        self.set("#renewed_at = :now").with(":now", number(now.0))
     }
 
-    pub(super) fn unmoved(self, seen: Option<Micros>) -> Self {
+    pub(super) fn unmoved(self, seen: Option<Timestamp>) -> Self {
         match seen {
-            Some(seen) => self.when("#p = :seen").with(":seen", number(seen.0)),
-            None => self.when("attribute_not_exists(#p)"),
+            Some(seen) => self
+                .when("#renewed_at = :seen")
+                .with(":seen", number(seen.0)),
+            None => self.when("attribute_not_exists(#renewed_at)"),
         }
     }
 
-    pub(super) fn unless(self, begun: Option<Stamp>) -> Self {
+    pub(super) fn unless(self, begun: Option<Ticket>) -> Self {
         match begun {
-            Some(stamp) => self.when(UNBEGUN).with(":held", number(stamp.0)),
+            Some(ticket) => self.when(UNPINNED).with(":pinned", number(ticket.0)),
             None => self,
         }
     }

@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::lease::LeaseControl;
+use crate::messages::OnExpiry;
 use crate::table::Table;
-use crate::terms::Fail;
-use crate::time::{Clock, Tick};
+use crate::time::{Clock, MonotonicInstant};
 
 /// The entries of one client and its children.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
-    slots: Mutex<Slots>,
+pub(crate) struct Registry {
+    registrations: Mutex<Registrations>,
     /// Tells everybody that everything is given up at once.
     ends: Arc<Notify>,
     /// How many entries were settled.
@@ -29,14 +29,14 @@ pub(crate) struct Live {
 }
 
 #[derive(Debug, Default)]
-struct Slots {
+struct Registrations {
     next: u64,
-    entries: BTreeMap<SlotId, Slot>,
+    entries: BTreeMap<RegistrationId, Registration>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    left: Left,
+struct Registration {
+    tracked: TrackedEntry,
     orphaned: bool,
     /// Whether work is done under it that stops by itself when the lease is over, and then releases.
     stops: bool,
@@ -46,35 +46,35 @@ struct Slot {
 
 /// One entry, and what it takes to give it back.
 #[derive(Clone, Debug)]
-pub(crate) struct Left {
+pub(crate) struct TrackedEntry {
     pub(crate) table: Table,
     pub(crate) key: Key,
     pub(crate) entry: Entry,
-    pub(crate) note: Option<PathBuf>,
-    pub(crate) fail: Fail,
-    pub(crate) stage: Stage,
+    pub(crate) intent: Option<PathBuf>,
+    pub(crate) on_expiry: OnExpiry,
+    pub(crate) owner_state: OwnerState,
     /// The clocks of whoever took it, as far as they are known.
     pub(crate) clock: Option<Clock>,
     /// When it was last tried to give it back, in vain.
-    pub(crate) tried: Option<Tick>,
+    pub(crate) tried: Option<MonotonicInstant>,
 }
 
 /// How far the owner of an entry has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+pub(crate) enum OwnerState {
     /// It asks for the lock, and has not begun to act.
-    Asking,
+    Acquiring,
     /// It holds the lock, and can be told to stop.
     Holding,
     /// It is gone, and may have begun.
-    Gone,
+    Dead,
 }
 
 /// Which slot an entry has.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct SlotId(u64);
+pub(crate) struct RegistrationId(u64);
 
-impl Slot {
+impl Registration {
     fn end(&self) {
         self.lease
             .as_ref()
@@ -83,15 +83,15 @@ impl Slot {
     }
 }
 
-impl Live {
-    pub(crate) fn add(&self, left: Left) -> SlotId {
-        let mut slots = self.lock();
-        let id = SlotId(slots.next);
-        slots.next += 1;
-        slots.entries.insert(
+impl Registry {
+    pub(crate) fn add(&self, tracked: TrackedEntry) -> RegistrationId {
+        let mut registrations = self.lock();
+        let id = RegistrationId(registrations.next);
+        registrations.next += 1;
+        registrations.entries.insert(
             id,
-            Slot {
-                left,
+            Registration {
+                tracked,
                 orphaned: false,
                 stops: false,
                 lease: None,
@@ -101,85 +101,98 @@ impl Live {
     }
 
     /// None if somebody else has taken it over.
-    pub(crate) fn remove(&self, id: SlotId) -> Option<Left> {
+    pub(crate) fn remove(&self, id: RegistrationId) -> Option<TrackedEntry> {
         let removed = self.lock().entries.remove(&id);
         self.settled.send_modify(|settled| *settled += 1);
-        removed.map(|slot| {
-            slot.end();
-            slot.left
+        removed.map(|registration| {
+            registration.end();
+            registration.tracked
         })
     }
 
-    pub(crate) fn has(&self, id: SlotId) -> bool {
+    pub(crate) fn has(&self, id: RegistrationId) -> bool {
         self.lock().entries.contains_key(&id)
     }
 
-    fn is_looked_after(&self, id: SlotId) -> bool {
-        let slots = self.lock();
-        slots.entries.get(&id).is_some_and(|slot| !slot.orphaned)
+    fn is_looked_after(&self, id: RegistrationId) -> bool {
+        let registrations = self.lock();
+        registrations
+            .entries
+            .get(&id)
+            .is_some_and(|registration| !registration.orphaned)
     }
 
     /// This entry is the holder's now.
-    pub(crate) fn hold(&self, id: SlotId, clock: Clock, lease: LeaseControl) {
-        self.with(id, |slot| {
-            slot.left.stage = Stage::Holding;
-            slot.left.clock = Some(clock);
-            slot.lease = Some(lease);
+    pub(crate) fn hold(&self, id: RegistrationId, clock: Clock, lease: LeaseControl) {
+        self.with(id, |registration| {
+            registration.tracked.owner_state = OwnerState::Holding;
+            registration.tracked.clock = Some(clock);
+            registration.lease = Some(lease);
         });
     }
 
     /// The work under this lock stops when the lease is over, and then releases it.
-    pub(crate) fn stops(&self, id: SlotId) {
-        self.with(id, |slot| slot.stops = true);
+    pub(crate) fn stops(&self, id: RegistrationId) {
+        self.with(id, |registration| registration.stops = true);
     }
 
     /// The holder was dropped, and may have left something half done.
-    pub(crate) fn drop_holder(&self, id: SlotId) {
-        self.with(id, |slot| slot.left.stage = Stage::Gone);
+    pub(crate) fn drop_holder(&self, id: RegistrationId) {
+        self.with(id, |registration| {
+            registration.tracked.owner_state = OwnerState::Dead
+        });
     }
 
     /// Nobody looks after this entry any more.
-    pub(crate) fn orphan(&self, id: SlotId) {
-        self.with(id, |slot| {
-            slot.orphaned = true;
-            slot.stops = false;
-            slot.end();
+    pub(crate) fn orphan(&self, id: RegistrationId) {
+        self.with(id, |registration| {
+            registration.orphaned = true;
+            registration.stops = false;
+            registration.end();
         });
         self.settled.send_modify(|settled| *settled += 1);
     }
 
     /// Whether an entry was left that no code looks after.
     pub(crate) fn has_orphans(&self) -> bool {
-        self.lock().entries.values().any(|slot| slot.orphaned)
+        self.lock()
+            .entries
+            .values()
+            .any(|registration| registration.orphaned)
     }
 
     /// Takes over what nobody looks after, as far as somebody wants it.
-    pub(crate) fn take_orphans(&self, wanted: impl Fn(&Left) -> bool) -> Vec<Left> {
-        let mut slots = self.lock();
-        let orphans = slots
-            .entries
-            .extract_if(.., |_, slot| slot.orphaned && wanted(&slot.left));
-        orphans.map(|(_, slot)| slot.left).collect()
+    pub(crate) fn take_orphans(&self, wanted: impl Fn(&TrackedEntry) -> bool) -> Vec<TrackedEntry> {
+        let mut registrations = self.lock();
+        let orphans = registrations.entries.extract_if(.., |_, registration| {
+            registration.orphaned && wanted(&registration.tracked)
+        });
+        orphans
+            .map(|(_, registration)| registration.tracked)
+            .collect()
     }
 
     /// Tells everybody that it is over. Takes over what can be given back at once; tells what will be
     /// released when the work under it has stopped.
-    pub(crate) fn end_all(&self) -> (Vec<Left>, Vec<(SlotId, Key)>) {
-        let mut slots = self.lock();
-        slots.entries.values().for_each(Slot::end);
-        let taken: Vec<_> = slots
+    pub(crate) fn end_all(&self) -> (Vec<TrackedEntry>, Vec<(RegistrationId, Key)>) {
+        let mut registrations = self.lock();
+        registrations.entries.values().for_each(Registration::end);
+        let taken: Vec<_> = registrations
             .entries
-            .extract_if(.., |_, slot| !slot.stops)
+            .extract_if(.., |_, registration| !registration.stops)
             .collect();
-        let stopping = slots
+        let stopping = registrations
             .entries
             .iter()
-            .map(|(&id, slot)| (id, slot.left.key.clone()));
+            .map(|(&id, registration)| (id, registration.tracked.key.clone()));
         let stopping = stopping.collect();
-        drop(slots);
+        drop(registrations);
         self.ends.notify_waiters();
         (
-            taken.into_iter().map(|(_, slot)| slot.left).collect(),
+            taken
+                .into_iter()
+                .map(|(_, registration)| registration.tracked)
+                .collect(),
             stopping,
         )
     }
@@ -208,14 +221,14 @@ impl Live {
     }
 
     /// Waits until an entry is settled, or an orphan.
-    pub(crate) async fn settled(&self, id: SlotId) {
+    pub(crate) async fn settled(&self, id: RegistrationId) {
         let mut settled = self.settled.subscribe();
         while self.is_looked_after(id) {
             let _ = settled.changed().await;
         }
     }
 
-    fn with(&self, id: SlotId, change: impl FnOnce(&mut Slot)) {
+    fn with(&self, id: RegistrationId, change: impl FnOnce(&mut Registration)) {
         self.lock()
             .entries
             .get_mut(&id)
@@ -223,7 +236,9 @@ impl Live {
             .unwrap_or_default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Registrations> {
+        self.registrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

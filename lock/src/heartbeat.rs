@@ -1,7 +1,7 @@
 //! Keeping a lease alive.
 //!
-//! While a lock is held, one task beats for it. It is stopped and awaited before the release is sent, so
-//! nothing of it outlives the call, and no beat can come after the release.
+//! While a lock is held, one task heartbeats for it. It is stopped and awaited before the release is sent, so
+//! nothing of it outlives the call, and no heartbeat can come after the release.
 
 use std::future::pending;
 use std::pin::pin;
@@ -11,68 +11,68 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use crate::drive::{Bound, Drive, Stop};
-use crate::judge;
+use crate::driver::{Budget, Driver, Exit};
 use crate::lease::{Lease, LeaseControl, LeaseState};
-use crate::terms::{Ending, Event};
-use crate::time::{Clock, Mark, Tick};
+use crate::liveness;
+use crate::messages::{Event, Outcome};
+use crate::time::{Clock, Mark, MonotonicInstant};
 
-/// The task that beats; it is ended with its handle.
+/// The task that heartbeats; it is ended with its handle.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct HeartbeatTask {
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Drive>,
+    task: JoinHandle<Driver>,
     lease: LeaseControl,
 }
 
-impl Keeper {
+impl HeartbeatTask {
     pub(crate) fn start(
-        drive: Drive,
-        ends: Tick,
+        driver: Driver,
+        ends: MonotonicInstant,
         since: Mark,
         period: Option<Duration>,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> (Self, Lease) {
-        let due = due(&drive, ends, period);
-        let (control, lease) = LeaseControl::new(ends, since, due, drive.clock.clone());
+        let due = due(&driver, ends, period);
+        let (control, lease) = LeaseControl::new(ends, since, due, driver.clock.clone());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(keep(drive, control.clone(), period, stopped, ended));
-        let keeper = Self {
+        let task = tokio::spawn(run(driver, control.clone(), period, stopped, ended));
+        let task = Self {
             stop: Some(stop),
             task,
             lease: control,
         };
-        (keeper, lease)
+        (task, lease)
     }
 
-    /// What ends the lease that the beats keep alive.
+    /// What ends the lease that the heartbeats keep alive.
     pub(crate) fn lease(&self) -> &LeaseControl {
         &self.lease
     }
 
-    /// Ends the lease and stops the beats, and waits until nothing of them is left. None if they failed.
-    pub(crate) async fn stop(&mut self) -> Option<Drive> {
+    /// Ends the lease and stops the heartbeats, and waits until nothing of them is left. None if they failed.
+    pub(crate) async fn stop(&mut self) -> Option<Driver> {
         let _ = self.stop.take().map(|stop| stop.send(()));
         self.lease.end();
         (&mut self.task).await.ok()
     }
 }
 
-impl Drop for Keeper {
+impl Drop for HeartbeatTask {
     fn drop(&mut self) {
         self.lease.end();
         self.task.abort();
     }
 }
 
-/// Beats until it is told to stop, or until the lease is lost; then only waits for the word.
-async fn keep(
-    mut drive: Drive,
+/// Heartbeats until it is told to stop, or until the lease is lost; then only waits for the word.
+async fn run(
+    mut driver: Driver,
     lease: LeaseControl,
     period: Option<Duration>,
     mut stop: oneshot::Receiver<()>,
     ended: impl Future<Output = ()>,
-) -> Drive {
+) -> Driver {
     let mut ended = pin!(ended);
     while !lease.state().ended {
         let stopped = tokio::select! {
@@ -82,16 +82,16 @@ async fn keep(
                 lease.end();
                 false
             }
-            next = beat(&mut drive, lease.state()) => {
+            next = heartbeat(&mut driver, lease.state()) => {
                 match next {
-                    Some((ends, since)) => lease.prolong(ends, since, due(&drive, ends, period)),
+                    Some((ends, since)) => lease.prolong(ends, since, due(&driver, ends, period)),
                     None => lease.end(),
                 }
                 false
             }
         };
         if stopped {
-            return drive;
+            return driver;
         }
     }
     // A lease that was ended from outside is no news; one that ended here is lost.
@@ -99,30 +99,30 @@ async fn keep(
         .try_recv()
         .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
     {
-        tracing::warn!(key = %drive.key, fence = drive.acquisition.stamp().0, "the lease is lost");
+        tracing::warn!(key = %driver.key, fence = driver.acquisition.ticket().0, "the lease is lost");
         let _ = stop.await;
     }
-    drive
+    driver
 }
 
-/// Waits for the next beat and gives it; tells the new end of the lease and since when it is proven, or none if the lease is
+/// Waits for the next heartbeat and gives it; tells the new end of the lease and since when it is proven, or none if the lease is
 /// lost.
-async fn beat(drive: &mut Drive, state: LeaseState) -> Option<(Tick, Mark)> {
-    let clock = drive.clock.clone();
+async fn heartbeat(driver: &mut Driver, state: LeaseState) -> Option<(MonotonicInstant, Mark)> {
+    let clock = driver.clock.clone();
     let end = clock.instant(state.ends);
     let beaten = async {
         let Some(due) = state.due else {
             return pending().await;
         };
-        sleep_until(drive.clock.instant(due)).await;
-        let beaten = drive.run(Event::Beat, Bound::until(end), None).await;
-        beaten.map(|stop| (stop, drive.sent))
+        sleep_until(driver.clock.instant(due)).await;
+        let beaten = driver.run(Event::Heartbeat, Budget::until(end), None).await;
+        beaten.map(|stop| (stop, driver.sent))
     };
     tokio::select! {
         biased;
         beaten = beaten => match beaten {
-            Ok((Stop::Act(ends), since)) => Some((ends, since)),
-            Ok((Stop::Over(Ending::Lost), _)) => None,
+            Ok((Exit::Act(ends), since)) => Some((ends, since)),
+            Ok((Exit::Over(Outcome::Lost), _)) => None,
             _ => {
                 run_out(state, &clock).await;
                 None
@@ -138,7 +138,7 @@ const CHECK: Duration = Duration::from_millis(500);
 /// Waits for the end of a lease, by whichever clock comes first.
 async fn run_out(state: LeaseState, clock: &Clock) {
     loop {
-        let left = state.left(clock);
+        let left = state.remaining(clock);
         if left.is_zero() {
             return;
         }
@@ -146,10 +146,14 @@ async fn run_out(state: LeaseState, clock: &Clock) {
     }
 }
 
-/// When the next beat is due; never if the lease lasts as long as the caller.
-fn due(drive: &Drive, ends: Tick, period: Option<Duration>) -> Option<Tick> {
-    let begun = ends - judge::usable(drive.acquisition.terms().lease);
+/// When the next heartbeat is due; never if the lease lasts as long as the caller.
+fn due(
+    driver: &Driver,
+    ends: MonotonicInstant,
+    period: Option<Duration>,
+) -> Option<MonotonicInstant> {
+    let begun = ends - liveness::safe_lease(driver.acquisition.terms().lease);
     period
-        .filter(|_| !drive.acquisition.lasts())
+        .filter(|_| !driver.acquisition.until_deadline())
         .map(|period| begun + period)
 }

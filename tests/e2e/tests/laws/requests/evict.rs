@@ -1,5 +1,5 @@
 use dynamodb_locks::protocol::{Fields, Row};
-use dynamodb_locks::{Error, Held};
+use dynamodb_locks::{Error, LockGuard};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinHandle;
@@ -11,19 +11,19 @@ fn dead(table: &LockTable) -> Row {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_removes_a_dead_holder_whether_it_ever_gave_a_sign_of_life_or_not() {
-    for anchor in [None, Some(LONG_AGO / 2)] {
+async fn it_removes_a_dead_holder_whether_it_ever_gave_a_renewal_or_not() {
+    for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
-        let anchor = anchor.map(|ago| table.ago(ago));
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
         table.put(&Row {
-            anchor,
+            renewed_at,
             ..dead(&table)
         });
         let held = table.client("a").acquire(KEY).await.unwrap();
-        assert_eq!(table.story("a"), ["enqueue", "steal"]);
+        assert_eq!(table.story("a"), ["enqueue", "evict"]);
         assert_eq!(owners(&table.row()), ["a"]);
         assert!(
-            table.row().anchor >= Some(table.now()),
+            table.row().renewed_at >= Some(table.now()),
             "the next lease counts from now"
         );
         held.release().await.unwrap();
@@ -45,15 +45,15 @@ async fn it_takes_the_dead_who_stand_behind_along() {
     ]));
     let locks = table.client("a");
     let waiting = tokio::spawn(async move { locks.acquire(KEY).await });
-    table.delivered("a", Step::Steal, 1).await;
+    table.delivered("a", Step::Evict, 1).await;
     assert_eq!(owners(&table.row()), ["in%20time", "a"]);
     waiting.abort();
 }
 
 /// A client whose theft is held up on its way.
-async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<Held, Error>>) {
+async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<LockGuard, Error>>) {
     let gate = Gate::closed();
-    table.fate("a", Step::Steal, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::Evict, 1, Fate::delivered().before(&gate));
     let locks = table.client("a");
     let stealing = tokio::spawn(async move { locks.acquire(KEY).await });
     gate.reached(1).await;
@@ -61,23 +61,23 @@ async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<Held, Error>>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_in_the_last_moment_refuses_it() {
-    for anchor in [None, Some(LONG_AGO / 2)] {
+async fn a_renewal_in_the_last_moment_refuses_it() {
+    for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
-        let anchor = anchor.map(|ago| table.ago(ago));
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
         table.put(&Row {
-            anchor,
+            renewed_at,
             ..dead(&table)
         });
         let (gate, stealing) = held_up(&table).await;
         let alive = Row {
-            anchor: Some(table.now()),
+            renewed_at: Some(table.now()),
             ..table.row()
         };
         table.put(&alive);
         gate.open();
-        table.delivered("a", Step::Look, 3).await;
-        assert_eq!(table.story("a")[..2], ["enqueue", "steal refused"]);
+        table.delivered("a", Step::Poll, 3).await;
+        assert_eq!(table.story("a")[..2], ["enqueue", "evict refused"]);
         assert_eq!(table.row(), alive);
         stealing.abort();
     }
@@ -90,11 +90,11 @@ async fn a_holder_that_releases_in_the_last_moment_refuses_it_and_hands_on() {
     let (gate, stealing) = held_up(&table).await;
     let mut released = table.row();
     released.queue.pop_first();
-    released.anchor = Some(table.now());
+    released.renewed_at = Some(table.now());
     table.put(&released);
     gate.open();
     let held = stealing.await.unwrap().unwrap();
-    assert_eq!(table.story("a"), ["enqueue", "steal refused"]);
+    assert_eq!(table.story("a"), ["enqueue", "evict refused"]);
     assert_eq!(table.row(), released);
     held.release().await.unwrap();
 }
@@ -104,39 +104,39 @@ async fn a_late_copy_takes_nothing_from_the_successor() {
     let table = LockTable::new();
     table.put(&dead(&table));
     let late = Gate::closed();
-    table.fate("a", Step::Steal, 1, Fate::delivered().again(&late));
+    table.fate("a", Step::Evict, 1, Fate::delivered().again(&late));
     let held = table.client("a").acquire(KEY).await.unwrap();
     let before = table.row();
     late.open();
     tokio::time::sleep(millis(1)).await;
     assert_eq!(
         table.story("a"),
-        ["enqueue", "steal", "steal refused unheard"]
+        ["enqueue", "evict", "evict refused unheard"]
     );
     assert_eq!(table.row(), before);
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_living_holder_is_never_stolen_from() {
+async fn a_living_holder_is_never_evicted() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     let locks = table.client("b");
-    let minute = dynamodb_locks::Limits::wait(LONG_AGO);
-    let refusal = locks.acquire_within(KEY, minute).await.unwrap_err();
+    let minute = dynamodb_locks::AcquireOptions::wait(LONG_AGO);
+    let refusal = locks.acquire_with(KEY, minute).await.unwrap_err();
     assert!(refusal.is_timed_out(), "{refusal}");
     assert!(
         !table
             .story("b")
             .iter()
-            .any(|told| told.starts_with("steal"))
+            .any(|told| told.starts_with("evict"))
     );
     assert_eq!(owners(&table.row()), ["a"]);
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_meets_a_full_queue_steals_from_the_dead_and_asks_again() {
+async fn whoever_meets_a_full_queue_evicts_the_dead_and_asks_again() {
     let table = LockTable::new();
     table.put(&table.row_of([
         table.entry("dead", LONG_AGO),
@@ -145,7 +145,7 @@ async fn whoever_meets_a_full_queue_steals_from_the_dead_and_asks_again() {
     let locks = table.a_client("a").with(|s| s.queue_cap(2)).ready();
     let waiting = tokio::spawn(async move { locks.acquire(KEY).await });
     table.delivered("a", Step::Enqueue, 2).await;
-    let story = ["enqueue refused", "steal", "enqueue"];
+    let story = ["enqueue refused", "evict", "enqueue"];
     assert_eq!(table.story("a")[..3], story);
     assert_eq!(owners(&table.row()), ["waiter", "a"]);
     waiting.abort();

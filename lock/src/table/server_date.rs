@@ -10,15 +10,15 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
 /// Keeps the `Date` of the one answer it is sent along for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Witness(Arc<Mutex<Option<SystemTime>>>);
+pub(super) struct ServerDate(Arc<Mutex<Option<SystemTime>>>);
 
-impl Witness {
+impl ServerDate {
     pub(super) fn date(&self) -> Option<SystemTime> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Intercept for Witness {
+impl Intercept for ServerDate {
     fn name(&self) -> &'static str {
         "Witness"
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Entry, Owner};
 use crate::nonce::Nonce;
 use crate::row::Row;
-use crate::time::{Expiry, Micros, Tick};
+use crate::time::{Expiry, MonotonicInstant, Timestamp};
 use crate::write::Write;
 
 /// No lease is longer: each client dates the row so that it outlives this by a day, because it cannot
@@ -21,18 +21,18 @@ pub(crate) const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// What one acquisition asks for; fixed for its length.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Terms {
-    /// How long a holder counts as alive without a sign of life.
+    /// How long a holder counts as alive without a renewal.
     pub lease: Duration,
     /// When the caller ends, whatever happens.
-    pub deadline: Option<Tick>,
+    pub deadline: Option<MonotonicInstant>,
     /// How others are judged dead.
     pub expiry: Expiry,
     /// How far apart any two clocks may be.
     pub skew: Duration,
     /// What the end of the lease means.
-    pub fail: Fail,
+    pub on_expiry: OnExpiry,
     /// Whether to stand in the queue or to ask once.
-    pub patience: Patience,
+    pub wait_mode: WaitMode,
     /// How many entries the queue may have.
     pub cap: u16,
     /// How long the row outlives its last use: the longest lease, and a day or more.
@@ -46,17 +46,17 @@ pub struct Terms {
 /// What the end of a lease means. A key's kind is fixed by its first use.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fail {
+pub enum OnExpiry {
     /// The lock is taken over.
     #[default]
-    Open,
+    TakeOver,
     /// Nothing, once the holder has begun: only a person gives the lock back.
-    Closed,
+    Hold,
 }
 
 /// Whether a busy lock is waited for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Patience {
+pub enum WaitMode {
     /// Stand in the queue.
     Wait,
     /// Take the lock only if it is free.
@@ -71,11 +71,11 @@ pub enum Event {
     /// The write in flight was answered, or its answer was lost.
     Answered(Answer),
     /// The read was answered.
-    Looked(Option<Row>),
+    Polled(Option<Row>),
     /// The pause is over.
     Woken,
-    /// The time for a sign of life has come.
-    Beat,
+    /// The time for a renewal has come.
+    Heartbeat,
     /// The lease was over before the caller heard of it: the machine stood still while the answer was on its way.
     Expired,
     /// The work is done.
@@ -116,13 +116,13 @@ pub enum Action {
     /// Send this write, and report the answer.
     Write(Write),
     /// Read the row, eventually consistent.
-    Look,
+    Poll,
     /// Sleep, then report [`Event::Woken`].
     Pause(Pause),
-    /// The lock is held; the lease ends at the tick, unless a beat prolongs it.
-    Act(Tick),
+    /// The lock is held; the lease ends at the tick, unless a heartbeat prolongs it.
+    Act(MonotonicInstant),
     /// Nothing of this acquisition is left in the table, nor on its way there.
-    Over(Ending),
+    Over(Outcome),
 }
 
 /// Why to sleep, and what is known about how long.
@@ -133,17 +133,17 @@ pub enum Pause {
     /// Somebody else holds the lock.
     Turn {
         /// How many stand before us.
-        rank: usize,
+        position: usize,
         /// How long the holder has been seen to hold.
         age: Duration,
         /// In how long it can be found dead; none if never.
-        dead_in: Option<Duration>,
+        time_to_expiry: Option<Duration>,
     },
 }
 
 /// How an acquisition ended.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Ending {
+pub enum Outcome {
     /// The lock was handed on.
     Released,
     /// The entry was gone before we removed it: somebody found us dead.
@@ -151,23 +151,23 @@ pub enum Ending {
     /// The lock was not to be had.
     Refused(Refusal),
     /// The entry was given back.
-    GivenBack(GivenBack),
+    Recovered(RecoveryOutcome),
 }
 
 /// Why there is no lock.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Refusal {
     /// The reason.
-    pub why: Why,
+    pub reason: RefusalReason,
     /// Who held the lock, as last seen.
     pub holder: Option<Entry>,
     /// When its lease ends at the latest, as last seen.
-    pub until: Option<Micros>,
+    pub until: Option<Timestamp>,
 }
 
 /// The reason of a refusal.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Why {
+pub enum RefusalReason {
     /// Somebody holds it, and we were not to wait.
     Busy,
     /// As many wait as may wait.
@@ -176,7 +176,7 @@ pub enum Why {
     TimedOut,
     /// The key is used with fail-closed locks, or its clients judge expiry in another way.
     Mismatch,
-    /// The row's last stamp leaves no room for another.
+    /// The row's last ticket leaves no room for another.
     Exhausted,
     /// The row, or an entry in it, has this format, which only a later version reads.
     LaterFormat(u32),
@@ -184,13 +184,13 @@ pub enum Why {
 
 /// What was found when an entry was given back.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum GivenBack {
+pub enum RecoveryOutcome {
     /// It stood in the queue, and was taken out.
-    Abandoned,
+    Withdrawn,
     /// It had not arrived, and never will.
-    Voided,
+    Invalidated,
     /// It had left already.
     Gone,
     /// It stays: the holder had begun, and its lock is fail-closed.
-    Kept,
+    Pinned,
 }

@@ -1,4 +1,4 @@
-use dynamodb_locks::protocol::{Row, Stamp};
+use dynamodb_locks::protocol::{Row, Ticket};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -12,30 +12,30 @@ fn cut_off(table: &LockTable, step: Step) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_leaves_nothing_but_the_stamp() {
+async fn it_leaves_nothing_but_the_ticket() {
     let table = LockTable::new();
     cut_off(&table, Step::Try);
     let begun = table.now();
     let error = table.client("a").try_acquire(KEY).await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
-    assert_eq!(table.story("a").last().unwrap(), "void");
+    assert_eq!(table.story("a").last().unwrap(), "invalidate");
     let row = table.row();
-    assert!(row.queue.is_empty() && row.anchor.is_none());
-    assert!(row.last >= Some(Stamp(begun.0)));
+    assert!(row.queue.is_empty() && row.renewed_at.is_none());
+    assert!(row.last >= Some(Ticket(begun.0)));
     assert!(table.ttl().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_leaves_the_queue_and_the_anchor_as_they_are() {
+async fn it_leaves_the_queue_and_the_renewal_time_as_they_are() {
     let table = LockTable::new();
     let held = Row {
-        anchor: Some(table.ago(JUST_NOW)),
+        renewed_at: Some(table.ago(JUST_NOW)),
         ..table.row_of([table.entry("holder", JUST_NOW)])
     };
     table.put(&held);
     cut_off(&table, Step::Try);
     table.client("a").try_acquire(KEY).await.unwrap_err();
-    assert_eq!(table.story("a").last().unwrap(), "void");
+    assert_eq!(table.story("a").last().unwrap(), "invalidate");
     assert!(table.row().last > held.last);
     assert_eq!(
         Row {
@@ -47,11 +47,11 @@ async fn it_leaves_the_queue_and_the_anchor_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_refused_where_the_stamp_has_passed_already() {
+async fn it_is_refused_where_the_ticket_has_passed_already() {
     let table = LockTable::new();
     cut_off(&table, Step::Try);
     let gate = Gate::closed();
-    table.fate("a", Step::Void, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::Invalidate, 1, Fate::delivered().before(&gate));
     let locks = table.client("a");
     let trying = tokio::spawn(async move { locks.try_acquire(KEY).await });
     gate.reached(1).await;
@@ -59,19 +59,19 @@ async fn it_is_refused_where_the_stamp_has_passed_already() {
     let before = table.row();
     gate.open();
     assert!(trying.await.unwrap().unwrap_err().is_unavailable());
-    assert_eq!(table.story("a").last().unwrap(), "void refused");
+    assert_eq!(table.story("a").last().unwrap(), "invalidate refused");
     assert_eq!(table.row(), before);
     next.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_refused_where_the_entry_has_arrived_and_that_is_abandoned() {
+async fn it_is_refused_where_the_entry_has_arrived_and_that_is_withdrawn() {
     let table = LockTable::new();
     cut_off(&table, Step::Try);
     let late = Gate::closed();
     table.fate("a", Step::Try, 1, Fate::lost().before(&late));
     let gate = Gate::closed();
-    table.fate("a", Step::Void, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::Invalidate, 1, Fate::delivered().before(&gate));
     let locks = table.client("a");
     let trying = tokio::spawn(async move { locks.try_acquire(KEY).await });
     gate.reached(1).await;
@@ -83,7 +83,7 @@ async fn it_is_refused_where_the_entry_has_arrived_and_that_is_abandoned() {
     let story = table.story("a");
     assert_eq!(
         story[story.len() - 2..],
-        ["void refused", "abandon raising"]
+        ["invalidate refused", "withdraw raising"]
     );
     assert!(table.row().queue.is_empty());
 }
@@ -92,11 +92,14 @@ async fn it_is_refused_where_the_entry_has_arrived_and_that_is_abandoned() {
 async fn a_second_copy_does_nothing() {
     let table = LockTable::new();
     cut_off(&table, Step::Try);
-    table.fate("a", Step::Void, 1, Fate::delivered().again(millis(1)));
+    table.fate("a", Step::Invalidate, 1, Fate::delivered().again(millis(1)));
     table.client("a").try_acquire(KEY).await.unwrap_err();
     let before = table.row();
     tokio::time::sleep(LONG_AGO).await;
-    assert_eq!(table.story("a").last().unwrap(), "void refused unheard");
+    assert_eq!(
+        table.story("a").last().unwrap(),
+        "invalidate refused unheard"
+    );
     assert_eq!(table.row(), before);
 }
 

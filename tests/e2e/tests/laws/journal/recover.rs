@@ -1,5 +1,5 @@
 use dynamodb_locks::protocol::Row;
-use dynamodb_locks::{GivenBack, Limits, Locks};
+use dynamodb_locks::{AcquireOptions, Locks, RecoveryOutcome};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step, die};
 
@@ -7,10 +7,10 @@ use super::folder::Folder;
 use super::{LEASE, millis, queued};
 
 /// Gives back everything that the dead have left; tells how.
-async fn sweep(folder: &Folder, locks: &Locks) -> Vec<GivenBack> {
+async fn sweep(folder: &Folder, locks: &Locks) -> Vec<RecoveryOutcome> {
     let mut given = Vec::new();
-    for (path, note) in folder.left_behind() {
-        let how = locks.give_back(&note, path, LEASE / 5).await;
+    for (path, intent) in folder.left_behind() {
+        let how = locks.recover(&intent, path, LEASE / 5).await;
         given.push(how.expect("it is given back"));
     }
     given
@@ -22,27 +22,27 @@ async fn the_notes_of_the_living_are_left_alone() {
     let _held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     assert_eq!(folder.left_behind().len(), 0);
     assert_eq!(folder.unreadable().len(), 0);
-    assert_eq!(folder.notes().len(), 1);
+    assert_eq!(folder.intents().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_that_a_dead_process_held_is_given_back_at_once() {
+async fn a_lock_that_a_dead_process_held_is_released_at_once() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     let fence = held.fence();
     die(held);
     folder.orphan();
-    let (_, note) = &folder.left_behind()[0];
-    assert_eq!((note.key(), note.fence()), (KEY, Some(fence)));
+    let (_, intent) = &folder.left_behind()[0];
+    assert_eq!((intent.key(), intent.fence()), (KEY, Some(fence)));
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Abandoned]
+        [RecoveryOutcome::Withdrawn]
     );
     assert_eq!(queued(&table), 0);
     assert_eq!(folder.files().len(), 0);
     assert_eq!(
         table.story("sweep"),
-        ["abandon raising"],
+        ["withdraw raising"],
         "whoever is not sure never releases"
     );
 }
@@ -54,12 +54,12 @@ async fn the_next_in_line_gets_it_then() {
     tokio::time::sleep(millis(10)).await;
     let b = table.client("b");
     let waiting = tokio::spawn(async move { b.acquire(KEY).await });
-    table.delivered("b", Step::Look, 2).await;
+    table.delivered("b", Step::Poll, 2).await;
     folder.orphan();
     let begun = table.clock().now();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Abandoned]
+        [RecoveryOutcome::Withdrawn]
     );
     let held = waiting.await.unwrap().unwrap();
     let took = table.since(begun);
@@ -80,7 +80,7 @@ async fn a_waiter_that_died_is_taken_out_and_the_holder_stays() {
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Abandoned]
+        [RecoveryOutcome::Withdrawn]
     );
     assert_eq!(queued(&table), 1);
     held.release().await.unwrap();
@@ -108,7 +108,7 @@ async fn waiters_that_die_and_are_swept_give_a_dead_holder_no_other_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_is_still_on_its_way_is_voided() {
+async fn an_entry_that_is_still_on_its_way_is_invalidated() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let gate = Gate::closed();
     table.fate("a", Step::Enqueue, 1, Fate::delivered().before(&gate));
@@ -120,7 +120,7 @@ async fn an_entry_that_is_still_on_its_way_is_voided() {
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Voided]
+        [RecoveryOutcome::Invalidated]
     );
     assert_eq!(folder.files().len(), 0);
     gate.open();
@@ -138,7 +138,7 @@ async fn an_entry_that_has_left_already_is_gone_and_its_successor_is_left_alone(
     let before = table.row();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Gone]
+        [RecoveryOutcome::Gone]
     );
     assert_eq!(table.row(), before);
     assert_eq!(folder.files().len(), 0);
@@ -151,33 +151,31 @@ async fn two_sweeps_of_one_note_do_no_harm() {
     die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     let [one, other] = [table.client("one"), table.client("other")];
-    let (path, note) = folder.left_behind().remove(0);
+    let (path, intent) = folder.left_behind().remove(0);
     let (first, second) = tokio::join!(
-        one.give_back(&note, path.clone(), LEASE / 5),
-        other.give_back(&note, path.clone(), LEASE / 5),
+        one.recover(&intent, path.clone(), LEASE / 5),
+        other.recover(&intent, path.clone(), LEASE / 5),
     );
     let mut given = [first.unwrap(), second.unwrap()];
-    given.sort_by_key(|how| *how == GivenBack::Gone);
-    assert_eq!(given, [GivenBack::Abandoned, GivenBack::Gone]);
+    given.sort_by_key(|how| *how == RecoveryOutcome::Gone);
+    assert_eq!(given, [RecoveryOutcome::Withdrawn, RecoveryOutcome::Gone]);
     assert_eq!(queued(&table), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_given_back_keeps_its_note() {
+async fn what_cannot_be_released_keeps_its_note() {
     let (table, folder) = (LockTable::new(), Folder::new());
     die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     for nth in 1..=40 {
-        table.fate("sweep", Step::AbandonRaising, nth, Fate::dropped());
+        table.fate("sweep", Step::WithdrawRaising, nth, Fate::dropped());
     }
     let sweep = table.client("sweep");
-    let (path, note) = folder.left_behind().remove(0);
-    let error = sweep.give_back(&note, path, LEASE / 5).await.unwrap_err();
+    let (path, intent) = folder.left_behind().remove(0);
+    let error = sweep.recover(&intent, path, LEASE / 5).await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
     assert!(
-        error
-            .to_string()
-            .starts_with("cannot give back lock `42`: "),
+        error.to_string().starts_with("cannot release lock `42`: "),
         "{error}"
     );
     assert_eq!(folder.left_behind().len(), 1);
@@ -193,13 +191,13 @@ async fn a_note_knows_its_table_whatever_the_sweeps_own_settings_are() {
         .with(|s| s.table("elsewhere").prefix("another"));
     assert_eq!(
         sweep(&folder, &elsewhere.ready()).await,
-        [GivenBack::Abandoned]
+        [RecoveryOutcome::Withdrawn]
     );
     assert_eq!(queued(&table), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_enqueue_of_a_dead_waiter_behind_others_is_voided_too() {
+async fn a_late_enqueue_of_a_dead_waiter_behind_others_is_invalidated_too() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = table.client("holder").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(10)).await;
@@ -213,7 +211,7 @@ async fn a_late_enqueue_of_a_dead_waiter_behind_others_is_voided_too() {
     folder.orphan();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Voided]
+        [RecoveryOutcome::Invalidated]
     );
     gate.open();
     tokio::time::sleep(millis(1)).await;
@@ -232,16 +230,16 @@ async fn a_torn_note_is_reported_and_keeps_none_of_the_others() {
     assert_eq!(folder.unreadable().len(), 3);
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Abandoned]
+        [RecoveryOutcome::Withdrawn]
     );
     assert_eq!(queued(&table), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forged_note_can_only_give_back_the_entry_that_it_names() {
+async fn a_forged_note_can_only_release_the_entry_that_it_names() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
-    let mut forged = folder.notes()[0].clone();
+    let mut forged = folder.intents()[0].clone();
     forged["writer"] = serde_json::json!({ "pid": u32::MAX - 1, "started": null });
     let entry = forged["entry"].as_str().unwrap().replace(" - ", " 99 ");
     forged["entry"] = entry.into();
@@ -253,13 +251,13 @@ async fn a_forged_note_can_only_give_back_the_entry_that_it_names() {
     let before = table.row().queue;
     let given = sweep(&folder, &table.client("sweep")).await;
     assert_eq!(given.len(), 1);
-    assert_ne!(given[0], GivenBack::Abandoned);
+    assert_ne!(given[0], RecoveryOutcome::Withdrawn);
     assert_eq!(table.row().queue, before);
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_gives_back_within_its_time() {
+async fn a_client_releases_within_its_time() {
     let (table, folder) = (LockTable::new(), Folder::new());
     die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
@@ -269,8 +267,8 @@ async fn a_client_gives_back_within_its_time() {
         .plan(move |_: &testkit::dynamo::Request| Fate::delivered().before(&never));
     let begun = table.clock().now();
     let sweep = table.client("sweep");
-    let (path, note) = folder.left_behind().remove(0);
-    sweep.give_back(&note, path, LEASE / 5).await.unwrap_err();
+    let (path, intent) = folder.left_behind().remove(0);
+    sweep.recover(&intent, path, LEASE / 5).await.unwrap_err();
     let took = table.since(begun);
     assert!(took <= LEASE / 5 + millis(100), "{took:?}");
 }
@@ -283,12 +281,12 @@ async fn a_row_that_is_gone_is_no_trouble() {
     table.delete();
     assert_eq!(
         sweep(&folder, &table.client("sweep")).await,
-        [GivenBack::Voided]
+        [RecoveryOutcome::Invalidated]
     );
     assert_eq!(table.row().queue, Row::default().queue);
     let held = table
         .client("b")
-        .acquire_within(KEY, Limits::wait(LEASE))
+        .acquire_with(KEY, AcquireOptions::wait(LEASE))
         .await
         .unwrap();
     held.release().await.unwrap();

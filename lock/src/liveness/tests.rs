@@ -1,21 +1,21 @@
 use super::*;
-use crate::entry::{Owner, Stamp};
+use crate::entry::{Owner, Ticket};
+use crate::messages::{OnExpiry, WaitMode};
 use crate::nonce::Nonce;
-use crate::terms::{Fail, Patience};
-use crate::time::Now;
+use crate::time::TimeInterval;
 
 const NOW: u64 = 1_763_640_000_000_000;
 const LEASE: Duration = Duration::from_secs(10);
 
-fn ms(ms: i64) -> Micros {
-    Micros(NOW.checked_add_signed(ms * 1000).unwrap())
+fn ms(ms: i64) -> Timestamp {
+    Timestamp(NOW.checked_add_signed(ms * 1000).unwrap())
 }
 
 /// So many milliseconds after the beginning, on both clocks; the server's is known within a second.
 fn moment(millis: u64) -> Moment {
     let likely = ms(millis as i64);
     Moment {
-        now: Now {
+        now: TimeInterval {
             earliest: likely - Duration::from_millis(500),
             likely,
             latest: likely + Duration::from_millis(500),
@@ -24,8 +24,8 @@ fn moment(millis: u64) -> Moment {
     }
 }
 
-fn tick(millis: u64) -> Tick {
-    Tick(Duration::from_secs(1000) + Duration::from_millis(millis))
+fn tick(millis: u64) -> MonotonicInstant {
+    MonotonicInstant(Duration::from_secs(1000) + Duration::from_millis(millis))
 }
 
 fn terms() -> Terms {
@@ -34,8 +34,8 @@ fn terms() -> Terms {
         deadline: None,
         expiry: Expiry::Verified,
         skew: Duration::from_millis(2500),
-        fail: Fail::Open,
-        patience: Patience::Wait,
+        on_expiry: OnExpiry::TakeOver,
+        wait_mode: WaitMode::Wait,
         cap: 40,
         grace: Duration::from_secs(24 * 60 * 60),
         nonce: Nonce::new(1),
@@ -44,13 +44,13 @@ fn terms() -> Terms {
 }
 
 /// Somebody who came at the beginning.
-fn holder(deadline: Option<Micros>) -> Row {
+fn holder(deadline: Option<Timestamp>) -> Row {
     holder_by(Expiry::Verified, deadline)
 }
 
-fn holder_by(expiry: Expiry, deadline: Option<Micros>) -> Row {
+fn holder_by(expiry: Expiry, deadline: Option<Timestamp>) -> Row {
     let entry = Entry::from(Fields {
-        stamp: Stamp(NOW),
+        ticket: Ticket(NOW),
         own: ms(0),
         lease: LEASE,
         deadline,
@@ -66,11 +66,11 @@ fn holder_by(expiry: Expiry, deadline: Option<Micros>) -> Row {
 }
 
 /// When the holder can be found dead, in ms from the beginning.
-fn death(terms: &Terms, row: &Row, rank: usize) -> Option<u64> {
+fn death(terms: &Terms, row: &Row, position: usize) -> Option<u64> {
     let mut watch = Watch::default();
     watch.see(row, tick(0));
     (0..200_000).find(|&at| {
-        let left = dead_in(terms, row, &watch, rank, moment(at));
+        let left = time_to_expiry(terms, row, &watch, position, moment(at));
         left.is_some_and(|left| left.is_zero())
     })
 }
@@ -81,9 +81,9 @@ fn a_holder_dies_when_its_lease_is_over_for_certain() {
 }
 
 #[test]
-fn a_sign_of_life_moves_its_death() {
+fn a_renewal_moves_its_death() {
     let row = Row {
-        anchor: Some(ms(3_000)),
+        renewed_at: Some(ms(3_000)),
         ..holder(None)
     };
     assert_eq!(death(&terms(), &row, 1), Some(13_501));
@@ -118,13 +118,13 @@ fn an_entry_that_cannot_be_read_never_dies() {
 fn a_time_that_no_honest_clock_wrote_is_not_believed_and_the_lease_is_watched() {
     // Twice the skew beyond the latest possible now is the most that two honest clocks can differ.
     let honest = Row {
-        anchor: Some(ms(5_500)),
+        renewed_at: Some(ms(5_500)),
         ..holder(None)
     };
     let fields = honest.holder().and_then(Entry::fields).unwrap();
     assert!(believes(&terms(), &honest, fields, moment(0)));
     let fast = Row {
-        anchor: Some(ms(3_600_000)),
+        renewed_at: Some(ms(3_600_000)),
         ..holder(None)
     };
     assert!(!believes(&terms(), &fast, fields, moment(0)));
@@ -138,14 +138,14 @@ fn an_observer_believes_no_clock() {
         ..terms()
     };
     let long_ago = Row {
-        anchor: Some(ms(-3_600_000)),
+        renewed_at: Some(ms(-3_600_000)),
         ..holder_by(Expiry::Observe, None)
     };
     assert_eq!(death(&observer, &long_ago, 1), Some(10_001));
 }
 
 #[test]
-fn watching_begins_anew_with_every_sign_of_life() {
+fn watching_begins_anew_with_every_renewal() {
     let observer = Terms {
         expiry: Expiry::Observe,
         ..terms()
@@ -153,10 +153,10 @@ fn watching_begins_anew_with_every_sign_of_life() {
     let mut watch = Watch::default();
     let mut row = holder_by(Expiry::Observe, None);
     watch.see(&row, tick(0));
-    row.anchor = Some(ms(0));
+    row.renewed_at = Some(ms(0));
     watch.see(&row, tick(9_000));
     watch.see(&row, tick(12_000));
-    let left = |at| dead_in(&observer, &row, &watch, 1, moment(at)).unwrap();
+    let left = |at| time_to_expiry(&observer, &row, &watch, 1, moment(at)).unwrap();
     assert_eq!(left(9_000), LEASE + Duration::from_micros(1));
     assert!(left(19_000) > Duration::ZERO && left(19_001).is_zero());
 }
@@ -166,14 +166,14 @@ fn the_age_of_a_hold_goes_on_across_signs_of_life() {
     let mut watch = Watch::default();
     let mut row = holder(None);
     watch.see(&row, tick(0));
-    row.anchor = Some(ms(9_000));
+    row.renewed_at = Some(ms(9_000));
     watch.see(&row, tick(9_100));
     assert_eq!(
         age(&row, &watch, moment(9_200)),
         Duration::from_millis(9_200)
     );
     let next = Row {
-        anchor: Some(ms(9_300)),
+        renewed_at: Some(ms(9_300)),
         ..Row {
             queue: [Entry::read("1")].into(),
             ..Row::default()
@@ -185,9 +185,9 @@ fn the_age_of_a_hold_goes_on_across_signs_of_life() {
 
 #[test]
 fn with_a_dead_holder_those_behind_it_are_dead_who_are_past_their_deadline() {
-    let waiter = |stamp, deadline| {
+    let waiter = |ticket, deadline| {
         Entry::from(Fields {
-            stamp: Stamp(stamp),
+            ticket: Ticket(ticket),
             deadline,
             ..holder(None)
                 .holder()
@@ -209,9 +209,9 @@ fn with_a_dead_holder_those_behind_it_are_dead_who_are_past_their_deadline() {
 
 #[test]
 fn a_little_of_a_lease_is_kept_back() {
-    assert_eq!(usable(LEASE), Duration::from_millis(9_750));
+    assert_eq!(safe_lease(LEASE), Duration::from_millis(9_750));
     assert_eq!(
-        usable(Duration::from_millis(500)),
+        safe_lease(Duration::from_millis(500)),
         Duration::from_millis(475)
     );
 }
@@ -220,7 +220,7 @@ fn a_little_of_a_lease_is_kept_back() {
 fn clocks_that_run_apart_by_400_ppm_do_not_outlast_a_long_lease() {
     for seconds in [375, 900, 3600, 7 * 24 * 3600] {
         let lease = Duration::from_secs(seconds);
-        assert!(usable(lease) + lease / 2500 < lease, "{lease:?}");
+        assert!(safe_lease(lease) + lease / 2500 < lease, "{lease:?}");
     }
 }
 
@@ -237,32 +237,32 @@ fn what_was_written_too_early_comes_off_the_own_lease() {
 }
 
 #[test]
-fn the_anchor_that_a_predecessor_left_proves_its_successor_alive() {
+fn the_renewal_time_that_a_predecessor_left_proves_its_successor_alive() {
     let row = Row {
-        anchor: Some(ms(5_000)),
+        renewed_at: Some(ms(5_000)),
         ..holder(None)
     };
     let me = row.holder().and_then(Entry::fields).unwrap();
     let proven = |row: &Row, at| {
-        let proven = is_proven_by_anchor(&terms(), row, me, tick(at), moment(at));
-        proven.then(|| proven_by_anchor(&terms(), row.alive_at(me), moment(at)))
+        let proven = is_proven_by_renewal(&terms(), row, me, tick(at), moment(at));
+        proven.then(|| proven_by_renewal(&terms(), row.alive_at(me), moment(at)))
     };
     // By the latest possible now, which is half a second ahead.
     assert_eq!(proven(&row, 6_000), Some(tick(14_250)));
     assert_eq!(proven(&row, 60_000), Some(tick(60_000)), "it is over");
     let fast = Row {
-        anchor: Some(ms(3_600_000)),
+        renewed_at: Some(ms(3_600_000)),
         ..row.clone()
     };
     assert_eq!(proven(&fast, 6_000), None);
 }
 
 #[test]
-fn an_anchor_counts_only_if_all_others_believe_it_for_certain() {
+fn a_renewal_time_counts_only_if_all_others_believe_it_for_certain() {
     // Five seconds ahead of the earliest now is what everybody believes, and a second ahead of the
     // latest is what needs no claim.
-    let row = |anchor| Row {
-        anchor: Some(ms(anchor)),
+    let row = |renewed_at| Row {
+        renewed_at: Some(ms(renewed_at)),
         ..holder(None)
     };
     let narrow = Terms {
@@ -273,14 +273,14 @@ fn an_anchor_counts_only_if_all_others_believe_it_for_certain() {
         let row = row(60_000 + ahead);
         let me = row.holder().and_then(Entry::fields).unwrap();
         let me = Fields { skew, ..me.clone() };
-        is_proven_by_anchor(&narrow, &row, &me, tick(60_000), moment(60_000))
+        is_proven_by_renewal(&narrow, &row, &me, tick(60_000), moment(60_000))
     };
     let wide = Duration::from_millis(2500);
     assert!(proven(1_500, wide) && !proven(1_501, wide));
     assert!(proven(1_500, Duration::ZERO), "two seconds at least");
     let vague = |behind| {
         let at = Moment {
-            now: Now {
+            now: TimeInterval {
                 earliest: ms(54_000),
                 likely: ms(60_000),
                 latest: ms(60_000),
@@ -289,20 +289,20 @@ fn an_anchor_counts_only_if_all_others_believe_it_for_certain() {
         };
         let row = row(behind);
         let me = row.holder().and_then(Entry::fields).unwrap().clone();
-        is_proven_by_anchor(&terms(), &row, &me, tick(60_000), at)
+        is_proven_by_renewal(&terms(), &row, &me, tick(60_000), at)
     };
     assert!(vague(59_000), "by the earliest possible now");
     assert!(!vague(59_001), "not by the latest");
 }
 
 #[test]
-fn an_anchor_that_somebody_may_have_watched_for_a_lease_does_not_count() {
+fn a_renewal_time_that_somebody_may_have_watched_for_a_lease_does_not_count() {
     let row = Row {
-        anchor: Some(ms(60_000)),
+        renewed_at: Some(ms(60_000)),
         ..holder(None)
     };
     let me = row.holder().and_then(Entry::fields).unwrap();
-    let proven = |behind| is_proven_by_anchor(&terms(), &row, me, tick(behind), moment(60_000));
+    let proven = |behind| is_proven_by_renewal(&terms(), &row, me, tick(behind), moment(60_000));
     // It was believable half a lease after that to everybody whose clock is right.
     assert!(proven(50_500) && !proven(50_499));
 }
@@ -310,7 +310,7 @@ fn an_anchor_that_somebody_may_have_watched_for_a_lease_does_not_count() {
 #[test]
 fn a_holder_is_judged_by_the_skew_that_its_entry_names() {
     let row = Row {
-        anchor: Some(ms(5_500)),
+        renewed_at: Some(ms(5_500)),
         ..holder(None)
     };
     let fields = row.holder().and_then(Entry::fields).unwrap();

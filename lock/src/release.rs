@@ -1,6 +1,6 @@
 //! Giving back entries that nobody looks after any more.
 //!
-//! Whoever does it cannot be sure that the entry was the holder, so it abandons, and never
+//! Whoever does it cannot be sure that the entry was the holder, so it withdraws, and never
 //! releases.
 
 use std::future::poll_fn;
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::drive::{Bound, Drive, Stop};
+use crate::driver::{Budget, Driver, Exit};
 use crate::error::{Error, Kind};
 use crate::key::Key;
-use crate::live::{Left, Stage};
+use crate::messages::{Event, Outcome, RecoveryOutcome, Terms};
 use crate::protocol::Acquisition;
+use crate::registry::{OwnerState, TrackedEntry};
 use crate::shared::Shared;
-use crate::terms::{Ending, Event, GivenBack, Terms};
 use crate::trail::Trail;
 
 /// How long whoever asks for a lock waits for the orphans of others to be given back.
@@ -28,40 +28,52 @@ const REST: Duration = Duration::from_secs(10);
 
 /// Gives back what dropped futures and guards of this client have left; under this key, where it
 /// would stand in our own way, in any case.
-pub(crate) async fn orphans(shared: &Shared, key: &Key, bound: Bound) {
-    let bound = Bound::until(bound.send.min(shared.clock.after(ORPHANS)));
-    some(shared, |left| left.key.as_str() == key.as_str(), bound).await;
+pub(crate) async fn orphans(shared: &Shared, key: &Key, budget: Budget) {
+    let budget = Budget::until(budget.send.min(shared.clock.after(ORPHANS)));
+    some(
+        shared,
+        |tracked| tracked.key.as_str() == key.as_str(),
+        budget,
+    )
+    .await;
 }
 
 /// Gives back what was just dropped.
-pub(crate) async fn dropped(shared: &Shared, bound: Bound) {
-    some(shared, |_| false, bound).await;
+pub(crate) async fn dropped(shared: &Shared, budget: Budget) {
+    some(shared, |_| false, budget).await;
 }
 
 /// Gives back those orphans that are wanted in any case, and those that do not rest.
-async fn some(shared: &Shared, wanted: impl Fn(&Left) -> bool, bound: Bound) {
+async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: Budget) {
     let tick = shared.clock.tick();
-    let rests = |left: &Left| left.tried.is_some_and(|tried| tick.since(tried) < REST);
+    let rests =
+        |tracked: &TrackedEntry| tracked.tried.is_some_and(|tried| tick.since(tried) < REST);
     let orphans = shared
-        .live
-        .take_orphans(|left| wanted(left) || !rests(left));
-    let tried = orphans.into_iter().map(|left| Left {
+        .registry
+        .take_orphans(|tracked| wanted(tracked) || !rests(tracked));
+    let tried = orphans.into_iter().map(|tracked| TrackedEntry {
         tried: Some(tick),
-        ..left
+        ..tracked
     });
-    for (key, error) in all(shared, tried.collect(), bound).await {
+    for (key, error) in all(shared, tried.collect(), budget).await {
         tracing::warn!(%key, %error, "a dropped lock could not be given back yet");
     }
 }
 
 /// Gives back many entries, in parallel and each on its own; what cannot be given back now becomes an
 /// orphan.
-pub(crate) async fn all(shared: &Shared, left: Vec<Left>, bound: Bound) -> Vec<(Key, Error)> {
+pub(crate) async fn all(
+    shared: &Shared,
+    tracked: Vec<TrackedEntry>,
+    budget: Budget,
+) -> Vec<(Key, Error)> {
     // Adopted before anything is awaited: whatever is dropped half-way is an orphan again.
-    let adopted = left.into_iter().map(|left| (adopt(shared, &left), left));
-    let given = adopted.map(|(trail, left)| async move {
-        let key = left.key.clone();
-        let given = give(shared, left, trail, bound).await;
+    let adopted = tracked
+        .into_iter()
+        .map(|tracked| (adopt(shared, &tracked), tracked));
+    let given = adopted.map(|(trail, tracked)| async move {
+        let key = tracked.key.clone();
+        let given = give(shared, tracked, trail, budget).await;
         given.map_err(|error| (key, error))
     });
     let given = together(given.map(Box::pin), usize::MAX).await;
@@ -100,13 +112,13 @@ pub(crate) async fn together<F: Future + Unpin>(
 }
 
 /// Gives up everything. Tells what could not be given back in time.
-pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error)> {
-    shared.live.stop_tasks().await;
-    let (taken, stopping) = shared.live.end_all();
+pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Error)> {
+    shared.registry.stop_tasks().await;
+    let (taken, stopping) = shared.registry.end_all();
     let stopped = async {
         let mut working = Vec::new();
         for (id, key) in stopping {
-            if timeout_at(bound.send, shared.live.settled(id))
+            if timeout_at(budget.send, shared.registry.settled(id))
                 .await
                 .is_err()
             {
@@ -116,10 +128,10 @@ pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error
         }
         working
     };
-    let (mut failed, working) = tokio::join!(all(shared, taken, bound), stopped);
+    let (mut failed, working) = tokio::join!(all(shared, taken, budget), stopped);
     failed.extend(working);
     // Whoever was about to enter, or was dropped meanwhile, has left its entry here.
-    for (key, error) in all(shared, shared.live.take_orphans(|_| true), bound).await {
+    for (key, error) in all(shared, shared.registry.take_orphans(|_| true), budget).await {
         if failed.iter().all(|(reported, _)| *reported != key) {
             failed.push((key, error));
         }
@@ -128,64 +140,68 @@ pub(crate) async fn everything(shared: &Shared, bound: Bound) -> Vec<(Key, Error
 }
 
 /// Gives one entry back.
-pub(crate) async fn one(shared: &Shared, left: Left, bound: Bound) -> Result<GivenBack, Error> {
-    let trail = adopt(shared, &left);
-    give(shared, left, trail, bound).await
+pub(crate) async fn one(
+    shared: &Shared,
+    tracked: TrackedEntry,
+    budget: Budget,
+) -> Result<RecoveryOutcome, Error> {
+    let trail = adopt(shared, &tracked);
+    give(shared, tracked, trail, budget).await
 }
 
-fn adopt(shared: &Shared, left: &Left) -> Trail {
-    let mut trail = shared.trail(&left.key, &left.table);
-    trail.adopt(left.clone());
+fn adopt(shared: &Shared, tracked: &TrackedEntry) -> Trail {
+    let mut trail = shared.trail(&tracked.key, &tracked.table);
+    trail.adopt(tracked.clone());
     trail
 }
 
 async fn give(
     shared: &Shared,
-    left: Left,
+    tracked: TrackedEntry,
     mut trail: Trail,
-    bound: Bound,
-) -> Result<GivenBack, Error> {
-    let Left {
+    budget: Budget,
+) -> Result<RecoveryOutcome, Error> {
+    let TrackedEntry {
         table,
         key,
         entry,
-        fail,
-        stage,
+        on_expiry,
+        owner_state,
         clock,
         ..
-    } = left;
-    let Some(stamp) = entry.stamp() else {
+    } = tracked;
+    let Some(ticket) = entry.ticket() else {
         return Err(Error::new(
             Kind::Configuration,
             format!("entry `{entry}` cannot be read"),
         ));
     };
     let terms = shared.terms(Duration::ZERO, Some(shared.clock.tick()))?;
-    let terms = Terms { fail, ..terms };
+    let terms = Terms { on_expiry, ..terms };
     // Of what we hold ourselves we know that it is the holder's.
-    let (event, begun) = match stage {
-        Stage::Asking => (Event::GiveUp, false),
-        Stage::Holding => (Event::Release, true),
-        Stage::Gone => (Event::GiveUp, true),
+    let (event, begun) = match owner_state {
+        OwnerState::Acquiring => (Event::GiveUp, false),
+        OwnerState::Holding => (Event::Release, true),
+        OwnerState::Dead => (Event::GiveUp, true),
     };
-    let acquisition = Acquisition::left_behind(terms, entry, stamp, begun);
-    let mut drive = Drive::new(shared, table, key, acquisition);
+    let acquisition = Acquisition::left_behind(terms, entry, ticket, begun);
+    let mut driver = Driver::new(shared, table, key, acquisition);
     // A release dates the successor's turn, and its first copy has no answer to learn the time from.
-    drive.clock = clock.unwrap_or(drive.clock);
-    match drive.run(event, bound, Some(&mut trail)).await {
-        Ok(Stop::Over(ending)) => {
+    driver.clock = clock.unwrap_or(driver.clock);
+    match driver.run(event, budget, Some(&mut trail)).await {
+        Ok(Exit::Over(outcome)) => {
             trail.settle();
-            Ok(match ending {
-                Ending::GivenBack(how) => how,
-                Ending::Released => GivenBack::Abandoned,
-                _ => GivenBack::Gone,
+            Ok(match outcome {
+                Outcome::Recovered(how) => how,
+                Outcome::Released => RecoveryOutcome::Withdrawn,
+                _ => RecoveryOutcome::Gone,
             })
         }
-        Ok(_) => match drive.trouble.take() {
-            Some(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
+        Ok(_) => match driver.trouble.take() {
+            Some(failure) => Err(driver.table.explain(&driver.key, "release", failure)),
             None => Err(out_of_time()),
         },
-        Err(failure) => Err(drive.table.explain(&drive.key, "give back", failure)),
+        Err(failure) => Err(driver.table.explain(&driver.key, "release", failure)),
     }
 }
 

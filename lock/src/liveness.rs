@@ -12,34 +12,34 @@ mod tests;
 use std::time::Duration;
 
 use crate::entry::{Entry, Fields};
+use crate::messages::Terms;
 use crate::row::{DEADLINE_MARGIN, Row};
-use crate::terms::Terms;
-use crate::time::{Expiry, Micros, Moment, Tick};
+use crate::time::{Expiry, Moment, MonotonicInstant, Timestamp};
 
-/// How long the holder and its anchor have stood unchanged before our eyes.
+/// How long the holder and its renewal time have stood unchanged before our eyes.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct Watch {
     head: Option<Entry>,
-    anchor: Option<Micros>,
-    since: Tick,
-    /// Since when the holder has been this one, whatever signs of life it gave.
-    held_since: Tick,
+    renewed_at: Option<Timestamp>,
+    since: MonotonicInstant,
+    /// Since when the holder has been this one, whatever renewals it gave.
+    held_since: MonotonicInstant,
 }
 
 impl Watch {
     /// Takes note of a row that was seen at a tick, after its answer had come.
-    pub(crate) fn see(&mut self, row: &Row, tick: Tick) {
+    pub(crate) fn see(&mut self, row: &Row, tick: MonotonicInstant) {
         if self.head.as_ref() != row.holder() {
             self.head = row.holder().cloned();
             (self.since, self.held_since) = (tick, tick);
-        } else if self.anchor != row.anchor {
+        } else if self.renewed_at != row.renewed_at {
             self.since = tick;
         }
-        self.anchor = row.anchor;
+        self.renewed_at = row.renewed_at;
     }
 }
 
-/// A later waiter leaves each one before it this much time to steal, so that they do not all try at
+/// A later waiter leaves each one before it this much time to evict, so that they do not all try at
 /// once.
 const STAGGER: Duration = Duration::from_millis(200);
 
@@ -91,24 +91,24 @@ pub(crate) fn age(row: &Row, watch: &Watch, at: Moment) -> Duration {
     let Some(holder) = row.holder().and_then(Entry::fields) else {
         return watched;
     };
-    // A stamp is a guess of the time, and the times in the row are the latest possible ones.
-    let since = row.anchor.unwrap_or(Micros(holder.stamp.0));
+    // A ticket is a guess of the time, and the times in the row are the latest possible ones.
+    let since = row.renewed_at.unwrap_or(Timestamp(holder.ticket.0));
     watched.max(at.now.likely.since(since))
 }
 
-/// In how long the holder will be dead to the one with this rank: zero if it is, none if never.
-pub(crate) fn dead_in(
+/// In how long the holder will be dead to the one with this position: zero if it is, none if never.
+pub(crate) fn time_to_expiry(
     terms: &Terms,
     row: &Row,
     watch: &Watch,
-    rank: usize,
+    position: usize,
     at: Moment,
 ) -> Option<Duration> {
-    let holder = row.holder()?.fields().filter(|_| !row.is_held_for_good())?;
-    let stagger = STAGGER * u32::try_from(rank.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
-    // Whoever judges in another way cannot be told to beat for us: it gets much longer. That is long
+    let holder = row.holder()?.fields().filter(|_| !row.is_pinned())?;
+    let stagger = STAGGER * u32::try_from(position.saturating_sub(1)).unwrap_or(u32::MAX / 1000);
+    // Whoever judges in another way cannot be told to heartbeat for us: it gets much longer. That is long
     // enough for an observer, too, who would otherwise be refused before it has watched anything.
-    let foreign = row.mixes(terms.expiry) == row.holder();
+    let foreign = row.conflicting_expiry(terms.expiry) == row.holder();
     let by_time = match foreign {
         true => is_honest(terms, row, holder, at),
         false => believes(terms, row, holder, at),
@@ -136,10 +136,10 @@ pub(crate) fn dead(
     terms: &Terms,
     row: &Row,
     watch: &Watch,
-    rank: usize,
+    position: usize,
     at: Moment,
 ) -> Option<(Entry, Vec<Entry>)> {
-    let dead = dead_in(terms, row, watch, rank, at).is_some_and(|left| left.is_zero());
+    let dead = time_to_expiry(terms, row, watch, position, at).is_some_and(|left| left.is_zero());
     let behind = || dead_waiters(terms, row, at);
     dead.then(|| row.holder().cloned().map(|head| (head, behind())))
         .flatten()
@@ -153,42 +153,52 @@ pub(crate) fn dead_waiters(terms: &Terms, row: &Row, at: Moment) -> Vec<Entry> {
 
 /// How much of a lease is used: a timer may be late, and the next holder punctual. Over a long lease two
 /// monotonic clocks run apart by 400 ppm: 200 ppm each, the holder's and that of a client that watches it.
-pub(crate) fn usable(lease: Duration) -> Duration {
+pub(crate) fn safe_lease(lease: Duration) -> Duration {
     let apart = lease / 2500 + Duration::from_millis(100);
     lease - (lease / 20).min(apart.max(Duration::from_millis(250)))
 }
 
-/// Until when a sign of life proves its holder alive, if it was written with this time at this
+/// Until when a renewal proves its holder alive, if it was written with this time at this
 /// tick. What the server has since shown us to have written too early is taken off.
-pub(crate) fn proven_by(terms: &Terms, written: Micros, since: Tick, at: Moment) -> Tick {
-    since + usable(terms.lease).saturating_sub(too_early(written, since, at))
+pub(crate) fn proven_by(
+    terms: &Terms,
+    written: Timestamp,
+    since: MonotonicInstant,
+    at: Moment,
+) -> MonotonicInstant {
+    since + safe_lease(terms.lease).saturating_sub(too_early(written, since, at))
 }
 
 /// When our own deadline comes as the table shows it: it stands there by the time that we wrote, and
 /// what was too early of that is taken off.
-pub(crate) fn deadline(terms: &Terms, own: Micros, stamped: Tick, at: Moment) -> Option<Tick> {
+pub(crate) fn deadline(
+    terms: &Terms,
+    own: Timestamp,
+    ticketed: MonotonicInstant,
+    at: Moment,
+) -> Option<MonotonicInstant> {
     // Whoever finds us past it allows a margin. Half of it is left to a platform that is late.
-    let early = too_early(own, stamped, at).saturating_sub(DEADLINE_MARGIN / 2);
+    let early = too_early(own, ticketed, at).saturating_sub(DEADLINE_MARGIN / 2);
     terms.deadline.map(|deadline| deadline - early)
 }
 
 /// How much too early a time was written at a tick, as far as the server has shown it since.
-fn too_early(written: Micros, since: Tick, at: Moment) -> Duration {
+fn too_early(written: Timestamp, since: MonotonicInstant, at: Moment) -> Duration {
     let latest_then = at.now.latest - at.tick.since(since);
     latest_then.since(written)
 }
 
-/// Whether the anchor that a predecessor left proves us alive to all others. Until a certain tick, at
+/// Whether the renewal time that a predecessor left proves us alive to all others. Until a certain tick, at
 /// least, somebody stood before us.
 ///
-/// Where others do not believe the anchor they count our lease by watching, from our turn on, and a steal
-/// that they have decided on may still be on its way when the anchor has become believable. So it counts
+/// Where others do not believe the renewal time they count our lease by watching, from our turn on, and an eviction
+/// that they have decided on may still be on its way when the renewal time has become believable. So it counts
 /// only if nobody can have watched it for a lease: it was believable by then, even to the latest clock.
-pub(crate) fn is_proven_by_anchor(
+pub(crate) fn is_proven_by_renewal(
     terms: &Terms,
     row: &Row,
     me: &Fields,
-    behind: Tick,
+    behind: MonotonicInstant,
     at: Moment,
 ) -> bool {
     let alive = row.alive_at(me);
@@ -199,7 +209,11 @@ pub(crate) fn is_proven_by_anchor(
     terms.expiry != Expiry::Observe && believed && near
 }
 
-/// Until when such an anchor proves us alive.
-pub(crate) fn proven_by_anchor(terms: &Terms, anchor: Micros, at: Moment) -> Tick {
-    at.tick + (anchor + usable(terms.lease)).since(at.now.latest)
+/// Until when such a renewal time proves us alive.
+pub(crate) fn proven_by_renewal(
+    terms: &Terms,
+    renewed_at: Timestamp,
+    at: Moment,
+) -> MonotonicInstant {
+    at.tick + (renewed_at + safe_lease(terms.lease)).since(at.now.latest)
 }

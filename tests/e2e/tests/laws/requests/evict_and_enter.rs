@@ -1,5 +1,5 @@
-use dynamodb_locks::protocol::{Entry, Row, Stamp};
-use dynamodb_locks::{Error, Held};
+use dynamodb_locks::protocol::{Entry, Row, Ticket};
+use dynamodb_locks::{Error, LockGuard};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 use tokio::task::JoinHandle;
@@ -12,19 +12,19 @@ fn dead(table: &LockTable) -> Row {
 
 #[tokio::test(start_paused = true)]
 async fn it_stands_in_the_place_of_a_dead_holder() {
-    for anchor in [None, Some(LONG_AGO / 2)] {
+    for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
-        let anchor = anchor.map(|ago| table.ago(ago));
+        let renewed_at = renewed_at.map(|ago| table.ago(ago));
         table.put(&Row {
-            anchor,
+            renewed_at,
             ..dead(&table)
         });
         let held = table.client("a").try_acquire(KEY).await.unwrap();
-        assert_eq!(table.story("a"), ["try refused", "take"]);
+        assert_eq!(table.story("a"), ["try refused", "evict and enter"]);
         let row = table.row();
         assert_eq!(owners(&row), ["a"]);
-        assert_eq!(row.last, Some(Stamp(held.fence())));
-        assert!(row.anchor >= Some(table.now()));
+        assert_eq!(row.last, Some(Ticket(held.fence())));
+        assert!(row.renewed_at >= Some(table.now()));
         held.release().await.unwrap();
     }
 }
@@ -35,14 +35,14 @@ async fn whoever_meets_a_queue_full_of_the_dead_takes_it_too() {
     table.put(&dead(&table));
     let locks = table.a_client("a").with(|s| s.queue_cap(1)).ready();
     let held = locks.acquire(KEY).await.unwrap();
-    assert_eq!(table.story("a"), ["enqueue refused", "take"]);
+    assert_eq!(table.story("a"), ["enqueue refused", "evict and enter"]);
     held.release().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_holder_with_a_higher_stamp_is_taken_as_well() {
+async fn a_dead_holder_with_a_higher_ticket_is_taken_as_well() {
     let table = LockTable::new();
-    let ahead = Stamp(table.now().0 + 3_600_000_000);
+    let ahead = Ticket(table.now().0 + 3_600_000_000);
     table.put(&Row {
         last: Some(ahead),
         ..dead(&table)
@@ -53,10 +53,10 @@ async fn a_dead_holder_with_a_higher_stamp_is_taken_as_well() {
 }
 
 /// A client whose trial has met a dead holder, and whose taking is held up on its way.
-async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<Held, Error>>) {
+async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<LockGuard, Error>>) {
     table.put(&dead(table));
     let gate = Gate::closed();
-    table.fate("a", Step::Take, 1, Fate::delivered().before(&gate));
+    table.fate("a", Step::EvictAndEnter, 1, Fate::delivered().before(&gate));
     let locks = table.client("a");
     let taking = tokio::spawn(async move { locks.try_acquire(KEY).await });
     gate.reached(1).await;
@@ -64,17 +64,17 @@ async fn held_up(table: &LockTable) -> (Gate, JoinHandle<Result<Held, Error>>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_in_the_last_moment_refuses_it() {
+async fn a_renewal_in_the_last_moment_refuses_it() {
     let table = LockTable::new();
     let (gate, taking) = held_up(&table).await;
     let alive = Row {
-        anchor: Some(table.now()),
+        renewed_at: Some(table.now()),
         ..table.row()
     };
     table.put(&alive);
     gate.open();
     assert!(taking.await.unwrap().unwrap_err().is_busy());
-    assert_eq!(table.story("a"), ["try refused", "take refused"]);
+    assert_eq!(table.story("a"), ["try refused", "evict and enter refused"]);
     assert_eq!(table.row(), alive);
 }
 
@@ -88,7 +88,10 @@ async fn whoever_came_in_the_last_moment_is_not_passed_over() {
     table.put(&row);
     gate.open();
     assert!(taking.await.unwrap().unwrap_err().is_busy());
-    assert_eq!(table.story("a"), ["try refused", "take refused", "steal"]);
+    assert_eq!(
+        table.story("a"),
+        ["try refused", "evict and enter refused", "evict"]
+    );
     assert_eq!(
         owners(&table.row()),
         ["waiter"],
@@ -101,13 +104,16 @@ async fn a_holder_that_releases_in_the_last_moment_refuses_it_and_the_lock_is_fr
     let table = LockTable::new();
     let (gate, taking) = held_up(&table).await;
     table.put(&Row {
-        anchor: Some(table.now()),
+        renewed_at: Some(table.now()),
         queue: Default::default(),
         ..table.row()
     });
     gate.open();
     let held = taking.await.unwrap().unwrap();
-    assert_eq!(table.story("a"), ["try refused", "take refused", "try"]);
+    assert_eq!(
+        table.story("a"),
+        ["try refused", "evict and enter refused", "try"]
+    );
     held.release().await.unwrap();
 }
 
@@ -116,13 +122,18 @@ async fn a_late_copy_does_nothing() {
     let table = LockTable::new();
     table.put(&dead(&table));
     let late = Gate::closed();
-    table.fate("a", Step::Take, 1, Fate::delivered().again(&late));
+    table.fate("a", Step::EvictAndEnter, 1, Fate::delivered().again(&late));
     let held = table.client("a").try_acquire(KEY).await.unwrap();
     held.release().await.unwrap();
     let before = table.row();
     late.open();
     tokio::time::sleep(millis(1)).await;
-    let story = ["try refused", "take", "release", "take refused unheard"];
+    let story = [
+        "try refused",
+        "evict and enter",
+        "release",
+        "evict and enter refused unheard",
+    ];
     assert_eq!(table.story("a"), story);
     assert_eq!(table.row(), before);
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Locks;
-use crate::entry::Stamp;
+use crate::entry::Ticket;
 use crate::error::Error;
 use crate::force;
-use crate::view::{Listing, View};
+use crate::status::{ListLocks, LockStatus};
 
 impl Locks {
     /// Makes the table if there is none: its keys, its TTL, paid by request. Checks one that is there,
@@ -14,7 +14,7 @@ impl Locks {
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let locks = locks.child(|settings| settings.table("locks-test"))?;
+    /// let locks = locks.with_settings(|settings| settings.table("locks-test"))?;
     /// locks.ensure_table().await?;
     /// locks.acquire("order/42").await?.release().await?;
     /// # Ok(()) });
@@ -32,41 +32,41 @@ impl Locks {
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
-    /// let view = locks.inspect("order/42").await?;
-    /// let holder = view.holder().expect("it is held");
-    /// assert_eq!(holder.fence, Some(held.fence()));
-    /// assert_eq!(view.waiters().count(), 0);
-    /// held.release().await?;
+    /// let guard = locks.acquire("order/42").await?;
+    /// let status = locks.inspect("order/42").await?;
+    /// let holder = status.holder().expect("it is held");
+    /// assert_eq!(holder.fence, Some(guard.fence()));
+    /// assert_eq!(status.waiters().count(), 0);
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     ///
     /// # Errors
     ///
     /// When DynamoDB does not answer.
-    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<View, Error> {
+    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<LockStatus, Error> {
         let (key, table) = (self.key(key)?, self.shared.table().await);
-        let sight = table.inspect(&key).await;
-        let sight = sight.map_err(|failure| table.explain(&key, "inspect", failure))?;
-        Ok(View::of(key.as_str(), sight))
+        let snapshot = table.inspect(&key).await;
+        let snapshot = snapshot.map_err(|failure| table.explain(&key, "inspect", failure))?;
+        Ok(LockStatus::of(key.as_str(), snapshot))
     }
 
     /// All locks of the namespace, page by page: it reads the whole table.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// let mut listing = locks.list().await;
     /// while let Some(page) = listing.next().await? {
-    ///     for view in page {
-    ///         println!("{}: {:?}", view.key(), view.holder());
+    ///     for status in page {
+    ///         println!("{}: {:?}", status.key(), status.holder());
     ///     }
     /// }
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
-    pub async fn list(&self) -> Listing {
-        Listing::of(self.shared.table().await)
+    pub async fn list(&self) -> ListLocks {
+        ListLocks::of(self.shared.table().await)
     }
 
     /// Takes a lock away from the entry with this fence, whatever its owner does and whatever the
@@ -76,9 +76,9 @@ impl Locks {
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
-    /// assert!(locks.force_release("order/42", held.fence(), "ada").await?);
-    /// assert!(held.release().await.unwrap_err().is_lost());
+    /// let guard = locks.acquire("order/42").await?;
+    /// assert!(locks.force_release("order/42", guard.fence(), "ada").await?);
+    /// assert!(guard.release().await.unwrap_err().is_lost());
     /// # Ok(()) });
     /// ```
     ///
@@ -92,6 +92,6 @@ impl Locks {
         who: &str,
     ) -> Result<bool, Error> {
         let key = self.key(key)?;
-        force::release(&self.shared, &key, Stamp(fence), who).await
+        force::release(&self.shared, &key, Ticket(fence), who).await
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::cleanup::Cleanup;
-use crate::drive::{Bound, Drive, Stop};
+use crate::driver::{Budget, Driver, Exit};
 use crate::error::{Error, Kind};
-use crate::holding::Holding;
-use crate::keep::Keeper;
+use crate::handle::LockHandle;
+use crate::heartbeat::HeartbeatTask;
 use crate::key::Key;
-use crate::lease::{Health, Lease};
-use crate::terms::{Ending, Event, Fail};
-use crate::time::Tick;
+use crate::lease::{Lease, LeaseHealth};
+use crate::messages::{Event, OnExpiry, Outcome};
+use crate::time::MonotonicInstant;
 use crate::trail::Trail;
 
 /// A lock that is held until it is released, or until its lease is lost.
@@ -23,9 +23,9 @@ use crate::trail::Trail;
 /// Not `Clone`: two handles could both believe that they released.
 #[derive(Debug)]
 #[must_use = "a lock that is dropped is released at once"]
-pub struct Held {
-    holding: Holding,
-    keeper: Keeper,
+pub struct LockGuard {
+    handle: LockHandle,
+    heartbeats: HeartbeatTask,
     trail: Trail,
     /// The lock is released when all the others were dropped.
     _cleanup: Cleanup,
@@ -34,23 +34,23 @@ pub struct Held {
 /// How long a release may take.
 const RELEASE: Duration = Duration::from_secs(3);
 
-impl Held {
+impl LockGuard {
     pub(crate) fn new(
-        drive: Drive,
+        driver: Driver,
         mut trail: Trail,
         cleanup: Cleanup,
-        ends: Tick,
+        ends: MonotonicInstant,
         period: Option<Duration>,
     ) -> Self {
-        let (clock, since) = (drive.clock.clone(), drive.sent);
-        let (key, fence) = (drive.key.clone(), drive.acquisition.stamp().0);
-        let (place, tally) = (drive.table.place().clone(), drive.tally.clone());
-        let (keeper, lease) = Keeper::start(drive, ends, since, period, trail.ended());
-        trail.hold(clock, keeper.lease().clone());
-        let holding = Holding::new(place, key, fence, lease, tally);
+        let (clock, since) = (driver.clock.clone(), driver.sent);
+        let (key, fence) = (driver.key.clone(), driver.acquisition.ticket().0);
+        let (layout, counters) = (driver.table.layout().clone(), driver.counters.clone());
+        let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
+        trail.hold(clock, heartbeats.lease().clone());
+        let handle = LockHandle::new(layout, key, fence, lease, counters);
         Self {
-            holding,
-            keeper,
+            handle,
+            heartbeats,
             trail,
             _cleanup: cleanup,
         }
@@ -59,19 +59,19 @@ impl Held {
     /// The lock's name.
     #[must_use]
     pub fn key(&self) -> &Key {
-        self.holding.key()
+        self.handle.key()
     }
 
-    /// The fencing token; see [`Holding::fence`].
+    /// The fencing token; see [`LockHandle::fence`].
     #[must_use]
     pub fn fence(&self) -> u64 {
-        self.holding.fence()
+        self.handle.fence()
     }
 
     /// The lease, to be watched from elsewhere.
     #[must_use]
     pub fn lease(&self) -> Lease {
-        self.holding.lease()
+        self.handle.lease()
     }
 
     /// Waits until the lease is lost.
@@ -79,38 +79,38 @@ impl Held {
     /// ```
     /// # testkit::locks::example(async |locks| {
     /// # async fn work() {}
-    /// let held = locks.acquire("order/42").await?;
+    /// let guard = locks.acquire("order/42").await?;
     /// tokio::select! {
     ///     () = work() => println!("done"),
-    ///     () = held.lost() => println!("somebody else may work on it now"),
+    ///     () = guard.lost() => println!("somebody else may work on it now"),
     /// }
-    /// held.release().await?;
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     pub async fn lost(&self) {
-        self.lease().over().await;
+        self.lease().expired().await;
     }
 
-    /// How the lease does: it tells before it is lost when beats fail.
+    /// How the lease does: it tells before it is lost when heartbeats fail.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {
-    /// let held = locks.acquire("order/42").await?;
-    /// let health = held.health();
-    /// assert!(!health.left.is_zero());
-    /// assert_eq!(health.overdue, None);
-    /// held.release().await?;
+    /// let guard = locks.acquire("order/42").await?;
+    /// let health = guard.health();
+    /// assert!(!health.remaining.is_zero());
+    /// assert_eq!(health.heartbeat_overdue, None);
+    /// guard.release().await?;
     /// # Ok(()) });
     /// ```
     #[must_use]
-    pub fn health(&self) -> Health {
-        self.holding.lease().health()
+    pub fn health(&self) -> LeaseHealth {
+        self.handle.lease().health()
     }
 
     /// What the work may know of the lock; it can be passed on, the lock cannot.
     #[must_use]
-    pub fn holding(&self) -> Holding {
-        self.holding.clone()
+    pub fn handle(&self) -> LockHandle {
+        self.handle.clone()
     }
 
     /// The work under the lock stops when the lease is over, and then releases it: until it has, nobody
@@ -140,8 +140,8 @@ impl Held {
     ///
     /// As [`release`](Self::release).
     pub async fn release_within(mut self, time: Duration) -> Result<(), Error> {
-        let until = self.holding.lease().after(time);
-        let Some(mut drive) = self.keeper.stop().await else {
+        let until = self.handle.lease().after(time);
+        let Some(mut driver) = self.heartbeats.stop().await else {
             return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
@@ -149,31 +149,31 @@ impl Held {
             return Ok(());
         }
         self.trail.release();
-        let bound = Bound::until(until);
-        match drive
-            .run(Event::Release, bound, Some(&mut self.trail))
+        let budget = Budget::until(until);
+        match driver
+            .run(Event::Release, budget, Some(&mut self.trail))
             .await
         {
-            Ok(Stop::Over(ending)) => {
+            Ok(Exit::Over(outcome)) => {
                 self.trail.settle();
-                match ending {
-                    Ending::Released => Ok(()),
+                match outcome {
+                    Outcome::Released => Ok(()),
                     _ => Err(Error::lost(self.key())),
                 }
             }
-            Ok(_) => Err(match drive.trouble.take() {
+            Ok(_) => Err(match driver.trouble.take() {
                 Some(failure) => self.unknown("no answer came").because(failure),
                 None => self.unknown("no time was left"),
             }),
-            Err(failure) => Err(drive.table.explain(self.key(), "release", failure)),
+            Err(failure) => Err(driver.table.explain(self.key(), "release", failure)),
         }
     }
 
     fn unknown(&self, reason: &str) -> Error {
         let (key, fence) = (self.key(), self.fence());
-        let then = match self.trail.fail() {
-            Fail::Open => "its lease ends".to_owned(),
-            Fail::Closed => format!(
+        let then = match self.trail.on_expiry() {
+            OnExpiry::TakeOver => "its lease ends".to_owned(),
+            OnExpiry::Hold => format!(
                 "it does not expire: if it is still held with fencing token {fence}, an operator has to force its \
                  release"
             ),

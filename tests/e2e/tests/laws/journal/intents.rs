@@ -1,4 +1,4 @@
-use dynamodb_locks::Limits;
+use dynamodb_locks::AcquireOptions;
 use testkit::dynamo::{Fate, Gate, Request};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -13,7 +13,7 @@ async fn a_note_is_written_before_the_first_copy_leaves() {
     let a = folder.client(&table, "a");
     let acquiring = tokio::spawn(async move { a.acquire(KEY).await });
     gate.reached(1).await;
-    assert_eq!(folder.notes().len(), 1);
+    assert_eq!(folder.intents().len(), 1);
     assert_eq!(queued(&table), 0);
     gate.open();
     acquiring.await.unwrap().unwrap().release().await.unwrap();
@@ -26,11 +26,11 @@ async fn a_note_lies_there_while_the_lock_is_waited_for_and_held_and_not_after()
     tokio::time::sleep(millis(10)).await;
     let a = folder.client(&table, "a");
     let waiting = tokio::spawn(async move { a.acquire(KEY).await });
-    table.delivered("a", Step::Look, 2).await;
-    assert_eq!(folder.notes().len(), 1, "while it waits");
+    table.delivered("a", Step::Poll, 2).await;
+    assert_eq!(folder.intents().len(), 1, "while it waits");
     other.release().await.unwrap();
     let held = waiting.await.unwrap().unwrap();
-    assert_eq!(folder.notes().len(), 1, "while it holds");
+    assert_eq!(folder.intents().len(), 1, "while it holds");
     held.release().await.unwrap();
     assert_eq!(folder.files().len(), 0, "and not after");
 }
@@ -39,12 +39,12 @@ async fn a_note_lies_there_while_the_lock_is_waited_for_and_held_and_not_after()
 async fn a_note_says_what_it_takes_to_give_the_entry_back() {
     let (table, folder) = (LockTable::new(), Folder::new());
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
-    let note = &folder.notes()[0];
-    assert_eq!(note["key"], KEY);
-    assert_eq!(note["entry"], table.row().holder().unwrap().as_str());
-    assert_eq!(note["table"], "locks");
-    assert_eq!(note["region"], "us-east-1");
-    assert_eq!(note["writer"]["pid"], std::process::id());
+    let intent = &folder.intents()[0];
+    assert_eq!(intent["key"], KEY);
+    assert_eq!(intent["entry"], table.row().holder().unwrap().as_str());
+    assert_eq!(intent["table"], "locks");
+    assert_eq!(intent["region"], "us-east-1");
+    assert_eq!(intent["writer"]["pid"], std::process::id());
     held.release().await.unwrap();
 }
 
@@ -57,18 +57,18 @@ async fn notes_and_their_folder_are_private() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_raised_stamp_has_one_note_and_it_is_the_new_one() {
+async fn a_raised_ticket_has_one_note_and_it_is_the_new_one() {
     let (table, folder) = (LockTable::new(), Folder::new());
-    let ahead = dynamodb_locks::protocol::Stamp(table.now().0 + 1_000_000);
+    let ahead = dynamodb_locks::protocol::Ticket(table.now().0 + 1_000_000);
     table.put(&dynamodb_locks::protocol::Row {
         last: Some(ahead),
         ..Default::default()
     });
     let held = folder.client(&table, "a").acquire(KEY).await.unwrap();
     assert_eq!(table.story("a"), ["enqueue refused", "enqueue"]);
-    let notes = folder.notes();
-    assert_eq!(notes.len(), 1);
-    let entry = notes[0]["entry"].as_str().unwrap();
+    let intents = folder.intents();
+    assert_eq!(intents.len(), 1);
+    let entry = intents[0]["entry"].as_str().unwrap();
     assert!(entry.starts_with(&held.fence().to_string()), "{entry}");
     held.release().await.unwrap();
     assert_eq!(folder.files().len(), 0);
@@ -83,9 +83,9 @@ async fn what_was_refused_leaves_no_note() {
     assert!(a.try_acquire(KEY).await.unwrap_err().is_busy());
     assert_eq!(folder.files().len(), 0);
     tokio::time::sleep(millis(10)).await;
-    let limits = Limits::wait(LEASE / 5);
+    let limits = AcquireOptions::wait(LEASE / 5);
     assert!(
-        a.acquire_within(KEY, limits)
+        a.acquire_with(KEY, limits)
             .await
             .unwrap_err()
             .is_timed_out()
@@ -109,12 +109,12 @@ async fn a_note_stays_for_as_long_as_it_is_not_certain_that_the_entry_is_gone() 
     let held = a.acquire(KEY).await.unwrap();
     table.dynamo().plan(|_: &Request| Fate::dropped());
     assert!(held.release().await.unwrap_err().is_unknown());
-    assert_eq!(folder.notes().len(), 1);
+    assert_eq!(folder.intents().len(), 1);
     table.dynamo().plan(|_: &Request| Fate::delivered());
     // The next call on the client gives the entry back.
     let next = a.acquire("another key").await.unwrap();
     assert_eq!(queued(&table), 0);
-    assert_eq!(folder.notes().len(), 1, "that of the other key");
+    assert_eq!(folder.intents().len(), 1, "that of the other key");
     drop(next);
 }
 
