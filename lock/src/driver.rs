@@ -108,6 +108,7 @@ impl Driver {
         budget: Budget,
         mut trail: Option<&mut Trail>,
     ) -> Result<Exit, Failure> {
+        let acquires = event == Event::Begin;
         let mut event = event;
         if event == Event::Release {
             self.schedule.ends(self.clock.tick());
@@ -121,6 +122,7 @@ impl Driver {
                 self.observations.keep(&self.key, self.acquisition.watch());
             }
             event = match action {
+                Action::Act(ends) if acquires && self.is_expired(ends) => Event::Expired,
                 Action::Act(ends) => {
                     self.schedule.begins(self.clock.tick());
                     return Ok(Exit::Act(ends));
@@ -140,6 +142,11 @@ impl Driver {
                 }
             };
         }
+    }
+
+    /// Whether a lease that ends then is over by the clock that has run the furthest since the last request.
+    fn is_expired(&self, ends: MonotonicInstant) -> bool {
+        ends <= self.clock.tick() + self.clock.missed_since(self.sent)
     }
 
     fn is_past(&self, action: &Action, budget: Budget) -> bool {

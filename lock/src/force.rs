@@ -20,13 +20,17 @@ pub(crate) async fn release(
     let table = shared.table().await;
     let explain = |failure| table.explain(key, "force the release of", failure);
     let mut clock = shared.clock.reset();
-    for _ in 0..TRIES {
+    for asked in 0..TRIES {
         let sent = clock.tick();
         let RowSnapshot { row, date, .. } = table.inspect(key).await.map_err(explain)?;
         // The renewal time is by the server's clock: by a wall clock that is an hour fast, the next
         // holder would outlive its death by an hour.
         if let Some(date) = date {
             clock.observe_server_date(sent, clock.tick(), date);
+        }
+        // A second answer tells which of the clocks is wrong.
+        if asked == 0 && clock.is_in_doubt() {
+            continue;
         }
         let Some(entry) = row.entry(fence) else {
             return Ok(false);

@@ -68,7 +68,7 @@ impl Locks {
             .clone()
             .map(Journal::open)
             .transpose()?;
-        let clock = Clock::new(settings.expiry, settings.clock_skew, settings.wall.clone());
+        let clock = Clock::new(settings.expiry, settings.skew(), settings.wall.clone());
         let shared = Shared {
             connection,
             layout,

@@ -79,6 +79,8 @@ pub enum Event {
     Woken,
     /// The time for a renewal has come.
     Heartbeat,
+    /// The lease was over before the caller heard of it: the machine stood still while the answer was on its way.
+    Expired,
     /// The work is done.
     Release,
     /// Leave, whatever the state, and leave nothing behind.

@@ -245,6 +245,10 @@ impl Acquisition {
             Event::Polled(row) => self.polled(row, at),
             Event::Woken => self.woken(at),
             Event::Heartbeat => self.heartbeat(true, at),
+            Event::Expired => {
+                self.granted = false;
+                self.heartbeat(false, at)
+            }
             Event::Release => self.release(at),
             Event::GiveUp => self.give_up(at),
         }

@@ -49,7 +49,8 @@ pub struct Settings {
     pub(crate) queue_cap: u16,
     pub(crate) expiry: Expiry,
     pub(crate) on_expiry: OnExpiry,
-    pub(crate) clock_skew: Duration,
+    /// As it was asked for; [`skew`](Self::skew) is what counts.
+    pub(crate) clock_skew: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) debug_logs: bool,
     pub(crate) redaction: Redaction,
@@ -81,6 +82,9 @@ const DEV_TABLE: &str = "locks-dev";
 /// Polling faster than a round trip is useless.
 const SHORTEST_PAUSE: u64 = 10;
 
+/// What the clocks of machines that nobody looks after may differ by.
+const DEFAULT_SKEW: Duration = Duration::from_millis(2500);
+
 /// As long as a Lambda function may run, in ms.
 const LONGEST: u64 = 15 * 60 * 1000;
 
@@ -109,7 +113,7 @@ impl Settings {
             queue_cap: 40,
             expiry: Expiry::Verified,
             on_expiry: OnExpiry::TakeOver,
-            clock_skew: Duration::from_millis(2500),
+            clock_skew: None,
             grace: Duration::from_millis(SHORTEST_GRACE),
             debug_logs: false,
             redaction: Redaction::Plain,
@@ -228,7 +232,8 @@ impl Settings {
             SHORTEST_PAUSE..=60_000,
             &mut self.retry_delay,
         )?;
-        own("LOCKS_CLOCK_SKEW_MS", 0..=LONGEST, &mut self.clock_skew)?;
+        let skew = vars.millis("LOCKS_CLOCK_SKEW_MS", 0..=LONGEST)?;
+        self.clock_skew = skew.or(self.clock_skew);
         own(
             "LOCKS_TTL_MS",
             SHORTEST_GRACE..=10 * 365 * SHORTEST_GRACE,
@@ -251,6 +256,15 @@ impl Settings {
         }
         check::check(self)
             .map_err(|wrong| Error::invalid(wrong.what, &wrong.value, &wrong.expected))
+    }
+
+    /// How far any two clocks may differ. The default is no more than the lease, as what is asked for must not be.
+    pub(crate) fn skew(&self) -> Duration {
+        let default = match self.lease {
+            LeaseLength::Fixed(lease) => DEFAULT_SKEW.min(lease),
+            LeaseLength::UntilDeadline => DEFAULT_SKEW,
+        };
+        self.clock_skew.unwrap_or(default)
     }
 
     /// The period of the heartbeats; none where a lease needs none.

@@ -73,7 +73,7 @@ impl Shared {
             lease,
             deadline,
             expiry: settings.expiry,
-            skew: settings.clock_skew,
+            skew: settings.skew(),
             on_expiry: settings.on_expiry,
             wait_mode: if wait.is_zero() {
                 WaitMode::Try

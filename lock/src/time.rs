@@ -17,8 +17,8 @@ mod tests;
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -69,8 +69,8 @@ pub enum Expiry {
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
-/// The clocks of one acquisition. What it has learnt of the server's clock ends with it:
-/// conclusions from before a freeze do not survive it.
+/// The clocks of one acquisition. What it has learnt of the server's clock ends with it: nothing
+/// that was concluded before a freeze is believed after it. It only casts doubt on what the next one is told first.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     wall: WallClock,
@@ -80,6 +80,8 @@ pub(crate) struct Clock {
     server: Option<Server>,
     /// An answer that contradicts what is known, until another one agrees with either.
     doubted: Option<Server>,
+    /// What the client knew last, and when: no conclusion is drawn from it, but it casts doubt on a first answer.
+    remembered: Arc<Mutex<Option<(Server, Mark)>>>,
     /// Whether an answer came without a `Date`.
     undated: bool,
     /// Whether any acquisition of the client has logged that.
@@ -119,6 +121,7 @@ impl Clock {
             skew,
             server: None,
             doubted: None,
+            remembered: Arc::default(),
             undated: false,
             said: Arc::default(),
         }
@@ -187,8 +190,9 @@ impl Clock {
         }
     }
 
-    /// Learns from the `Date` of an answer. One answer does not outweigh those before it: if it
-    /// contradicts them, both are allowed for until another one agrees with either.
+    /// Learns from the `Date` of an answer. One answer proves nothing against those before it: if it contradicts them, both
+    /// are allowed for until another one agrees with either. Before a first one stand the wall clock, and what the client
+    /// knew before.
     pub(crate) fn observe_server_date(
         &mut self,
         sent: MonotonicInstant,
@@ -198,10 +202,40 @@ impl Clock {
         let fresh = Server::shown(sent, received, micros(date));
         let with = |known: Option<Server>| known.map(|known| known.narrowed(fresh));
         (self.server, self.doubted) = match (with(self.server), with(self.doubted)) {
-            (None, _) => (Some(fresh), None),
-            (Some(Some(agreed)), _) | (Some(None), Some(Some(agreed))) => (Some(agreed), None),
-            (Some(None), _) => (self.server, Some(fresh)),
+            (Some(Some(agreed)), _) | (Some(None) | None, Some(Some(agreed))) => {
+                (Some(agreed), None)
+            }
+            (None, _) if self.is_likely(fresh) => (Some(fresh), None),
+            (None | Some(None), _) => (self.server, Some(fresh)),
         };
+        if let (Some(server), None) = (self.server, self.doubted) {
+            *self.remembered() = Some((server, self.mark()));
+        }
+    }
+
+    /// Whether an answer contradicts what is known, and no other has decided between them.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubted.is_some()
+    }
+
+    /// Whether a first answer is believed at once: by what the client knew before, unless its clocks show that the machine
+    /// has stood still since; else by the wall clock.
+    fn is_likely(&self, fresh: Server) -> bool {
+        let tick = self.tick();
+        let (wall, shown) = (self.wall.now(), fresh.now(tick));
+        let by_wall = !disjoint(shown, (wall - self.skew, wall + self.skew));
+        let remembered = *self.remembered();
+        remembered.map_or(by_wall, |(server, mark)| {
+            let known = server.now(tick);
+            let stood_still = shown.0 > known.1 && !self.missed_since(mark).is_zero();
+            !disjoint(shown, known) || stood_still && by_wall
+        })
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Option<(Server, Mark)>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records an answer without a `Date`: nothing bounds the server's clock, and the local one is
@@ -212,33 +246,49 @@ impl Clock {
     }
 
     /// The bounds of the server's clock by its answers, contradictions included.
-    fn proven(&self, tick: MonotonicInstant) -> Option<(Timestamp, Timestamp)> {
-        let (earliest, latest) = self.server?.now(tick);
-        let doubted = self.doubted.map(|doubted| doubted.now(tick));
-        Some(doubted.map_or((earliest, latest), |(early, late)| {
-            (earliest.min(early), latest.max(late))
-        }))
+    fn proven(&self, tick: MonotonicInstant, wall: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let known = self.server.map(|server| server.now(tick));
+        let Some(doubted) = self.doubted.map(|doubted| doubted.now(tick)) else {
+            return known;
+        };
+        let known = known.unwrap_or_else(|| self.unproven(tick, wall));
+        Some(either(known, doubted))
+    }
+
+    /// The bounds without an answer that is believed.
+    fn unproven(&self, tick: MonotonicInstant, wall: Timestamp) -> (Timestamp, Timestamp) {
+        let trusted = self.trusted(wall);
+        let remembered = *self.remembered();
+        remembered.map_or(trusted, |(server, _)| either(trusted, server.now(tick)))
     }
 
     fn now(&self, tick: MonotonicInstant) -> TimeInterval {
         let wall = self.wall.now();
         let trusted = self.trusted(wall);
-        let (earliest, latest) = match (self.expiry, self.proven(tick)) {
+        let honest = (wall - self.skew, wall + self.skew);
+        let (earliest, latest) = match (self.expiry, self.proven(tick, wall)) {
             (Expiry::Verified | Expiry::Observe, Some(proven)) => proven,
-            // A wall clock that the server contradicts is not trusted, whatever the mode.
-            (Expiry::Clock, Some(proven)) if disjoint(proven, trusted) => proven,
+            // A wall clock that the server contradicts is not trusted, whatever the mode, nor one that may be wrong. Those of
+            // others may still be late by the skew.
+            (Expiry::Clock, Some(proven)) if self.server.is_none() || disjoint(proven, honest) => {
+                (proven.0 - self.skew, proven.1)
+            }
             _ => trusted,
         };
+        // A guess: of a wall clock and a first answer that contradict each other the answer is more often right.
+        let first = self.doubted.filter(|_| self.server.is_none());
+        let (from, to) = first.map_or((earliest, latest), |first| first.now(tick));
         TimeInterval {
             earliest,
-            likely: wall.clamp(earliest, latest),
+            likely: wall.clamp(from, to),
             latest,
         }
     }
 
     fn trusted(&self, wall: Timestamp) -> (Timestamp, Timestamp) {
         let late = match self.expiry {
-            Expiry::Clock => self.skew,
+            // Any two clocks differ by no more than the skew, and whoever judges another allows for it.
+            Expiry::Clock => Duration::ZERO,
             _ if self.undated => self.skew.max(Self::UNPROVEN),
             Expiry::Verified | Expiry::Observe => Self::UNPROVEN,
         };
@@ -248,6 +298,11 @@ impl Clock {
 
 fn disjoint(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> bool {
     one.1 < other.0 || other.1 < one.0
+}
+
+/// Bounds that hold if either do.
+fn either(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> (Timestamp, Timestamp) {
+    (one.0.min(other.0), one.1.max(other.1))
 }
 
 /// The longest time that we count; every clock can express it.

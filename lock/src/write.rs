@@ -96,7 +96,8 @@ pub enum Write {
         seen: Option<Timestamp>,
         /// From when on the lease counts.
         now: Timestamp,
-        /// Not if the holder with this ticket has begun, fail-closed.
+        /// Not if the holder with this ticket has begun, fail-closed. The renewal time says so, too: whoever begins by a claim
+        /// moves it, and whoever begins by the trial is never seen without `held`.
         unless: Option<Ticket>,
         /// The row's lifetime after the write.
         lifetime: RowLifetime,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Acquisition, AfterLeave, Phase};
 use crate::liveness;
 use crate::messages::{Action, OnExpiry, RefusalReason, WaitMode};
-use crate::row::Row;
+use crate::row::{DEADLINE_MARGIN, Row};
 use crate::time::{Moment, MonotonicInstant, Timestamp};
 
 /// How many reads may miss our entry before we stop believing that they are only stale.
@@ -61,6 +61,7 @@ impl Acquisition {
             return self.raise_ticket(at);
         }
         match position {
+            Some(_) if self.is_misdated(at) => self.leave(AfterLeave::NewTicket, at),
             Some(0) => self.first(at),
             Some(position) => {
                 match liveness::dead(&self.terms, &self.row, &self.watch, position, at) {
@@ -90,6 +91,19 @@ impl Acquisition {
         }
     }
 
+    /// Whether the entry's deadline comes too early to be of use, because the wall clock was late when it was written:
+    /// others would soon find it dead, and it would end its own work.
+    fn is_misdated(&self, at: Moment) -> bool {
+        let dated = self.me.fields().filter(|me| me.deadline.is_some());
+        let shown = dated
+            .and_then(|me| liveness::deadline(&self.terms, me.own, self.ticketed, at))
+            .zip(self.terms.deadline);
+        shown.is_some_and(|(shown, deadline)| {
+            let useless = shown <= at.tick && at.tick < deadline;
+            useless || shown + DEADLINE_MARGIN < deadline
+        })
+    }
+
     /// Acts while a proof holds; before that the rest of the lease must be long enough, or a
     /// heartbeat has to confirm it.
     pub(super) fn act_or_confirm(&mut self, need: Duration, at: Moment) -> Action {
@@ -107,6 +121,9 @@ impl Acquisition {
         // Once begun, the work sees when its lease expires, and no heartbeat takes that back.
         if !self.granted && deadline.is_none() && self.ends <= at.tick + need {
             return self.heartbeat(false, at);
+        }
+        if !self.granted && self.is_misdated(at) {
+            return self.leave(AfterLeave::NewTicket, at);
         }
         if !self.granted && deadline.is_some_and(|deadline| deadline <= at.tick) {
             // The answer came too late to be of use, and others may have found us dead.

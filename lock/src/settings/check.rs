@@ -24,6 +24,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
     columns(&settings.layout)?;
     namespace(&settings.layout)?;
     own_rows(&settings.layout)?;
+    skew(settings)?;
     heartbeats(settings)
 }
 
@@ -106,6 +107,24 @@ fn own_rows(layout: &TableLayout) -> Result<(), Wrong> {
         what: "namespace",
         value: layout.namespace.clone(),
         expected: format!("a text without `{RESPONSES}`, where responses of operations are kept"),
+    })
+}
+
+/// Clocks that differ by more than the lease cannot tell whether it is over.
+fn skew(settings: &Settings) -> Result<(), Wrong> {
+    let (LeaseLength::Fixed(lease), Some(skew)) = (settings.lease, settings.clock_skew) else {
+        return Ok(());
+    };
+    if skew <= lease {
+        return Ok(());
+    }
+    Err(Wrong {
+        variable: "LOCKS_CLOCK_SKEW_MS",
+        what: "clock skew",
+        value: format!("{skew:?}"),
+        expected: format!(
+            "at most the lease, {lease:?}: clocks that differ by more cannot tell whether it is over"
+        ),
     })
 }
 

@@ -160,9 +160,9 @@ impl Settings {
         self
     }
 
-    /// How far correct wall clocks may be off. Default: 2.5 s.
+    /// How far any two wall clocks may differ; at most the lease. Default: 2.5 s, or the lease if that is shorter.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
-        self.clock_skew = skew.min(FAR);
+        self.clock_skew = Some(skew.min(FAR));
         self
     }
 

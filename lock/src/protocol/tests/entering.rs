@@ -49,6 +49,37 @@ fn a_slow_answer_that_leaves_less_than_half_a_lease_is_confirmed_for() {
 }
 
 #[test]
+fn an_entry_whose_deadline_was_dated_too_early_is_drawn_anew() {
+    for others in [None, Some(other(-1_000))] {
+        let deadline = Some(tick(60_000));
+        let mut hand = Hand::new(Terms {
+            deadline,
+            ..terms()
+        });
+        let moved = moment(3_600_000);
+        let late = Moment {
+            tick: tick(10),
+            ..moved
+        };
+        let entered = hand.with_me(others.clone());
+        let mut answered = |row| {
+            let answer = Event::Answered(Answer::Applied(row));
+            hand.acquisition.step(answer, late)
+        };
+        let left = answered(entered);
+        assert!(
+            matches!(left, Action::Write(Write::Withdraw { .. })),
+            "{left:?}"
+        );
+        let Action::Write(Write::Enqueue { me, .. }) = answered(row(others)) else {
+            panic!("it comes again");
+        };
+        let dated = me.fields().unwrap().deadline.unwrap();
+        assert!(dated >= moved.now.latest + Duration::from_millis(59_990));
+    }
+}
+
+#[test]
 fn nobody_acts_beyond_the_deadline() {
     let deadline = Some(tick(3_000));
     let mut hand = Hand::new(Terms {

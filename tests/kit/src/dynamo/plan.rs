@@ -54,6 +54,9 @@ pub struct Fate {
     /// What the client hears.
     #[doc(hidden)]
     pub hears: Hears,
+    /// By how many seconds the answer's `Date` is wrong.
+    #[doc(hidden)]
+    pub date_off_s: i64,
 }
 
 /// Whether a request reaches the table.
@@ -135,6 +138,11 @@ impl Fate {
         }
     }
 
+    /// The answer's `Date` is ahead by so many seconds, or behind by as many below zero. Default: it is right.
+    pub fn date_off_s(self, date_off_s: i64) -> Self {
+        Self { date_off_s, ..self }
+    }
+
     fn new(arrival: Arrival, hears: Hears) -> Self {
         Self {
             before: Wait::No,
@@ -142,6 +150,7 @@ impl Fate {
             again: None,
             after: Wait::No,
             hears,
+            date_off_s: 0,
         }
     }
 }

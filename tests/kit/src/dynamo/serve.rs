@@ -120,6 +120,7 @@ impl Dynamo {
     async fn carry(self, request: Arc<Request>, fate: Fate) -> Option<Reply> {
         fate.before.over().await;
         let reply = self.settle(&request, fate.arrival, fate.hears);
+        let reply = reply.map(|reply| reply.date_off(fate.date_off_s, self.0.clock.now()));
         if let Some(wait) = fate.again {
             tokio::spawn(self.repeat(request, wait));
         }
@@ -213,12 +214,22 @@ impl Reply {
     }
 
     fn dated(status: u16, body: impl Into<String>, at: SystemTime) -> Self {
-        let whole = DateTime::from(at).secs();
-        let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
-        let date = date.expect("the year has four digits");
-        let body = body.into();
+        let (date, body) = (http_date(at, 0), body.into());
         Self { status, date, body }
     }
+
+    /// The same, with a `Date` that is so many seconds off.
+    fn date_off(self, seconds: i64, at: SystemTime) -> Self {
+        let date = http_date(at, seconds);
+        Self { date, ..self }
+    }
+}
+
+/// The whole second, so many seconds later.
+fn http_date(at: SystemTime, seconds: i64) -> String {
+    let whole = DateTime::from(at).secs() + seconds;
+    let date = DateTime::from_secs(whole).fmt(Format::HttpDate);
+    date.expect("the year has four digits")
 }
 
 impl fmt::Debug for Dynamo {

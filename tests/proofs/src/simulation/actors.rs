@@ -77,14 +77,16 @@ impl Actor {
         let jobs = if rng.one_in(4) { 2 } else { 1 };
         let jobs: Vec<_> = (0..jobs).map(|_| Job::any(locks, rng)).collect();
         let trusts = jobs.iter().any(|job| job.expiry == Expiry::Clock);
+        let lease = match rng.one_in(3) {
+            true => rng.about(500, 800),
+            false => rng.about(500, 10_000),
+        };
+        // No skew is larger than the lease.
+        let skew = skew.min(lease);
         let wall = match () {
             () if faultless => WallClock::default(),
             () if trusts && !rng.one_in(10) => honest(skew, rng),
             () => wrong(skew, trusts, rng),
-        };
-        let lease = match rng.one_in(3) {
-            true => rng.about(500, 800),
-            false => rng.about(500, 10_000),
         };
         let beats = rng.pick(&[
             None,
@@ -147,6 +149,14 @@ impl Actor {
         self.pace.ppm = 200_000 * self.pace.ppm.signum();
     }
 
+    /// Its wall clock is three times as far off as it is.
+    pub(super) fn strays(&mut self) {
+        self.wall
+            .fast_ms
+            .iter_mut()
+            .for_each(|(_, fast)| *fast *= 3);
+    }
+
     /// The environment of a process, which outlives it.
     pub(super) fn environment(&self) -> &str {
         &self.name[..1]
@@ -176,9 +186,10 @@ impl Job {
     }
 }
 
-/// A clock that is off by no more than it may be, however it is set and however it runs.
+/// A clock that differs from every other of its kind, and from DynamoDB's, by no more than the skew, however it is set
+/// and however it runs.
 fn honest(skew: Duration, rng: &mut Rng) -> WallClock {
-    let most = skew.as_millis() as u64;
+    let most = skew.as_millis() as u64 / 2;
     let astray = most / 10;
     let mut fast = |at| (at, rng.around(most - astray));
     WallClock {

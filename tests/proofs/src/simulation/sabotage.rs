@@ -74,6 +74,8 @@ mutants! {
     ThiefUsesLatest,
     /// Monotonic clocks run apart by more than they may.
     ClocksRunApart,
+    /// Wall clocks that are trusted differ by more than the skew.
+    WallClocksStray,
     /// An invalidation that is refused with the entry in the queue counts as done.
     RefusedVoidIsDone,
     /// An withdraw that is refused counts as done.

@@ -78,8 +78,10 @@ impl Scenario {
         if !faultless {
             scenario.add_faults(&mut rng);
         }
-        if mutant == Some(Mutant::ClocksRunApart) {
-            scenario.actors.iter_mut().for_each(Actor::runs_apart);
+        match mutant {
+            Some(Mutant::ClocksRunApart) => scenario.actors.iter_mut().for_each(Actor::runs_apart),
+            Some(Mutant::WallClocksStray) => scenario.actors.iter_mut().for_each(Actor::strays),
+            _ => {}
         }
         scenario
     }

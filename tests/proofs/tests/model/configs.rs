@@ -131,6 +131,11 @@ fn small_clocks() -> Vec<Config> {
             ]
         })
         .covers([Stolen, Claimed]),
+        Config::new("2: a deadline by a late clock", 2, {
+            let late = Seat::new().believes(-9000, -8000, -7500);
+            vec![late.deadline(2), Seat::new()]
+        })
+        .covers([Acts, LeftRaising]),
         Config::new("2: skewed clocks, crash", 2, skewed())
             .crashes(1)
             .covers([Stolen]),

@@ -11,8 +11,8 @@ async fn a_dead_holder_is_evicted_at_the_end_of_its_lease() {
     let modes = [
         // The interval is at most a second wide, and a second is what an unproven clock may be late.
         (Expiry::Verified, millis(2300)),
-        // Twice the skew: a clock that is late, and another that is early.
-        (Expiry::Clock, millis(5300)),
+        // The skew: two clocks differ by no more.
+        (Expiry::Clock, millis(2800)),
         // What is watched begins with the first look.
         (Expiry::Observe, millis(300)),
     ];

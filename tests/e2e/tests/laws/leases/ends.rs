@@ -128,6 +128,28 @@ fn a_guard_that_is_dropped_without_a_runtime_is_released_by_the_next_call() {
     assert_eq!(queued(&table), 0);
 }
 
+/// A machine that is suspended while it asks for the lock: the proof that the answer brings may be over.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_was_over_when_its_answer_came_is_confirmed_before_anybody_acts() {
+    let table = LockTable::new();
+    let gate = Gate::closed();
+    table.fate("a", Step::Enqueue, 1, Fate::delivered().after(&gate));
+    let stood_still = Arc::new(Mutex::new(Duration::ZERO));
+    let (clock, gap) = (table.clock().clone(), Arc::clone(&stood_still));
+    let wall = WallClock::new(move || clock.now() + *gap.lock().unwrap());
+    let a = table.a_client("a").with(|s| s.wall_clock(wall)).ready();
+    let worked = tokio::spawn(async move {
+        let work = |held: dynamodb_locks::LockHandle| async move { is_expired(&held.lease()) };
+        a.with(KEY, work).await
+    });
+    tokio::time::sleep(millis(10)).await;
+    *stood_still.lock().unwrap() = LEASE * 2;
+    gate.open();
+    let was_over = worked.await.unwrap().expect("nobody else wants the lock");
+    assert!(!was_over);
+    assert_eq!(table.story("a"), ["enqueue", "heartbeat", "release"]);
+}
+
 /// A machine that was suspended, or restored from a snapshot: its monotonic clock stood still, its wall clock is right
 /// afterwards.
 #[tokio::test(start_paused = true)]

@@ -230,7 +230,7 @@ async fn times_that_are_as_long_as_can_be_do_no_harm() {
         // No lease is longer than 7 days, and a period may be as long as half of one.
         let lease = Duration::from_secs(7 * 24 * 60 * 60);
         let s = s.lease(lease).heartbeat_period(lease / 2).max_wait(most);
-        s.retry_delay(most).clock_skew(most).ttl(most)
+        s.retry_delay(most).clock_skew(lease).ttl(most)
     };
     let locks = table.a_client("a").with(endless).ready();
     let limits = AcquireOptions::wait(most).deadline(most);
