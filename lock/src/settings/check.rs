@@ -71,7 +71,7 @@ fn columns(layout: &TableLayout) -> Result<(), Wrong> {
                 what: "column name",
                 value: column.clone(),
                 expected: format!(
-                    "a name that does not begin with `@` and that no other column has: none of `{}`",
+                    "a name that no other column has: none of `{}`, and none that begins with `@`",
                     taken.join("`, `")
                 ),
             });

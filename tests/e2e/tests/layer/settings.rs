@@ -128,7 +128,7 @@ fn what_a_program_sets_is_checked_as_well() {
     assert_eq!(
         refused(Settings::new().partition_key("queue")),
         "invalid column name `queue`: expected a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, \
-         `hold_on_expiry`, `pinned`, `v`"
+         `hold_on_expiry`, `pinned`, `v`, `response`, and none that begins with `@`"
     );
     assert_eq!(
         refused(Settings::new().table("a b")),
@@ -300,7 +300,7 @@ fn a_value_cannot_forge_a_log_line() {
 
 #[test]
 fn no_two_columns_share_a_name() {
-    let right = "a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, `hold_on_expiry`, `pinned`, `v`";
+    let right = "a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, `hold_on_expiry`, `pinned`, `v`, `response`";
     for name in ["LOCKS_PARTITION_KEY", "LOCKS_SORT_KEY", "LOCKS_TTL_KEY"] {
         for own in [
             "queue",
@@ -309,6 +309,7 @@ fn no_two_columns_share_a_name() {
             "hold_on_expiry",
             "pinned",
             "v",
+            "response",
         ] {
             let error = wrong(name, own).to_string();
             assert!(
@@ -318,11 +319,12 @@ fn no_two_columns_share_a_name() {
         }
     }
     let right = format!("{right}, `id`");
-    refuses("LOCKS_SORT_KEY", &["id"], &right);
+    let and = ", and none that begins with `@`";
+    refuses("LOCKS_SORT_KEY", &["id", "@sort"], &format!("{right}{and}"));
     refuses(
         "LOCKS_TTL_KEY",
-        &["id", "group"],
-        &format!("{right}, `group`"),
+        &["id", "group", "@ttl"],
+        &format!("{right}, `group`{and}"),
     );
     takes(&[("LOCKS_SORT_KEY", ""), ("LOCKS_TTL_KEY", "group")]);
 }

@@ -64,10 +64,10 @@ impl Mutant {
                     after.operations.insert(id, state);
                 }
             }
-            (Self::ForgetsTheDone, Write::Release { operation, .. }) => {
-                if operation.completes.is_none() {
-                    after.operations.clear();
-                }
+            (Self::ForgetsTheDone, Write::Release { operation, .. })
+                if operation.completes.is_none() =>
+            {
+                after.operations.clear();
             }
             _ => {}
         }

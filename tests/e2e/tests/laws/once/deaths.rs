@@ -1,7 +1,5 @@
 //! Runs that die, that lose their lease, and whose answers are lost.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
-
 use dynamodb_locks::{ErrorKind, RecoveryOutcome};
 use testkit::dynamo::{Fate, Refusal};
 use testkit::locks::{KEY, LockTable, Step, die};

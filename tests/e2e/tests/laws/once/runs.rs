@@ -1,7 +1,5 @@
 //! Who runs, who waits, and what it costs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
-
 use dynamodb_locks::{AcquireOptions, Once};
 use testkit::dynamo::{Count, Gate};
 use testkit::locks::{KEY, LockTable, Step};

@@ -1,7 +1,5 @@
 //! How long an operation counts as done, by wrong clocks as well.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
-
 use std::time::{Duration, UNIX_EPOCH};
 
 use dynamodb_locks::protocol::OperationState;
