@@ -38,6 +38,7 @@ mod acting;
 mod ask;
 
 mod job;
+mod ledger;
 
 mod client;
 
@@ -102,6 +103,18 @@ pub const COVERAGE: &[(Sort, &str)] = &[
     (Sort::Done, "released by force"),
 ];
 
+/// What has to happen in every few hundred seeds whose work is to be done once.
+pub const COVERAGE_ONCE: &[(Sort, &str)] = &[
+    (Sort::Done, "completed"),
+    (Sort::Done, "completed by another"),
+    (Sort::Done, "completion unknown"),
+    (Sort::Done, "duplicate"),
+    (Sort::Done, "duplicate, from memory"),
+    (Sort::Done, "failed"),
+    (Sort::Done, "again after an attempt"),
+    (Sort::Done, "window over"),
+];
+
 /// What became of one seed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -117,18 +130,24 @@ pub struct Outcome {
 
 /// Simulates a seed.
 pub fn simulate(seed: u64) -> Outcome {
-    run(seed, None)
+    run(seed, None, false)
+}
+
+/// Simulates a seed whose work is operations that are to be done once.
+pub fn simulate_once(seed: u64) -> Outcome {
+    run(seed, None, true)
 }
 
 /// Simulates a seed with one thought left out.
 pub fn sabotaged(seed: u64, mutant: Mutant) -> Outcome {
-    run(seed, Some(mutant))
+    run(seed, Some(mutant), false)
 }
 
-fn run(seed: u64, mutant: Option<Mutant>) -> Outcome {
+fn run(seed: u64, mutant: Option<Mutant>, once: bool) -> Outcome {
     // The jitter of the client and of the SDK.
     fastrand::seed(seed);
-    let scenario = scenario::Scenario::new(seed, mutant);
+    let mut scenario = scenario::Scenario::new(seed, mutant);
+    scenario.once = once;
     let harness = harness::Harness::new(scenario, seed);
     let (scenario, trace, rows, scheduler) = harness.run();
     let wrong = verdict::of(&scenario, &trace, &rows, &scheduler);

@@ -13,7 +13,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use proofs::simulation::{COVERAGE, Mutant, Outcome, Sort, Tally, sabotaged, simulate};
+use proofs::simulation::{
+    COVERAGE, COVERAGE_ONCE, Mutant, Outcome, Sort, Tally, sabotaged, simulate, simulate_once,
+};
 
 /// So many processors are used at the most.
 const THREADS: usize = 2;
@@ -26,6 +28,9 @@ const LAST_LINES: usize = 40;
 
 const SEED: &str = "SIM_SEED";
 const MUTANT: &str = "SIM_MUTANT";
+
+/// Set, the seed to replay is one whose work is to be done once.
+const ONCE: &str = "SIM_ONCE";
 
 #[expect(
     clippy::disallowed_methods,
@@ -111,6 +116,36 @@ fn no_seed_breaks_a_law() {
         broken.join("\n\n")
     );
     let never = COVERAGE
+        .iter()
+        .filter(|(sort, what)| tally.of(*sort, what) == 0);
+    let never: Vec<_> = never.collect();
+    assert!(never.is_empty(), "all this was to happen: {never:?}");
+}
+
+/// The same, where all work is operations that are to be done once.
+#[test]
+fn no_seed_does_an_operation_twice() {
+    if named().is_some() {
+        return;
+    }
+    let many = if is_full() { 2000 } else { 150 };
+    let all = on_all(0..many, |seed| {
+        let mut outcome = catch_unwind(|| simulate_once(seed)).unwrap_or_else(|_| Outcome {
+            seed,
+            wrong: vec!["the simulation itself panicked".into()],
+            ..Outcome::default()
+        });
+        let wrong = (!outcome.wrong.is_empty())
+            .then(|| broken(&outcome, None).replace(SEED, &format!("{ONCE}=1 {SEED}")));
+        (std::mem::take(&mut outcome.tally), wrong)
+    });
+    let mut tally = Tally::default();
+    all.iter().for_each(|(one, _)| tally += one.clone());
+    println!("{many} seeds\n{tally}");
+    let broken: Vec<_> = all.into_iter().filter_map(|(_, wrong)| wrong).collect();
+    let (count, told) = (broken.len(), broken.join("\n\n"));
+    assert!(broken.is_empty(), "{count} of {many} seeds\n{told}");
+    let never = COVERAGE_ONCE
         .iter()
         .filter(|(sort, what)| tally.of(*sort, what) == 0);
     let never: Vec<_> = never.collect();
@@ -203,7 +238,10 @@ fn replay() {
         return;
     };
     let mutant = var(MUTANT).map(|name| name.parse().expect("SIM_MUTANT is a mutant"));
-    let outcome = run(seed, mutant);
+    let outcome = match var(ONCE) {
+        Some(_) => simulate_once(seed),
+        None => run(seed, mutant),
+    };
     println!("{}\n{}", outcome.trace, outcome.tally);
     assert!(outcome.wrong.is_empty(), "{}", broken(&outcome, mutant));
 }

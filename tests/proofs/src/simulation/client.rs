@@ -100,6 +100,7 @@ pub(super) async fn run(
             watches: actor.watches,
             night: scenario.night,
             mutant: scenario.mutant,
+            once: scenario.once,
             leaving: leaving.clone(),
             truth: truth.clone(),
             trace: config.trace.clone(),

@@ -35,6 +35,8 @@ pub(super) struct Worker {
     pub(super) watches: bool,
     pub(super) night: Option<Night>,
     pub(super) mutant: Option<Mutant>,
+    /// Whether its work is operations that are to be done once.
+    pub(super) once: bool,
     /// The process is leaving: nothing new is begun.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) truth: Truth,
@@ -44,9 +46,11 @@ pub(super) struct Worker {
 
 /// One call, from its beginning.
 #[derive(Clone, Debug)]
-struct Call {
-    nonce: String,
-    ask: Ask,
+pub(super) struct Call {
+    pub(super) nonce: String,
+    pub(super) ask: Ask,
+    /// Which operation it is about, if any.
+    pub(super) operation: Option<u8>,
     from: Duration,
 }
 
@@ -65,7 +69,7 @@ impl Worker {
                 return;
             }
             let hold = watch.unwrap_or_else(|| self.hold());
-            match !self.ends && self.rng.one_in(4) {
+            match !self.ends && self.rng.one_in(4) && !self.once {
                 true => self.enclosed(hold).await,
                 false => self.guarded(hold).await,
             }
@@ -97,6 +101,7 @@ impl Worker {
         Call {
             nonce: self.nonces.next(),
             ask: Ask::any(self.ends, &mut self.rng),
+            operation: self.once.then(|| self.rng.up_to(3) as u8),
             from: self.truth.now(),
         }
     }
@@ -129,7 +134,7 @@ impl Worker {
         let call = self.call();
         let taking = self
             .locks
-            .acquire_with(self.key.as_str(), self.limits(call.ask));
+            .acquire_with(self.key.as_str(), self.limits_for(&call));
         let taken = match self.rng.one_in(12) {
             true => match timeout(self.rng.about(1, 4000), taking).await {
                 Ok(taken) => taken,
@@ -139,6 +144,7 @@ impl Worker {
         };
         match taken {
             Ok(held) => self.hold_on(held, &call, hold).await,
+            Err(error) if error.is_completed() => self.duplicate(&call, &error),
             Err(error) => self.refused(&call, &error),
         }
     }
@@ -146,6 +152,7 @@ impl Worker {
     async fn hold_on(&mut self, held: LockGuard, call: &Call, hold: Duration) {
         let fence = held.fence();
         let (acting, mut lease) = (self.begin(call, fence), held.lease());
+        self.runs(call, &held);
         let asks = self.rng.one_in(3);
         match asks {
             _ if self.mutant == Some(Mutant::NeverChecksTheEnd) => acting.until(sleep(hold)).await,
@@ -159,6 +166,7 @@ impl Worker {
                 }
             }
         }
+        let well = self.once && self.ends_well(&held);
         if self.rng.one_in(10) {
             drop(held);
             return self.log("dropped the lock", call);
@@ -169,8 +177,15 @@ impl Worker {
         } else {
             RELEASE
         };
-        match timeout(time, held.release()).await {
+        let releasing = async {
+            match well {
+                true => held.complete(None).await,
+                false => held.release().await,
+            }
+        };
+        match timeout(time, releasing).await {
             Ok(released) => {
+                self.completed(well, &released);
                 self.waited("releasing", from, RELEASE);
                 // Whoever only asks now and then may be late without any fault.
                 let lost = if asks { "lost unawares" } else { "lost" };
@@ -180,7 +195,7 @@ impl Worker {
         }
     }
 
-    fn limits(&self, ask: Ask) -> AcquireOptions {
+    pub(super) fn limits(&self, ask: Ask) -> AcquireOptions {
         match self.mutant {
             Some(Mutant::IgnoresTheDeadline) => ask.late().limits(),
             _ => ask.limits(),
@@ -206,7 +221,7 @@ impl Worker {
         Acting::begin(grant, &self.trace, &self.truth)
     }
 
-    fn refused(&self, call: &Call, error: &Error) {
+    pub(super) fn refused(&self, call: &Call, error: &Error) {
         self.waited("being refused", call.from, call.ask.most());
         let kinds = [
             (error.is_busy(), "busy"),
@@ -249,7 +264,7 @@ impl Worker {
     }
 
     /// It is over for good; but what `release_all` takes over it gives back in its own time.
-    fn settled(&self, settled: bool, call: &Call) {
+    pub(super) fn settled(&self, settled: bool, call: &Call) {
         if settled && !self.leaving.load(Ordering::Relaxed) {
             self.trace.settle([call.nonce.clone()], self.truth.now());
         }
@@ -266,13 +281,13 @@ impl Worker {
         self.trace.open().waits.push(wait);
     }
 
-    fn log(&self, what: &'static str, call: &Call) {
+    pub(super) fn log(&self, what: &'static str, call: &Call) {
         self.trace.done(what);
         let line = format!("{} {}: {what}", self.process, call.nonce);
         self.trace.log(self.truth.now(), line);
     }
 
-    fn wrong(&self, what: String) {
+    pub(super) fn wrong(&self, what: String) {
         self.trace.wrong([what]);
     }
 

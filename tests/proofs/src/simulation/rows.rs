@@ -32,6 +32,7 @@ struct Watched {
     /// Each entry that came into the queue, in that order.
     entered: Vec<Entered>,
     left: Vec<Left>,
+    completions: Vec<Completed>,
 }
 
 /// An entry that came into a queue.
@@ -40,6 +41,17 @@ pub(super) struct Entered {
     pub(super) at: Duration,
     pub(super) era: usize,
     pub(super) fence: u64,
+}
+
+/// A completion that was applied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Completed {
+    pub(super) at: Duration,
+    pub(super) era: usize,
+    /// The fence of its run.
+    pub(super) fence: u64,
+    /// Until when it counts, in seconds since the epoch.
+    pub(super) until: u64,
 }
 
 /// An entry that went out of a queue.
@@ -87,6 +99,11 @@ impl Rows {
     /// Each entry that came into a row's queue, in that order.
     pub(super) fn entered(&self, key: &str) -> &[Entered] {
         &self.rows[key].entered
+    }
+
+    /// Each completion that was applied to a row, in that order.
+    pub(super) fn completions(&self, key: &str) -> &[Completed] {
+        &self.rows[key].completions
     }
 
     /// How the entry with a fence left the queue, the next time after that.
@@ -170,6 +187,11 @@ impl Watched {
         }
         if self.era == 0 {
             wrong.extend(change.settled(trace));
+        }
+        wrong.extend(change.drops_a_completion());
+        for (completed, strange) in change.completes(self.era) {
+            self.completions.push(completed);
+            wrong.extend(strange);
         }
         if moved {
             self.still_since = at;

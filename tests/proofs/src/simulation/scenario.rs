@@ -21,6 +21,8 @@ pub(super) struct Scenario {
     pub(super) night: Option<Night>,
     /// Which thought is left out.
     pub(super) mutant: Option<Mutant>,
+    /// Whether all work is operations that are to be done once.
+    pub(super) once: bool,
 }
 
 /// A time in which no actor works.
@@ -74,6 +76,7 @@ impl Scenario {
             triggers: Vec::new(),
             night: None,
             mutant,
+            once: false,
         };
         if !faultless {
             scenario.add_faults(&mut rng);

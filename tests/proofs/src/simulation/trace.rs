@@ -17,6 +17,8 @@ pub(super) struct Records {
     pub(super) settled: BTreeMap<String, Duration>,
     /// The releases that were reported as done.
     pub(super) released: Vec<Released>,
+    /// Every run of an operation, by its lock and its fence.
+    pub(super) runs: BTreeMap<(String, u64), Run>,
     /// Waits that may not have been longer than they were.
     pub(super) waits: Vec<Wait>,
     pub(super) tally: Tally,
@@ -24,6 +26,16 @@ pub(super) struct Records {
     pub(super) lines: Vec<(Duration, String)>,
     /// What was seen to be wrong at once.
     pub(super) wrong: Vec<String>,
+}
+
+/// A run of an operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// Which of the lock's operations.
+    pub(super) operation: u8,
+    pub(super) begin: Duration,
+    /// When its work had ended well.
+    pub(super) well: Option<Duration>,
 }
 
 /// A lock that was had, and the work that was done under it.

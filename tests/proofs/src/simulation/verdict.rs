@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::actors::Lock;
+use super::ledger;
 use super::others;
 use super::rows::Rows;
 use super::sabotage::Mutant;
@@ -23,7 +24,7 @@ pub(super) fn of(
     rows: &Rows,
     scheduler: &Scheduler,
 ) -> Vec<String> {
-    let records = trace.open();
+    let mut records = trace.open();
     let mut stops = Stops::new();
     for (process, from, until) in &scheduler.stops {
         stops.entry(process).or_default().push((*from, *until));
@@ -31,6 +32,13 @@ pub(super) fn of(
     let mut wrong = records.wrong.clone();
     for lock in &scenario.locks {
         wrong.extend(on_one_lock(lock, &records.grants, rows, &stops));
+    }
+    for lock in &scenario.locks {
+        wrong.extend(ledger::on_one_lock(&lock.key, &records, rows));
+    }
+    if scenario.once {
+        let keys = scenario.locks.iter().map(|lock| lock.key.clone());
+        ledger::tally(keys, &mut records, rows);
     }
     wrong.extend(records.grants.iter().filter_map(past_its_deadline));
     let reported = records

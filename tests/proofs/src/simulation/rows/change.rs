@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Entry, Row, Timestamp};
+use dynamodb_locks::protocol::{Entry, OperationState, Row, Timestamp};
 
-use super::Entered;
+use super::{Completed, Entered};
 use crate::simulation::clocks::BEGINNING;
 use crate::simulation::trace::Trace;
 use testkit::dynamo::Request;
@@ -113,6 +113,59 @@ impl<'a> Change<'a> {
                 "law 3: {by} takes out `{entry}`, who waits and is alive"
             )),
         }
+    }
+
+    /// Laws 12 and 13: the completions that come with it, and what is wrong with each.
+    pub(super) fn completes(&self, era: usize) -> Vec<(Completed, Option<String>)> {
+        let at = self.at;
+        let new = self
+            .after
+            .operations
+            .iter()
+            .filter_map(|(id, state)| match state {
+                OperationState::Completed(done)
+                    if self.before.operations.get(id) != Some(state) =>
+                {
+                    Some(done)
+                }
+                _ => None,
+            });
+        let judged = new.map(|done| {
+            let of = |entry: &&Entry| entry.ticket() == Some(done.fence);
+            let owner = self.before.queue.iter().find(of);
+            let leaves = owner.is_some_and(|owner| !self.after.queue.contains(owner));
+            let strange = (!leaves).then(|| {
+                let fence = done.fence.0;
+                format!(
+                    "law 13: {} completes {fence}, which does not leave with it",
+                    self.by
+                )
+            });
+            let (fence, until) = (done.fence.0, done.until);
+            let completed = Completed {
+                at,
+                era,
+                fence,
+                until,
+            };
+            (completed, strange)
+        });
+        judged.collect()
+    }
+
+    /// Laws 13, 14 and 15: nothing but a person takes a completion away within its window.
+    pub(super) fn drops_a_completion(&self) -> Option<String> {
+        if matches!(self.by, By::Somebody) {
+            return None;
+        }
+        let live = self.before.operations.iter().find(|(id, state)| {
+            let stays = matches!(
+                self.after.operations.get(id),
+                Some(OperationState::Completed(_))
+            );
+            state.completed(self.now()).is_some() && !stays
+        });
+        live.map(|(id, state)| format!("law 14: {} takes {id} away: {state:?}", self.by))
     }
 
     /// Who came into the queue.

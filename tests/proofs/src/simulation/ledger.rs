@@ -1,0 +1,151 @@
+//! The ledger of effects: which run has done which operation, and what others were told of it.
+
+use std::time::Duration;
+
+use dynamodb_locks::{AcquireOptions, Error, LockGuard, Operation};
+
+use super::clocks::BEGINNING;
+use super::job::{Call, Worker};
+use super::rows::{Completed, Rows};
+use super::trace::{Records, Run};
+
+/// The window of one operation, so that it is over while the simulation goes on, and of all the others.
+const SHORT: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(6 * 60 * 60);
+
+fn operation(number: u8) -> Operation {
+    let window = if number == 0 { SHORT } else { LONG };
+    Operation::new("simulation", &number.to_string()).window(window)
+}
+
+impl Worker {
+    pub(super) fn limits_for(&self, call: &Call) -> AcquireOptions {
+        let limits = self.limits(call.ask);
+        match call.operation {
+            Some(number) => limits.operation(operation(number)),
+            None => limits,
+        }
+    }
+
+    /// The run of an operation begins.
+    pub(super) fn runs(&self, call: &Call, held: &LockGuard) {
+        let Some(operation) = call.operation else {
+            return;
+        };
+        if held.handle().was_attempted() {
+            self.trace.done("again after an attempt");
+        }
+        let run = Run {
+            operation,
+            begin: self.truth.now(),
+            well: None,
+        };
+        let name = (self.key.clone(), held.fence());
+        self.trace.open().runs.insert(name, run);
+    }
+
+    /// Whether the work of a run has ended well, as three of four do that end before their lease.
+    pub(super) fn ends_well(&mut self, held: &LockGuard) -> bool {
+        if held.lease().is_expired() || self.rng.one_in(4) {
+            self.trace.done("failed");
+            return false;
+        }
+        let (name, now) = ((self.key.clone(), held.fence()), self.truth.now());
+        if let Some(run) = self.trace.open().runs.get_mut(&name) {
+            run.well = Some(now);
+        }
+        true
+    }
+
+    /// A completion was told.
+    pub(super) fn completed(&self, well: bool, told: &Result<(), Error>) {
+        match told {
+            Ok(()) if well => self.trace.done("completed"),
+            Err(error) if well && error.is_unknown() => self.trace.done("completion unknown"),
+            _ => {}
+        }
+    }
+
+    /// Another run has done the operation: that has to be true.
+    pub(super) fn duplicate(&self, call: &Call, error: &Error) {
+        let what = match error.is_from_memory() {
+            true => "duplicate, from memory",
+            false => "duplicate",
+        };
+        self.log(what, call);
+        // From memory no nonce was used.
+        self.settled(!error.is_from_memory(), call);
+        let fence = error.completion().map(|completed| completed.fence());
+        let name = (self.key.clone(), fence.unwrap_or_default());
+        let run = self.trace.open().runs.get(&name).copied();
+        let is_true =
+            run.is_some_and(|run| Some(run.operation) == call.operation && run.well.is_some());
+        if !is_true {
+            let process = &self.process;
+            self.wrong(format!(
+                "law 12: {process} is told that {name:?} is done: {run:?}"
+            ));
+        }
+    }
+}
+
+/// What is wrong with the runs of one lock.
+pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
+    let completions = rows.completions(key);
+    let run_of = |fence: u64| records.runs.get(&(key.to_owned(), fence));
+    let untrue = completions.iter().filter(|done| {
+        let run = run_of(done.fence).and_then(|run| run.well);
+        run.is_none_or(|well| well > done.at)
+    });
+    let untrue =
+        untrue.map(|done| format!("law 12: {done:?} of {key} is not of a run that ended well"));
+    let runs = records.runs.iter().filter(|((lock, _), _)| lock == key);
+    let again = runs.filter_map(|((_, fence), run)| {
+        let era = rows
+            .entered(key)
+            .iter()
+            .find(|entered| entered.fence == *fence)?
+            .era;
+        let before = completions.iter().find(|done| {
+            let same = run_of(done.fence).is_some_and(|it| it.operation == run.operation);
+            same && done.era == era && done.fence < *fence && counts(done, run.begin)
+        })?;
+        Some(format!(
+            "law 11: {fence} of {key} does again what is done: {run:?}, {before:?}"
+        ))
+    });
+    untrue.chain(again).collect()
+}
+
+/// Whether a completion counted at a time.
+fn counts(done: &Completed, at: Duration) -> bool {
+    done.at <= at && done.until >= (BEGINNING + at).as_secs()
+}
+
+/// Counts what others than the run itself have completed, and windows that were over.
+pub(super) fn tally(keys: impl Iterator<Item = String>, records: &mut Records, rows: &Rows) {
+    use super::tally::Sort;
+    for key in keys {
+        let completions = rows.completions(&key);
+        let told = |fence: u64| {
+            records
+                .released
+                .iter()
+                .any(|it| it.key == key && it.fence == fence)
+        };
+        let others = completions.iter().filter(|done| !told(done.fence)).count();
+        let over = records.runs.iter().any(|((lock, fence), run)| {
+            let same = |done: &&Completed| {
+                let of = records.runs.get(&(key.clone(), done.fence));
+                of.is_some_and(|of| of.operation == run.operation) && done.fence < *fence
+            };
+            *lock == key && completions.iter().any(|done| same(&done))
+        });
+        if others > 0 {
+            records.tally.add(Sort::Done, "completed by another");
+        }
+        if over {
+            records.tally.add(Sort::Done, "window over");
+        }
+    }
+}
