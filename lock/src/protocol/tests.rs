@@ -2,6 +2,7 @@
 
 mod entering;
 mod leaving;
+mod operations;
 mod turns;
 
 use super::*;

@@ -1,0 +1,253 @@
+//! Operations that are to be done once.
+
+use super::*;
+use crate::operation::{
+    Attempt, Completion, Kept, OperationState, OperationTerms, OperationUpdate,
+};
+use crate::operation_id::{Fingerprint, OperationId};
+
+const WINDOW: u64 = 3600;
+
+fn id() -> OperationId {
+    OperationId::of([7; 12])
+}
+
+fn once() -> Terms {
+    Terms {
+        operation: Some(OperationTerms {
+            id: id(),
+            fingerprint: None,
+        }),
+        ..terms()
+    }
+}
+
+/// Done by the run with this fence, until an hour after noon.
+fn done(fence: u64) -> Completion {
+    Completion {
+        until: NOON / 1_000_000 + WINDOW,
+        fence: Ticket(fence),
+        fingerprint: None,
+        response: Kept::None,
+    }
+}
+
+/// A row that says this of the operation.
+fn saying(row: Row, state: OperationState) -> Row {
+    Row {
+        operations: [(id(), state)].into(),
+        ..row
+    }
+}
+
+fn update(hand: &Hand) -> &OperationUpdate {
+    match hand.write() {
+        Write::Release { operation, .. }
+        | Write::Withdraw { operation, .. }
+        | Write::Evict { operation, .. }
+        | Write::EvictAndEnter { operation, .. } => operation,
+        other => panic!("it says nothing of operations: {other:?}"),
+    }
+}
+
+/// Holds the lock for the operation.
+fn begun() -> Hand {
+    let mut hand = Hand::new(once());
+    let mine = hand.with_me([]);
+    hand.applied(mine).acts_for(9_750);
+    hand
+}
+
+#[test]
+fn an_enqueue_asks_that_the_operation_is_not_done() {
+    let hand = Hand::new(once());
+    let Write::Enqueue { unless_done, .. } = hand.write() else {
+        panic!("it enqueues")
+    };
+    let asked = unless_done.expect("it asks");
+    assert_eq!((asked.id, asked.now), (id(), NOON / 1_000_000));
+    assert_eq!(hand.me().fields().unwrap().operation, Some(id()));
+}
+
+#[test]
+fn what_is_done_is_refused_at_once_if_no_copy_is_on_its_way() {
+    let mut hand = Hand::new(once());
+    hand.refused(saying(row([]), OperationState::Completed(done(1))));
+    hand.is_refused(RefusalReason::Completed);
+    let mut hand = Hand::new(once());
+    hand.lost();
+    hand.refused(saying(row([]), OperationState::Completed(done(1))));
+    hand.asks_for("invalidate");
+    hand.applied(row([])).is_refused(RefusalReason::Completed);
+}
+
+#[test]
+fn a_window_that_is_over_and_an_attempt_keep_nobody_out() {
+    let over = Completion {
+        until: NOON / 1_000_000 - 1,
+        ..done(1)
+    };
+    let attempt = Attempt::of(Ticket(1), at(0));
+    for state in [
+        OperationState::Completed(over),
+        OperationState::Attempted(attempt),
+    ] {
+        let mut hand = Hand::new(once());
+        let mine = saying(hand.with_me([]), state);
+        hand.applied(mine).acts_for(9_750);
+        assert!(hand.acquisition.was_attempted());
+    }
+    assert!(!begun().acquisition.was_attempted());
+}
+
+#[test]
+fn another_request_is_refused_as_that() {
+    let print = |bits| Some(Fingerprint::of([bits; 8]));
+    let mut hand = Hand::new(Terms {
+        operation: Some(OperationTerms {
+            id: id(),
+            fingerprint: print(1),
+        }),
+        ..terms()
+    });
+    let other = Completion {
+        fingerprint: print(2),
+        ..done(1)
+    };
+    hand.refused(saying(row([]), OperationState::Completed(other)));
+    hand.is_refused(RefusalReason::KeyReused);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_neither_done_nor_undone() {
+    let mut hand = Hand::new(once());
+    hand.refused(saying(row([]), OperationState::Unreadable));
+    hand.is_refused(RefusalReason::Unreadable);
+}
+
+#[test]
+fn a_waiter_whose_turn_comes_in_vain_hands_the_lock_on() {
+    let mut hand = Hand::new(once());
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    let first = saying(hand.with_me([]), OperationState::Completed(done(1)));
+    hand.sees(first).asks_for("release");
+    assert_eq!(*update(&hand), OperationUpdate::default());
+    hand.applied(row([])).is_refused(RefusalReason::Completed);
+}
+
+#[test]
+fn a_waiter_behind_others_leaves_without_a_word() {
+    let mut hand = Hand::new(once());
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    let behind = saying(
+        hand.with_me([other(-1_000)]),
+        OperationState::Completed(done(1)),
+    );
+    hand.sees(behind).asks_for("withdraw");
+    assert_eq!(*update(&hand), OperationUpdate::default());
+}
+
+#[test]
+fn a_release_says_that_the_operation_is_done_or_was_attempted() {
+    let mut hand = begun();
+    hand.happens(Event::Release);
+    let attempt = Attempt::of(hand.acquisition.ticket(), at(0));
+    assert_eq!(update(&hand).attempted, Some((id(), attempt)));
+    assert_eq!(update(&hand).completes, None);
+
+    let mut hand = begun();
+    let completion = done(hand.acquisition.ticket().0);
+    hand.acquisition.complete(completion.clone());
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).completes, Some((id(), completion)));
+    assert_eq!(update(&hand).attempted, None);
+    hand.applied(row([])).ends(&Outcome::Released);
+}
+
+#[test]
+fn a_refused_completion_is_settled_by_its_own_fence_alone() {
+    for (own, outcome) in [(true, Outcome::Released), (false, Outcome::Lost)] {
+        let mut hand = begun();
+        let ticket = hand.acquisition.ticket().0;
+        hand.acquisition.complete(done(ticket));
+        // Long after the end of the lease.
+        hand.later(20_000);
+        hand.happens(Event::Release).lost();
+        let fence = if own { ticket } else { ticket + 1 };
+        let passed = Row {
+            last: Some(Ticket(ticket)),
+            ..saying(row([]), OperationState::Completed(done(fence)))
+        };
+        hand.refused(passed).ends(&outcome);
+    }
+}
+
+#[test]
+fn a_completion_dates_a_row_that_would_not_outlive_it() {
+    let dated = |window: u64| {
+        let mut hand = begun();
+        let completion = Completion {
+            until: NOON / 1_000_000 + window,
+            ..done(hand.acquisition.ticket().0)
+        };
+        hand.acquisition.complete(completion);
+        hand.happens(Event::Release);
+        update(&hand).ttl
+    };
+    let day = 24 * 60 * 60;
+    // The row lives for a day after its ticket here.
+    assert_eq!(dated(0), None);
+    assert_eq!(dated(10), Some(NOON / 1_000_000 + 10 + day));
+}
+
+#[test]
+fn who_removes_a_run_says_that_it_was_attempted() {
+    let run = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-60_000).fields().unwrap().clone()
+    });
+    let attempted = |ticket: Ticket| Some((id(), Attempt::of(ticket, at(0))));
+    let ticket = run.ticket().unwrap();
+    let mut hand = Hand::new(trial());
+    hand.refused(row([run.clone()])).asks_for("evict and enter");
+    assert_eq!(update(&hand).attempted, attempted(ticket));
+    let mut hand = Hand::new(terms());
+    hand.refused(row([run.clone(), other(-1_000)]))
+        .asks_for("evict");
+    assert_eq!(update(&hand).attempted, attempted(ticket));
+    let hand = Hand::for_another(&run);
+    assert_eq!(update(&hand).attempted, attempted(ticket));
+}
+
+#[test]
+fn recovery_completes_what_was_noted_also_where_the_lock_fails_closed() {
+    let run = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-1_000).fields().unwrap().clone()
+    });
+    let ticket = run.ticket().unwrap();
+    let mut acquisition = Acquisition::left_behind(terms(), run, ticket, true);
+    acquisition.complete(done(ticket.0));
+    let mut hand = Hand {
+        acquisition,
+        millis: 0,
+        asked: Action::Poll,
+    };
+    hand.happens(Event::GiveUp).asks_for("withdraw");
+    assert_eq!(update(&hand).completes, Some((id(), done(ticket.0))));
+    assert!(matches!(hand.write(), Write::Withdraw { unless: None, .. }));
+    let completed = Outcome::Recovered(RecoveryOutcome::Completed);
+    hand.applied(row([])).ends(&completed);
+}
+
+#[test]
+fn who_forgets_says_so_when_it_hands_the_lock_on() {
+    let mut hand = Hand::new(terms());
+    let mine = saying(hand.with_me([]), OperationState::Completed(done(1)));
+    hand.applied(mine).acts_for(9_750);
+    hand.acquisition.forget(id());
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+}
