@@ -2,18 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
+mod answers;
+mod endings;
+
 use std::error::Error as _;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Once, Response};
+use dynamodb_locks::{ErrorKind, LockGuard, Once};
 use serde_json::json;
-use testkit::dynamo::{Fate, Refusal, Schema};
+use testkit::dynamo::{Fate, Schema};
 use testkit::locks::{KEY, LockTable, Step, die};
 
-use super::{LEASE, begin, is_attempted, is_completed, millis, pay, payment, states, tick};
-use crate::journal::folder::Folder;
+use super::{LEASE, begin, is_attempted, is_completed, pay, payment, states, tick};
 
 const ACCOUNTS: &str = "accounts";
 
@@ -84,30 +85,6 @@ async fn the_work_and_the_completion_are_applied_together() {
     let completed = begin(&b).await.unwrap_err();
     assert_eq!(completed.completion().unwrap().fence(), fence);
     assert_eq!(table.story("b"), ["enqueue refused"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_token_is_not_longer_than_dynamodb_allows_and_differs() {
-    let table = table();
-    let held = begin(&table.client("a")).await.unwrap();
-    table.set("id-of-nothing", json!({ "S": "x" }));
-    let refused = vec![opening(), opening()];
-    for _ in 0..2 {
-        held.handle()
-            .complete_with(refused.clone(), None)
-            .await
-            .unwrap_err();
-    }
-    let log = table.log_of("a");
-    let tokens: Vec<_> = log
-        .iter()
-        .filter_map(|logged| logged.request.body["ClientRequestToken"].as_str())
-        .collect();
-    assert!(tokens.iter().all(|token| token.len() <= 36), "{tokens:?}");
-    assert!(
-        tokens[0].ends_with("-1") && tokens[1].ends_with("-2"),
-        "{tokens:?}"
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,153 +188,6 @@ async fn after_the_lease_nothing_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_is_settled_and_the_effect_happens_once() {
-    for fate in [
-        Fate::lost(),
-        Fate::dropped(),
-        Fate::delivered().before(millis(1500)),
-        Fate::delivered().after(millis(1500)),
-        Fate::delivered().again(millis(10)),
-        Fate::applied_but(Refusal::Internal),
-        Fate::refused(Refusal::Internal),
-        Fate::refused(Refusal::Throttled),
-        Fate::refused(Refusal::Conflict),
-    ] {
-        let table = table();
-        table.fate("a", Step::Transact, 1, fate);
-        let held = begin(&table.client("a")).await.unwrap();
-        let handle = held.handle();
-        handle.complete_with(withdrawal(), None).await.unwrap();
-        held.release().await.unwrap();
-        tokio::time::sleep(LEASE).await;
-        assert_eq!(withdrawn(&table), 1);
-        assert!(!pay(&table.client("b")).await.unwrap());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_copy_that_outlives_its_token_does_nothing() {
-    let table = table();
-    let twenty = Duration::from_secs(20 * 60);
-    table.fate("a", Step::Transact, 1, Fate::delivered().again(twenty));
-    let held = begin(&table.client("a")).await.unwrap();
-    let handle = held.handle();
-    handle.complete_with(withdrawal(), None).await.unwrap();
-    // The lock is still held when the copy arrives.
-    tokio::time::sleep(twenty + LEASE).await;
-    let transactions: Vec<_> = table
-        .story("a")
-        .into_iter()
-        .filter(|step| step.starts_with("transact"))
-        .collect();
-    assert_eq!(transactions, ["transact", "transact refused unheard"]);
-    assert_eq!(withdrawn(&table), 1);
-    held.release().await.unwrap();
-    assert!(is_completed(&table));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_never_comes_is_unknown_and_the_same_call_settles_it() {
-    let table = table();
-    for nth in 1..=3 {
-        table.fate("a", Step::Transact, nth, Fate::lost());
-    }
-    let held = begin(&table.client("a")).await.unwrap();
-    let handle = held.handle();
-    let unknown = handle.complete_with(withdrawal(), None).await.unwrap_err();
-    assert!(unknown.is_unknown(), "{unknown}");
-    // Another one could be taken for the first.
-    let other = handle.complete_with(vec![opening()], None).await;
-    assert!(other.unwrap_err().is_unknown());
-    assert_eq!(table.story("a").len(), 4);
-    handle.complete_with(withdrawal(), None).await.unwrap();
-    assert_eq!(withdrawn(&table), 1);
-    held.release().await.unwrap();
-    assert!(is_completed(&table));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_second_transaction_under_the_lock_is_not_applied() {
-    let table = table();
-    let held = begin(&table.client("a")).await.unwrap();
-    let handle = held.handle();
-    handle.complete_with(withdrawal(), None).await.unwrap();
-    let again = handle.complete_with(withdrawal(), None).await;
-    assert!(again.unwrap_err().is_completed());
-    assert_eq!(withdrawn(&table), 1);
-    held.release().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn work_that_fails_after_its_transaction_has_done_the_operation() {
-    let table = table();
-    let a = table.client("a");
-    let fails = a.once(KEY, payment(), async |handle| {
-        handle.complete_with(withdrawal(), None).await.unwrap();
-        Err::<(), _>("no mail")
-    });
-    assert_eq!(fails.await.unwrap(), Once::Failed("no mail"));
-    assert!(is_completed(&table));
-    for locks in [&a, &table.client("b")] {
-        assert!(!pay(locks).await.unwrap());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_that_is_killed_after_its_transaction_has_done_the_operation() {
-    let (table, folder) = (table(), Folder::new());
-    let held = begin(&folder.client(&table, "a")).await.unwrap();
-    let handle = held.handle();
-    handle.complete_with(withdrawal(), None).await.unwrap();
-    let recorded = folder.intents().remove(0);
-    let completion = recorded["completion"].as_str().unwrap();
-    assert!(completion.starts_with("done "), "{completion}");
-    die(held);
-    folder.orphan();
-    let sweep = folder.client(&table, "sweep");
-    assert_eq!(sweep.recover_orphans(LEASE / 5).await.recovered(), 1);
-    assert!(is_completed(&table) && table.row().queue.is_empty());
-    assert!(!pay(&table.client("b")).await.unwrap());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_response_is_kept_with_the_transaction() {
-    for length in [5, 5 * 1024] {
-        let table = table();
-        let response = "x".repeat(length);
-        let options = AcquireOptions::wait(millis(1000)).operation(payment().replays());
-        let a = table.client("a");
-        let held = a.acquire_with(KEY, options).await.unwrap();
-        let kept = Some(response.clone());
-        let handle = held.handle();
-        handle.complete_with(withdrawal(), kept).await.unwrap();
-        held.complete(None).await.unwrap();
-        for locks in [&a, &table.client("b")] {
-            let completed = locks.acquire_with(KEY, options).await.unwrap_err();
-            let replayed = completed.completion().unwrap().response().clone();
-            assert_eq!(replayed, Response::Text(response.as_str().into()));
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_response_of_a_cancelled_transaction_is_never_taken_for_the_runs() {
-    let table = table();
-    let account = json!({ "id": { "S": "ada" } });
-    table.dynamo().put_item(ACCOUNTS, account).unwrap();
-    let options = AcquireOptions::wait(millis(1000)).operation(payment().replays());
-    let a = table.client("a");
-    let held = a.acquire_with(KEY, options).await.unwrap();
-    let handle = held.handle();
-    let cancelled = handle.complete_with(vec![opening()], Some("x".repeat(5000)));
-    assert!(cancelled.await.unwrap_err().is_transaction_cancelled());
-    held.complete(Some("y".repeat(5000))).await.unwrap();
-    let b = table.client("b");
-    let completed = b.acquire_with(KEY, options).await.unwrap_err();
-    assert_eq!(*completed.completion().unwrap().response(), Response::Gone);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_lock_without_an_operation_has_nothing_to_complete() {
     let table = table();
     let held = table.client("a").acquire(KEY).await.unwrap();
@@ -367,26 +197,6 @@ async fn a_lock_without_an_operation_has_nothing_to_complete() {
     assert!(refused.to_string().contains("`AcquireOptions::operation`"));
     assert_eq!(withdrawn(&table), 0);
     held.release().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_dynamodb_does_not_accept_is_said_clearly() {
-    let table = table();
-    let held = begin(&table.client("a")).await.unwrap();
-    let handle = held.handle();
-    // Two items of one transaction must not be the same row.
-    let checked = handle.complete_with(vec![handle.check()], None).await;
-    let checked = checked.unwrap_err();
-    assert!(checked.is_configuration(), "{checked}");
-    let expected =
-        "cannot apply the transaction under lock `42`: DynamoDB does not accept its items together";
-    assert!(checked.to_string().starts_with(expected), "{checked}");
-    table.fate("a", Step::Transact, 2, Fate::refused(Refusal::Denied));
-    let denied = handle.complete_with(withdrawal(), None).await.unwrap_err();
-    assert!(denied.is_denied(), "{denied}");
-    assert!(denied.to_string().contains("a right that its items need"));
-    held.release().await.unwrap();
-    assert!(is_attempted(&table));
 }
 
 #[tokio::test(start_paused = true)]
