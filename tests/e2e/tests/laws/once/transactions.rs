@@ -141,9 +141,7 @@ async fn the_transaction_of_a_run_that_was_evicted_is_cancelled_whole() {
     assert!(late.await.unwrap().unwrap_err().is_unknown());
     tokio::time::sleep(LEASE).await;
     assert!(
-        table
-            .story("a")
-            .contains(&"transact refused unheard".to_owned()),
+        table.story("a").contains(&"transact refused".to_owned()),
         "{:?}",
         table.story("a")
     );
