@@ -145,8 +145,10 @@ async fn take(shared: &Arc<Shared>, key: Key, options: AcquireOptions) -> Result
     match driver.run(Event::Begin, budget, Some(&mut trail)).await {
         Ok(Exit::Act(ends)) => {
             let period = shared.settings.effective_heartbeat_period();
-            Ok(LockGuard::new(driver, trail, cleanup, ends, period)
-                .for_operation(options.operation))
+            let operation = options.operation;
+            Ok(LockGuard::new(
+                driver, trail, cleanup, ends, period, operation,
+            ))
         }
         Ok(Exit::Over(outcome)) => {
             trail.settle();

@@ -32,7 +32,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_full`](Error::is_full) | the queue is full | the same |
 /// | [`is_reentrant`](Error::is_reentrant) | the caller holds the lock already | acquire it once |
 /// | [`is_lost`](Error::is_lost) | the lease ended while the lock was held | a longer lease, more frequent heartbeats |
-/// | [`is_unknown`](Error::is_unknown) | it is unknown whether a release was applied | nothing: the lease expires |
+/// | [`is_unknown`](Error::is_unknown) | it is unknown whether a release or a transaction was applied | nothing: the lease expires; the same transaction again |
 /// | [`is_unavailable`](Error::is_unavailable) | DynamoDB does not answer | what the source says |
 /// | [`is_denied`](Error::is_denied) | the credentials lack a permission | the permissions that the message names |
 /// | [`is_bad_table`](Error::is_bad_table) | there is no such table, or it has other keys | the table that the message names |
@@ -41,6 +41,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_completed`](Error::is_completed) | the operation is done already | nothing: see [`completion`](Error::completion) |
 /// | [`is_key_reused`](Error::is_key_reused) | the same idempotency key came with another request | a key of its own for each request |
 /// | [`is_response_gone`](Error::is_response_gone) | the operation is done, and its response cannot be replayed | nothing |
+/// | [`is_transaction_cancelled`](Error::is_transaction_cancelled) | DynamoDB has cancelled a transaction because of the caller's own items | what the reasons say; nothing was written |
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -215,7 +216,28 @@ impl Error {
         Self::new(ErrorKind::ResponseGone, message)
     }
 
-    fn unreadable(key: &Key) -> Self {
+    pub(crate) fn no_operation(key: &Key) -> Self {
+        let message = format!(
+            "lock `{key}` has no operation that a transaction could complete: name one with \
+             `AcquireOptions::operation`"
+        );
+        Self::new(ErrorKind::Configuration, message)
+    }
+
+    pub(crate) fn transaction_cancelled(key: &Key, reasons: &str) -> Self {
+        let message = format!("the transaction under lock `{key}` was cancelled: {reasons}");
+        Self::new(ErrorKind::TransactionCancelled, message)
+    }
+
+    pub(crate) fn transaction_unknown(key: &Key, reason: &str) -> Self {
+        let message = format!(
+            "cannot tell whether the transaction under lock `{key}` was applied: {reason}; the same call again \
+             settles it"
+        );
+        Self::new(ErrorKind::Unknown, message)
+    }
+
+    pub(crate) fn unreadable(key: &Key) -> Self {
         let message = format!(
             "what the row of lock `{key}` says of the operation cannot be read; it was damaged, or written by a \
              later version: deploy that here, or remove the attribute"
@@ -324,6 +346,13 @@ impl Error {
     #[must_use]
     pub fn is_response_gone(&self) -> bool {
         self.0.kind == ErrorKind::ResponseGone
+    }
+
+    /// DynamoDB has cancelled a transaction because of the caller's own items: nothing was written. The message has the
+    /// reasons, and the source is the SDK's error.
+    #[must_use]
+    pub fn is_transaction_cancelled(&self) -> bool {
+        self.0.kind == ErrorKind::TransactionCancelled
     }
 
     /// What is known of the run that has done the operation, for an error that

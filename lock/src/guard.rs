@@ -17,6 +17,7 @@ use crate::once;
 use crate::protocol::Acquisition;
 use crate::time::MonotonicInstant;
 use crate::trail::Trail;
+use crate::transaction::HeldRow;
 
 /// A lock that is held until it is released, or until its lease is lost.
 ///
@@ -48,26 +49,23 @@ impl LockGuard {
         cleanup: Cleanup,
         ends: MonotonicInstant,
         period: Option<Duration>,
+        operation: Option<Operation>,
     ) -> Self {
         let (clock, since) = (driver.clock.clone(), driver.sent);
         let (key, fence) = (driver.key.clone(), driver.acquisition.ticket().0);
         let (layout, counters) = (driver.table.layout().clone(), driver.counters.clone());
         let attempted = driver.acquisition.was_attempted();
+        let row = HeldRow::new(&driver, trail.completions(), operation);
         let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
         trail.hold(clock, heartbeats.lease().clone());
-        let handle = LockHandle::new(layout, key, fence, lease, counters, attempted);
+        let handle = LockHandle::new(layout, key, fence, lease, counters, attempted, row);
         Self {
             handle,
             heartbeats,
             trail,
-            operation: None,
+            operation,
             cleanup,
         }
-    }
-
-    /// An operation is done under the lock.
-    pub(crate) fn for_operation(self, operation: Option<Operation>) -> Self {
-        Self { operation, ..self }
     }
 
     /// The lock's name.
@@ -160,7 +158,7 @@ impl LockGuard {
 
     /// Releases the lock, and says with the same write that its operation is done: see
     /// [`AcquireOptions::operation`](crate::AcquireOptions::operation). Nobody does it again within its window. Without an
-    /// operation it only releases.
+    /// operation it only releases. After [`complete_with`](LockHandle::complete_with) the operation is done already.
     ///
     /// The response is kept for those who ask again, if the operation [`replays`](Operation::replays).
     ///
@@ -187,13 +185,20 @@ impl LockGuard {
         let Some(operation) = self.operation else {
             return self.hand_on(until, |_| {}).await;
         };
+        if self
+            .handle
+            .completed()
+            .is_some_and(|completed| completed.stands_against(&response))
+        {
+            return self.hand_on(until, |_| {}).await;
+        }
         let (key, shared) = (self.key().clone(), self.cleanup.shared());
         let done = operation.completion(self.fence(), lease.moment().now.latest);
         let table = shared.table().await;
         // The heartbeats go on meanwhile, and the release needs the other half.
         let keeping = Budget::until(lease.after(time / 2));
         let kept = once::completion(
-            &self.trail,
+            |completion| self.trail.complete(completion),
             &table,
             &key,
             operation,
@@ -232,6 +237,11 @@ impl LockGuard {
             // `release_all` releases it.
             return Ok(());
         }
+        // A transaction has completed the operation. With its line in the release, too, a refused copy shows that it was ours.
+        let completed = self.handle.completed().cloned();
+        if let Some(completed) = &completed {
+            driver.acquisition.complete(completed.completion().clone());
+        }
         prepare(&mut driver.acquisition);
         self.trail.release();
         let budget = Budget::until(until);
@@ -242,7 +252,13 @@ impl LockGuard {
             Ok(Exit::Over(outcome)) => {
                 self.trail.settle();
                 match outcome {
-                    Outcome::Released => Ok(()),
+                    Outcome::Released => {
+                        if let Some((operation, completed)) = self.operation.zip(completed) {
+                            let shared = self.cleanup.shared();
+                            once::remember(&shared, self.key(), operation, completed);
+                        }
+                        Ok(())
+                    }
                     _ => Err(Error::lost(self.key())),
                 }
             }

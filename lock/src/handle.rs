@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::Counters;
+use crate::error::Error;
+use crate::idempotency::Completed;
 use crate::key::Key;
 use crate::lease::Lease;
-use crate::table::TableLayout;
+use crate::table::{TableLayout, TransactWriteItem};
+use crate::transaction::HeldRow;
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -29,6 +32,7 @@ pub struct LockHandle {
     attempted: bool,
     /// The work's own word on whether the operation is done.
     done: Arc<Mutex<Option<bool>>>,
+    row: Arc<HeldRow>,
 }
 
 /// The innermost lock of the calling task: that of the closure, or of the Lambda invocation. `None`
@@ -62,6 +66,7 @@ impl LockHandle {
         lease: Lease,
         counters: Arc<Counters>,
         attempted: bool,
+        row: HeldRow,
     ) -> Self {
         Self {
             layout,
@@ -71,6 +76,7 @@ impl LockHandle {
             counters,
             attempted,
             done: Arc::default(),
+            row: Arc::new(row),
         }
     }
 
@@ -97,6 +103,89 @@ impl LockHandle {
     #[must_use]
     pub fn done(&self) -> Option<bool> {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies items of the caller in one transaction with the completion of the operation: both are applied, or neither
+    /// is. So the effect happens once, also if the process dies at any moment, and a caller whose lease was lost writes
+    /// nothing at all.
+    ///
+    /// The transaction does not release the lock. Once it is applied the operation is done, whatever the work returns
+    /// after that. At most 99 items, none of them the row of the lock; the credentials need what the items need, and
+    /// the items may be in other tables of the same account and region. The response is kept for those who ask again,
+    /// if the operation [`replays`](crate::Operation::replays).
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use aws_sdk_dynamodb::types::{AttributeValue, Put};
+    /// use dynamodb_locks::{Once, Operation, TransactWriteItem};
+    ///
+    /// let payment = Operation::new("payments", "invoice-7");
+    /// let pay = async |handle: dynamodb_locks::LockHandle| {
+    ///     let paid = Put::builder()
+    ///         .table_name("orders")
+    ///         .item("id", AttributeValue::S("42".into()))
+    ///         .item("state", AttributeValue::S("paid".into()));
+    ///     let paid = paid.build().expect("it has a table and an item");
+    ///     let paid = TransactWriteItem::builder().put(paid).build();
+    ///     handle.complete_with(vec![paid], None).await
+    /// };
+    /// let first = locks.once("order/42", payment, pay).await?;
+    /// assert!(matches!(first, Once::Done(())));
+    /// let again = locks.once("order/42", payment, pay).await?;
+    /// assert!(matches!(again, Once::Before(_)));
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`is_transaction_cancelled`](Error::is_transaction_cancelled) when items of the caller were refused, and
+    /// [`is_lost`](Error::is_lost) when the lease was lost: nothing was written then.
+    /// [`is_unknown`](Error::is_unknown) when no answer came: the same call again settles it.
+    /// [`is_completed`](Error::is_completed) when an earlier transaction under this lock has completed the operation.
+    /// [`is_configuration`](Error::is_configuration) when the lock was acquired without
+    /// [`operation`](crate::AcquireOptions::operation), or DynamoDB does not accept the items together. Tables with strong
+    /// consistency across regions (MRSC) have no transactions.
+    pub async fn complete_with(
+        &self,
+        items: Vec<TransactWriteItem>,
+        response: Option<String>,
+    ) -> Result<(), Error> {
+        let lease = self.lease();
+        self.row.complete_with(lease, items, response).await
+    }
+
+    /// An item for a transaction of the caller's own: DynamoDB cancels the transaction unless this lock is still held. It
+    /// completes nothing. The credentials need `dynamodb:ConditionCheckItem` on the table of the locks.
+    ///
+    /// ```
+    /// # testkit::locks::example_over(async |client| {
+    /// use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+    /// use dynamodb_locks::{Locks, Settings};
+    ///
+    /// let locks = Locks::with_client(&client, Settings::new())?;
+    /// let guard = locks.acquire("order/42").await?;
+    /// let paid = Put::builder()
+    ///     .table_name("orders")
+    ///     .item("id", AttributeValue::S("42".into()));
+    /// let paid = paid.build().expect("it has a table and an item");
+    /// let transaction = client
+    ///     .transact_write_items()
+    ///     .transact_items(guard.handle().check())
+    ///     .transact_items(TransactWriteItem::builder().put(paid).build());
+    /// let late = transaction.clone();
+    /// transaction.send().await.expect("the lock is held");
+    /// guard.release().await?;
+    /// late.send().await.expect_err("the lock is not held any more");
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn check(&self) -> TransactWriteItem {
+        self.row.check()
+    }
+
+    /// What a transaction has completed.
+    pub(crate) fn completed(&self) -> Option<&Completed> {
+        self.row.completed()
     }
 
     /// The fencing token: larger than the token of every earlier holder. Store it with every write

@@ -149,6 +149,12 @@ impl Completed {
         &self.completion
     }
 
+    /// Whether it stays as it is when the same run is completed again with this response: a response in a row of its own is
+    /// never replaced.
+    pub(crate) fn stands_against(&self, response: &Option<String>) -> bool {
+        response.is_none() || matches!(self.completion.response, Kept::Row(_))
+    }
+
     /// The fencing token of the run that has done it.
     #[must_use]
     pub fn fence(&self) -> u64 {

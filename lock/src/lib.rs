@@ -39,8 +39,8 @@
 //!
 //! # Foreign types
 //!
-//! The only foreign type in this API is the AWS SDK's [`Client`], which [`Locks::with_client`]
-//! takes.
+//! The only foreign types in this API are the AWS SDK's: [`Client`], which [`Locks::with_client`] takes, and
+//! [`TransactWriteItem`], of which [`LockHandle::complete_with`] and [`LockHandle::check`] make transactions.
 
 #[cfg(not(unix))]
 compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix file system");
@@ -105,6 +105,8 @@ mod recovery;
 
 mod cleanup;
 
+mod transaction;
+
 mod handle;
 
 mod guard;
@@ -133,6 +135,6 @@ pub use nonce::Nonces;
 pub use recovery::{Recovered, Recovery};
 pub use settings::Settings;
 pub use status::{ListLocks, LockStatus, QueueEntry};
-pub use table::{Client, KeyKind};
+pub use table::{Client, KeyKind, TransactWriteItem};
 pub use time::{Expiry, WallClock};
 pub use vars::Vars;

@@ -13,7 +13,6 @@ use crate::messages::{Refusal, RefusalReason};
 use crate::operation::{Completion, Kept};
 use crate::shared::Shared;
 use crate::table::{Failure, Table};
-use crate::trail::Trail;
 
 /// A response of this length stands in the lock's row: there each write of the lock pays for it.
 const LONGEST_TEXT: usize = 512;
@@ -104,10 +103,10 @@ pub(crate) fn remember(shared: &Shared, key: &Key, operation: Operation, complet
     shared.completed.add(key, id, completed, &shared.clock);
 }
 
-/// Records that the work of an operation is done, so that a recovery completes it if this process dies now; and keeps the
-/// response. Returns the completion that the release is to write, and what it keeps.
+/// Keeps the response of a run. Returns the completion that is to be written, and what it keeps; `record` learns of each
+/// completion that holds from then on.
 pub(crate) async fn completion(
-    trail: &Trail,
+    record: impl Fn(&Completion),
     table: &Table,
     key: &Key,
     operation: Operation,
@@ -121,17 +120,17 @@ pub(crate) async fn completion(
     };
     let Some(text) = response.filter(|_| operation.replays) else {
         let completion = with(Kept::None);
-        trail.complete(&completion);
+        record(&completion);
         return (completion, Response::None);
     };
     if text.len() <= LONGEST_TEXT {
         let text: Arc<str> = text.into();
         let completion = with(Kept::Text(Arc::clone(&text)));
-        trail.complete(&completion);
+        record(&completion);
         return (completion, Response::Text(text));
     }
     let lost = with(Kept::Lost);
-    trail.complete(&lost);
+    record(&lost);
     if text.len() > LONGEST_ROW {
         let (bytes, most) = (text.len(), LONGEST_ROW);
         tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
@@ -139,12 +138,13 @@ pub(crate) async fn completion(
     }
     let kept = timeout_at(budget.send, keep(table, key, operation, &lost, &text)).await;
     let error = match kept {
-        Ok(Ok(())) => {
+        Ok(Ok(true)) => {
             let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
             let completion = with(Kept::Row(bytes));
-            trail.complete(&completion);
+            record(&completion);
             return (completion, Response::Text(text.into()));
         }
+        Ok(Ok(false)) => Error::new(Kind::Configuration, "the run has kept another one before"),
         Ok(Err(failure)) => table.explain(key, "keep the response of", failure),
         Err(_) => Error::new(Kind::Unavailable, "no answer came in time"),
     };
@@ -158,7 +158,7 @@ async fn keep(
     operation: Operation,
     completion: &Completion,
     text: &str,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let mut tries = 1;
     loop {
         let kept = table.keep_response(key, operation.id(), completion, text);

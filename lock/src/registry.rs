@@ -138,11 +138,14 @@ impl Registry {
         self.with(id, |registration| registration.stops = true);
     }
 
-    /// The operation under this lock is done.
-    pub(crate) fn complete(&self, id: RegistrationId, completion: &Completion) {
-        self.with(id, |registration| {
-            registration.tracked.completion = Some(completion.clone())
-        });
+    /// The operation under this lock is done. False if another task has taken the entry over.
+    pub(crate) fn complete(&self, id: RegistrationId, completion: &Completion) -> bool {
+        let mut registrations = self.lock();
+        let registration = registrations.entries.get_mut(&id);
+        let tracked = registration.map(|registration| &mut registration.tracked);
+        tracked
+            .map(|tracked| tracked.completion = Some(completion.clone()))
+            .is_some()
     }
 
     /// The holder was dropped, and may have left something half done.

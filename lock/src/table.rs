@@ -16,6 +16,7 @@ mod operations;
 mod request;
 mod responses;
 mod server_date;
+mod transaction;
 mod update_expression;
 
 use std::collections::HashMap;
@@ -36,11 +37,13 @@ use crate::row::Row;
 use crate::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
+pub use aws_sdk_dynamodb::types::TransactWriteItem;
 
 pub(crate) use self::admin::{Page, RowSnapshot};
 pub(crate) use self::connect::Connection;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::responses::SUFFIX as RESPONSES;
+pub(crate) use self::transaction::{Transaction, TransactionAnswer};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -192,6 +195,15 @@ impl Table {
             &self.layout,
             &self.endpoint,
             &format!("{doing} lock `{key}`"),
+        )
+    }
+
+    /// The same, for a transaction of the work under a lock.
+    pub(crate) fn explain_transaction(&self, key: &Key, failure: Failure) -> Error {
+        failure.explain_transaction(
+            &self.layout,
+            &self.endpoint,
+            &format!("apply the transaction under lock `{key}`"),
         )
     }
 

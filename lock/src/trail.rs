@@ -21,13 +21,26 @@ use crate::time::Clock;
 /// The track of one acquisition. If it is dropped before it is settled, its entry is an orphan.
 #[derive(Debug)]
 pub(crate) struct Trail {
+    records: Records,
+    holds: bool,
+    current: Option<(Entry, RegistrationId)>,
+}
+
+/// Records that the operation under a held lock is done.
+#[derive(Clone, Debug)]
+pub(crate) struct CompletionRecord {
+    records: Records,
+    current: Option<(Entry, RegistrationId)>,
+}
+
+/// Where the entries of one lock are recorded.
+#[derive(Clone, Debug)]
+struct Records {
     key: Key,
     table: Table,
     on_expiry: OnExpiry,
     journal: Option<Journal>,
     registry: Arc<Registry>,
-    holds: bool,
-    current: Option<(Entry, RegistrationId)>,
 }
 
 impl Trail {
@@ -38,25 +51,28 @@ impl Trail {
         journal: Option<Journal>,
         registry: Arc<Registry>,
     ) -> Self {
-        Self {
+        let records = Records {
             key,
             table,
             on_expiry,
             journal,
             registry,
+        };
+        Self {
+            records,
             holds: false,
             current: None,
         }
     }
 
     pub(crate) fn on_expiry(&self) -> OnExpiry {
-        self.on_expiry
+        self.records.on_expiry
     }
 
     /// Takes over another owner's entry.
     pub(crate) fn adopt(&mut self, tracked: TrackedEntry) {
         let entry = tracked.entry.clone();
-        self.current = Some((entry, self.registry.add(tracked)));
+        self.current = Some((entry, self.records.registry.add(tracked)));
     }
 
     /// An entry is about to be written. The one before it, if any, can never enter any more.
@@ -68,15 +84,13 @@ impl Trail {
         {
             return;
         }
-        let journal = self.journal.as_ref();
-        let intent = journal.and_then(|journal| self.write(journal, entry, None));
-        let (table, key) = (self.table.clone(), self.key.clone());
-        let id = self.registry.add(TrackedEntry {
-            table,
-            key,
+        let records = &self.records;
+        let id = records.registry.add(TrackedEntry {
+            table: records.table.clone(),
+            key: records.key.clone(),
             entry: entry.clone(),
-            intent,
-            on_expiry: self.on_expiry,
+            intent: records.write(entry, None),
+            on_expiry: records.on_expiry,
             owner_state: OwnerState::Acquiring,
             clock: None,
             tried: None,
@@ -94,7 +108,7 @@ impl Trail {
     /// Marks work that stops when the lease expires, and then releases the lock.
     pub(crate) fn stops(&self) {
         if let Some((_, id)) = self.current {
-            self.registry.stops(id);
+            self.records.registry.stops(id);
         }
     }
 
@@ -102,18 +116,18 @@ impl Trail {
     pub(crate) fn is_ours(&self) -> bool {
         self.current
             .as_ref()
-            .is_some_and(|&(_, id)| self.registry.has(id))
+            .is_some_and(|&(_, id)| self.records.registry.has(id))
     }
 
     /// Completes when `release_all` takes everything over.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.registry.ended()
+        self.records.registry.ended()
     }
 
     /// Marks the lock as held, by these clocks.
     pub(crate) fn hold(&mut self, clock: Clock, lease: LeaseControl) {
         if let Some((_, id)) = self.current {
-            self.registry.hold(id, clock, lease);
+            self.records.registry.hold(id, clock, lease);
             self.holds = true;
         }
     }
@@ -123,29 +137,42 @@ impl Trail {
         let tracked = self
             .current
             .take()
-            .and_then(|(_, id)| self.registry.remove(id));
+            .and_then(|(_, id)| self.records.registry.remove(id));
         if let Some(intent) = tracked.and_then(|tracked| tracked.intent) {
-            self.forget(&intent);
+            self.records.forget(&intent);
         }
     }
 
     /// The operation is done: whoever releases the lock now, if we do not, completes it.
     pub(crate) fn complete(&self, completion: &Completion) {
+        self.completions().complete(completion);
+    }
+
+    /// Records the completion of the operation, for code that does not own the entry.
+    pub(crate) fn completions(&self) -> CompletionRecord {
+        CompletionRecord {
+            records: self.records.clone(),
+            current: self.current.clone(),
+        }
+    }
+}
+
+impl CompletionRecord {
+    /// The operation is done: whoever releases the lock now, if its owner does not, completes it. Nothing is recorded of
+    /// an entry that was settled meanwhile.
+    pub(crate) fn complete(&self, completion: &Completion) {
         let Some((entry, id)) = &self.current else {
             return;
         };
-        self.registry.complete(*id, completion);
-        if let Some(journal) = &self.journal {
-            self.write(journal, entry, Some(completion));
+        if self.records.registry.complete(*id, completion) {
+            self.records.write(entry, Some(completion));
         }
     }
+}
 
-    fn write(
-        &self,
-        journal: &Journal,
-        entry: &Entry,
-        completion: Option<&Completion>,
-    ) -> Option<PathBuf> {
+impl Records {
+    fn write(&self, entry: &Entry, completion: Option<&Completion>) -> Option<PathBuf> {
+        let journal = self.journal.as_ref()?;
         let intent = Intent {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
@@ -174,9 +201,9 @@ impl Drop for Trail {
     fn drop(&mut self) {
         if let Some((_, id)) = self.current {
             if self.holds {
-                self.registry.drop_holder(id);
+                self.records.registry.drop_holder(id);
             }
-            self.registry.orphan(id);
+            self.records.registry.orphan(id);
         }
     }
 }

@@ -78,7 +78,7 @@ mod runtime;
 
 pub use config::{ByRule, Config, OnBusy};
 pub use dedup::Dedup;
-pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, Vars, current};
+pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, TransactWriteItem, Vars, current};
 pub use failure::{LockError, LockErrorKind};
 pub use invocation::Invocation;
 pub use key::{KeyError, KeyRule, KeyRuleError, OnMissing};

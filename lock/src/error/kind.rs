@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Reentrant,
     /// The lease ended while the lock was held.
     Lost,
-    /// No answer came, so it is unknown whether a release was applied.
+    /// No answer came, so it is unknown whether a release or a transaction was applied.
     Unknown,
     /// DynamoDB does not answer.
     Unavailable,
@@ -32,4 +32,6 @@ pub enum ErrorKind {
     KeyReused,
     /// The operation is done, and its response was not kept or is gone.
     ResponseGone,
+    /// DynamoDB has cancelled a transaction because of the caller's own items.
+    TransactionCancelled,
 }

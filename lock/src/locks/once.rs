@@ -17,7 +17,8 @@ use crate::with;
 pub enum Once<T, E> {
     /// It was done just now, with this result.
     Done(T),
-    /// The work failed, with this error. The operation is not done, and will be tried again by whoever asks next.
+    /// The work failed, with this error. The operation is not done, and the next caller tries again; unless the work has
+    /// completed it with a transaction before it failed: see [`LockHandle::complete_with`].
     Failed(E),
     /// It was done before, and the work was not called.
     Before(Completed),

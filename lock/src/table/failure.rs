@@ -54,6 +54,20 @@ impl Failure {
         }
     }
 
+    /// DynamoDB says no before it does anything.
+    pub(super) fn declined(cause: Cause, source: String) -> Self {
+        Self {
+            cause,
+            perhaps: false,
+            source,
+        }
+    }
+
+    /// Whether the request may have been carried out all the same.
+    pub(crate) fn may_be_applied(&self) -> bool {
+        self.perhaps
+    }
+
     /// What it means to the protocol, unless it is useless to go on.
     pub(crate) fn answer(&self) -> Option<Answer> {
         let answer = if self.perhaps {
@@ -75,11 +89,42 @@ impl Failure {
 
     pub(super) fn explain(self, layout: &TableLayout, endpoint: &Endpoint, doing: &str) -> Error {
         let why = self.cause.text(layout, endpoint);
+        let kind = self.kind();
+        self.worded(kind, doing, &why)
+    }
+
+    /// The same, for a transaction with items of the caller: they may be about other tables.
+    pub(super) fn explain_transaction(
+        self,
+        layout: &TableLayout,
+        endpoint: &Endpoint,
+        doing: &str,
+    ) -> Error {
+        let (kind, why) = match self.cause {
+            Cause::Denied => (
+                Kind::Denied,
+                "the credentials lack a right that its items need",
+            ),
+            Cause::NoTable => (
+                Kind::BadTable,
+                "a table of its items does not exist in this region",
+            ),
+            Cause::OtherKeys => (
+                Kind::Configuration,
+                "DynamoDB does not accept its items together; tables with strong consistency across regions have no \
+                 transactions",
+            ),
+            _ => return self.explain(layout, endpoint, doing),
+        };
+        self.worded(kind, doing, why)
+    }
+
+    fn worded(self, kind: Kind, doing: &str, why: &str) -> Error {
         let said = match self.source.as_str() {
             "" => String::new(),
             source => format!(" ({source})"),
         };
-        Error::new(self.kind(), format!("cannot {doing}: {why}{said}")).because(self)
+        Error::new(kind, format!("cannot {doing}: {why}{said}")).because(self)
     }
 }
 
@@ -100,11 +145,7 @@ pub(super) fn of_write(error: SdkError<UpdateItemError, Response>) -> Result<Ans
 pub(super) fn sound(item: Item) -> Result<Row, Failure> {
     match decode::damage(&item) {
         None => Ok(decode::row(item)),
-        Some(source) => Err(Failure {
-            cause: Cause::Damaged,
-            perhaps: false,
-            source,
-        }),
+        Some(source) => Err(Failure::declined(Cause::Damaged, source)),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every attribute goes through an expression name: `ttl` and `group` are reserved words, and users
 //! rename columns.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -72,31 +74,47 @@ fn send(
     client: &Client,
     layout: &TableLayout,
     key: &Key,
-    mut expression: UpdateExpression,
+    expression: UpdateExpression,
 ) -> UpdateItemFluentBuilder {
-    let mut request = client.update_item().table_name(&layout.table);
-    if let Some((column, ttl)) = layout.ttl.as_ref().zip(expression.ttl) {
-        expression = expression.set("#t = :t").with(":t", number(ttl));
-        request = request.expression_attribute_names("#t", column);
-    }
-    let (update, condition) = (expression.update(), expression.when.join(" AND "));
-    for (name, column) in COLUMNS {
-        if update.contains(name) || condition.contains(name) {
-            request = request.expression_attribute_names(name, column);
-        }
-    }
-    for (name, column) in expression.names {
-        request = request.expression_attribute_names(name, column);
-    }
-    for (name, value) in expression.values {
-        request = request.expression_attribute_values(name, value);
-    }
-    request
+    let texts = texts(layout, expression);
+    client
+        .update_item()
+        .table_name(&layout.table)
         .set_key(Some(id(layout, key)))
-        .update_expression(update)
-        .condition_expression(condition)
+        .update_expression(texts.update)
+        .condition_expression(texts.condition)
+        .set_expression_attribute_names(Some(texts.names))
+        .set_expression_attribute_values(Some(texts.values))
         .return_values(ReturnValue::AllNew)
         .return_values_on_condition_check_failure(OnFailure::AllOld)
+}
+
+/// The texts of an expression, and what they call things.
+pub(super) struct Texts {
+    pub(super) update: String,
+    pub(super) condition: String,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+pub(super) fn texts(layout: &TableLayout, mut expression: UpdateExpression) -> Texts {
+    if let Some((column, ttl)) = layout.ttl.as_ref().zip(expression.ttl) {
+        expression = expression.set("#t = :t").with(":t", number(ttl));
+        expression.names.push(("#t".to_owned(), column.clone()));
+    }
+    let (update, condition) = (expression.update(), expression.when.join(" AND "));
+    let used = |name: &str| update.contains(name) || condition.contains(name);
+    let own = COLUMNS.into_iter().filter(|(name, _)| used(name));
+    let own = own.map(|(name, column)| (name.to_owned(), column.to_owned()));
+    let values = expression.values.into_iter();
+    Texts {
+        names: own.chain(expression.names).collect(),
+        values: values
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        update,
+        condition,
+    }
 }
 
 pub(super) fn get(client: &Client, layout: &TableLayout, key: &Key) -> GetItemFluentBuilder {

@@ -34,21 +34,22 @@ impl TableLayout {
 }
 
 impl Table {
-    /// Stores a response. A copy that arrives late or twice finds it there, and does nothing.
+    /// Stores a response; false if the run has stored another one before. A copy that arrives late or twice changes
+    /// nothing.
     pub(crate) async fn keep_response(
         &self,
         key: &Key,
         operation: OperationId,
         completion: &Completion,
         text: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let layout = self.layout.of_response(operation, completion.fence);
         let mut request = self
             .client()?
             .update_item()
             .table_name(&layout.table)
             .set_key(Some(id(&layout, key)))
-            .condition_expression("attribute_not_exists(#r)")
+            .condition_expression("attribute_not_exists(#r) OR #r = :r")
             .expression_attribute_names("#r", RESPONSE)
             .expression_attribute_values(":r", AttributeValue::S(text.to_owned()));
         let mut update = "SET #r = :r".to_owned();
@@ -59,8 +60,8 @@ impl Table {
                 .expression_attribute_values(":t", number(completion.keeps_row_until()));
         }
         match request.update_expression(update).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(failure::of(error)),
         }
     }

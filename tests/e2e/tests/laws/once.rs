@@ -4,6 +4,7 @@ mod deaths;
 mod people;
 mod responses;
 mod runs;
+mod transactions;
 mod windows;
 
 use std::time::Duration;

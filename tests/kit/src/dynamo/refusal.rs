@@ -1,5 +1,7 @@
 //! Errors that DynamoDB can answer with, whatever was asked.
 
+use serde_json::json;
+
 use super::answered::Answered;
 
 /// An error that has nothing to do with the item.
@@ -9,6 +11,8 @@ pub enum Refusal {
     BadSignature,
     /// The item takes part in a transaction at this moment.
     Conflict,
+    /// The first item of the caller's transaction takes part in another one at this moment.
+    ConflictingTransaction,
     /// The caller has no right to do this.
     Denied,
     /// The session has ended.
@@ -39,6 +43,7 @@ impl Refusal {
                 "The request signature we calculated does not match the signature you provided.",
             ),
             Refusal::Conflict => (400, CONFLICT, "Transaction is ongoing for the item"),
+            Refusal::ConflictingTransaction => (400, CANCELLED, "Transaction cancelled"),
             Refusal::Denied => (
                 400,
                 DENIED,
@@ -78,10 +83,16 @@ impl Refusal {
                 "Throughput exceeds the current capacity of your table",
             ),
         };
-        Answered::error(status, kind, message)
+        let mut answered = Answered::error(status, kind, message);
+        if self == Refusal::ConflictingTransaction {
+            answered.body["CancellationReasons"] =
+                json!([{ "Code": "TransactionConflict", "Message": message }, { "Code": "None" }]);
+        }
+        answered
     }
 }
 
+const CANCELLED: &str = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
 const CONFLICT: &str = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
 const DENIED: &str = "com.amazon.coral.service#AccessDeniedException";
 const EXPIRED: &str = "com.amazon.coral.service#ExpiredTokenException";

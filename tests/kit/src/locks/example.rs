@@ -8,16 +8,21 @@ use crate::dynamo::{Dynamo, Schema};
 /// The table that locks are in unless a setting says otherwise.
 const TABLE: &str = "locks-dev";
 
+/// A table of the caller's own, with the partition key `id`.
+const OWN: &str = "orders";
+
 /// Runs an example with a client of the locks in an empty table. One that fails panics.
 pub fn example(work: impl AsyncFnOnce(Locks) -> Result<(), Error>) {
     example_over(async |client| work(Locks::with_client(&client, Settings::new())?).await);
 }
 
-/// Runs an example with a client of an embedded DynamoDB that has the table of the locks.
+/// Runs an example with a client of an embedded DynamoDB that has the table of the locks, and the table `orders`.
 pub fn example_over(work: impl AsyncFnOnce(Client) -> Result<(), Error>) {
     let dynamo = Dynamo::new();
-    let created = dynamo.create_table(&Schema::locks(TABLE));
-    created.expect("a database that was just made has no tables");
+    for schema in [Schema::locks(TABLE), Schema::locks(OWN).without_sort()] {
+        let created = dynamo.create_table(&schema);
+        created.expect("a database that was just made has no tables");
+    }
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime
         .enable_all()

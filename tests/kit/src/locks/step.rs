@@ -33,6 +33,8 @@ pub enum Step {
     Poll,
     /// Keep a response in a row of its own.
     KeepResponse,
+    /// A transaction of the work, with the completion of its operation or without.
+    Transact,
     /// None of the protocol's.
     Strange,
 }
@@ -49,6 +51,7 @@ impl Step {
         let (update, condition) = (said("UpdateExpression"), said("ConditionExpression"));
         match op {
             "GetItem" => Self::Poll,
+            "TransactWriteItems" => Self::Transact,
             "UpdateItem" if update.contains("ADD #queue") && condition.contains("size(") => {
                 Self::Enqueue
             }
@@ -92,6 +95,7 @@ impl Step {
             Self::Invalidate => "invalidate",
             Self::Poll => "poll",
             Self::KeepResponse => "keep response",
+            Self::Transact => "transact",
             Self::Strange => "something strange",
         }
     }
@@ -121,5 +125,9 @@ pub(super) fn describe(logged: &Logged) -> String {
 
 fn is_refusal(body: &Value) -> bool {
     let kind = body["__type"].as_str().unwrap_or_default();
-    kind.ends_with("ConditionalCheckFailedException")
+    let refusals = [
+        "ConditionalCheckFailedException",
+        "TransactionCanceledException",
+    ];
+    refusals.iter().any(|refusal| kind.ends_with(refusal))
 }

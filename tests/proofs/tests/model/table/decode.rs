@@ -80,7 +80,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             ticket: ticket(),
             lifetime: said.lifetime(),
         },
-        Step::Poll | Step::KeepResponse | Step::Strange => {
+        Step::Poll | Step::KeepResponse | Step::Transact | Step::Strange => {
             panic!("not a write of the protocol: {body}")
         }
     }
