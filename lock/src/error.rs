@@ -4,6 +4,8 @@
 //! the time to come back.
 
 mod kind;
+mod operations;
+mod predicates;
 mod words;
 
 #[cfg(test)]
@@ -16,7 +18,7 @@ use std::time::{Duration, SystemTime};
 pub use self::kind::ErrorKind;
 pub(crate) use self::kind::ErrorKind as Kind;
 use self::words::{clock, owner_of};
-use crate::idempotency::{Completed, Response};
+use crate::idempotency::Completed;
 use crate::key::{InvalidKey, Key};
 use crate::messages::{Refusal, RefusalReason};
 use crate::time::{TimeInterval, Timestamp};
@@ -169,82 +171,6 @@ impl Error {
         Self::new(ErrorKind::BadTable, message)
     }
 
-    /// The operation is done; what of its response is in another row is not known yet.
-    fn done(key: &Key, refusal: &Refusal) -> Self {
-        let completion = refusal.completion.clone();
-        let known = completion.map(|completion| {
-            let response = Completed::told(&completion).unwrap_or(Response::Gone);
-            Completed::new(*completion, response)
-        });
-        known.map_or_else(
-            || Self::lost(key),
-            |completed| Self::completed(key, completed),
-        )
-    }
-
-    pub(crate) fn completed(key: &Key, completed: Completed) -> Self {
-        let fence = completed.fence();
-        let message =
-            format!("the operation is done already, under lock `{key}` with fence {fence}");
-        let mut error = Self::new(ErrorKind::Completed, message);
-        error.0.completed = Some(completed);
-        error
-    }
-
-    /// No request was needed to find that out.
-    pub(crate) fn remembered(mut self) -> Self {
-        self.0.remembered = true;
-        self
-    }
-
-    pub(crate) fn into_completion(mut self) -> Result<Completed, Self> {
-        self.0.completed.take().ok_or(self)
-    }
-
-    pub(crate) fn key_reused(key: &Key) -> Self {
-        let message = format!(
-            "the operation is done already, under lock `{key}`, and its idempotency key came with another \
-             request; a new request needs a key of its own"
-        );
-        Self::new(ErrorKind::KeyReused, message)
-    }
-
-    pub(crate) fn response_gone(key: &Key) -> Self {
-        let message = format!(
-            "the operation is done already, under lock `{key}`, and its response was too large to keep or is gone"
-        );
-        Self::new(ErrorKind::ResponseGone, message)
-    }
-
-    pub(crate) fn no_operation(key: &Key) -> Self {
-        let message = format!(
-            "lock `{key}` has no operation that a transaction could complete: name one with \
-             `AcquireOptions::operation`"
-        );
-        Self::new(ErrorKind::Configuration, message)
-    }
-
-    pub(crate) fn transaction_cancelled(key: &Key, reasons: &str) -> Self {
-        let message = format!("the transaction under lock `{key}` was cancelled: {reasons}");
-        Self::new(ErrorKind::TransactionCancelled, message)
-    }
-
-    pub(crate) fn transaction_unknown(key: &Key, reason: &str) -> Self {
-        let message = format!(
-            "cannot tell whether the transaction under lock `{key}` was applied: {reason}; the same call again \
-             settles it"
-        );
-        Self::new(ErrorKind::Unknown, message)
-    }
-
-    pub(crate) fn unreadable(key: &Key) -> Self {
-        let message = format!(
-            "what the row of lock `{key}` says of the operation cannot be read; it was damaged, or written by a \
-             later version: deploy that here, or remove the attribute"
-        );
-        Self::new(ErrorKind::BadTable, message)
-    }
-
     /// What kind of error it is.
     ///
     /// ```
@@ -262,97 +188,6 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
-    }
-
-    /// The lock is held, and the call did not wait.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.0.kind == ErrorKind::Busy
-    }
-
-    /// The wait ended before the lock was free.
-    #[must_use]
-    pub fn is_timed_out(&self) -> bool {
-        self.0.kind == ErrorKind::TimedOut
-    }
-
-    /// The queue is full.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.0.kind == ErrorKind::Full
-    }
-
-    /// The caller holds the lock already, and would wait for itself.
-    #[must_use]
-    pub fn is_reentrant(&self) -> bool {
-        self.0.kind == ErrorKind::Reentrant
-    }
-
-    /// The lease ended while the lock was held.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        self.0.kind == ErrorKind::Lost
-    }
-
-    /// No answer came, so the outcome is unknown.
-    #[must_use]
-    pub fn is_unknown(&self) -> bool {
-        self.0.kind == ErrorKind::Unknown
-    }
-
-    /// DynamoDB does not answer.
-    #[must_use]
-    pub fn is_unavailable(&self) -> bool {
-        self.0.kind == ErrorKind::Unavailable
-    }
-
-    /// The credentials lack a permission.
-    #[must_use]
-    pub fn is_denied(&self) -> bool {
-        self.0.kind == ErrorKind::Denied
-    }
-
-    /// There is no such table, or it has other keys.
-    #[must_use]
-    pub fn is_bad_table(&self) -> bool {
-        self.0.kind == ErrorKind::BadTable
-    }
-
-    /// The key cannot name a lock.
-    #[must_use]
-    pub fn is_bad_key(&self) -> bool {
-        self.0.kind == ErrorKind::BadKey
-    }
-
-    /// A setting is invalid, or the clients of one key have incompatible settings.
-    #[must_use]
-    pub fn is_configuration(&self) -> bool {
-        self.0.kind == ErrorKind::Configuration
-    }
-
-    /// The operation is done, and is not done again; [`completion`](Self::completion) tells more.
-    #[must_use]
-    pub fn is_completed(&self) -> bool {
-        self.0.kind == ErrorKind::Completed
-    }
-
-    /// The operation is done, and its idempotency key came with another request.
-    #[must_use]
-    pub fn is_key_reused(&self) -> bool {
-        self.0.kind == ErrorKind::KeyReused
-    }
-
-    /// The operation is done, and its response was not kept or is gone.
-    #[must_use]
-    pub fn is_response_gone(&self) -> bool {
-        self.0.kind == ErrorKind::ResponseGone
-    }
-
-    /// DynamoDB has cancelled a transaction because of the caller's own items: nothing was written. The message has the
-    /// reasons, and the source is the SDK's error.
-    #[must_use]
-    pub fn is_transaction_cancelled(&self) -> bool {
-        self.0.kind == ErrorKind::TransactionCancelled
     }
 
     /// What is known of the run that has done the operation, for an error that

@@ -1,7 +1,5 @@
 //! What DynamoDB answers to a transaction, and what is made of it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
-
 use dynamodb_locks::ErrorKind;
 use serde_json::json;
 use testkit::dynamo::{Arrival, Fate, Hears, Refusal};

@@ -1,7 +1,5 @@
 //! What becomes of a run after its transaction.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
-
 use dynamodb_locks::{AcquireOptions, Once, Response};
 use serde_json::json;
 use testkit::locks::{KEY, die};
