@@ -18,19 +18,12 @@ where
     F: FnOnce(LockHandle) -> W,
     W: Future<Output = T>,
 {
-    guard.stops_with_its_lease();
-    let handle = guard.handle();
-    let mut lease = guard.lease();
-    let outcome = tokio::select! {
-        biased;
-        () = lease.expired() => None,
-        outcome = caught(handle.clone(), async move { work(handle).await }) => Some(outcome),
-    };
+    let outcome = worked(&guard, work).await;
     release(guard, outcome).await
 }
 
 /// As [`with`], for an operation that is to be done once: it is done if the work returns `Ok`, with the response that is
-/// made of that.
+/// made of that, unless the work has said otherwise.
 pub(crate) async fn once<F, W, T, E>(
     guard: LockGuard,
     work: F,
@@ -40,25 +33,39 @@ where
     F: FnOnce(LockHandle) -> W,
     W: Future<Output = Result<T, E>>,
 {
+    let result = match worked(&guard, work).await {
+        Some(Ok(result)) => result,
+        stopped => return release(guard, stopped).await,
+    };
+    let (key, done) = (guard.key().clone(), guard.handle().done());
+    let ended = match done.unwrap_or(result.is_ok()) {
+        true => {
+            guard
+                .complete(result.as_ref().ok().and_then(response))
+                .await
+        }
+        false => guard.release().await,
+    };
+    // What the work has done stands, whatever becomes of this.
+    if let Err(error) = ended {
+        tracing::error!(%key, %error, "the operation may be done again: what became of it was not recorded");
+    }
+    Ok(result)
+}
+
+/// Runs the work until it is done or the lease is lost.
+async fn worked<F, W, T>(guard: &LockGuard, work: F) -> Option<WorkOutcome<T>>
+where
+    F: FnOnce(LockHandle) -> W,
+    W: Future<Output = T>,
+{
     guard.stops_with_its_lease();
     let handle = guard.handle();
     let mut lease = guard.lease();
-    let outcome = tokio::select! {
+    tokio::select! {
         biased;
         () = lease.expired() => None,
         outcome = caught(handle.clone(), async move { work(handle).await }) => Some(outcome),
-    };
-    match outcome {
-        Some(Ok(Ok(value))) => {
-            let key = guard.key().clone();
-            let response = response(&value);
-            // What the work has done stands, whatever becomes of its completion.
-            if let Err(error) = guard.complete(response).await {
-                tracing::error!(%key, %error, "the work was done, and may be done again: it was not completed");
-            }
-            Ok(Ok(value))
-        }
-        outcome => release(guard, outcome).await,
     }
 }
 

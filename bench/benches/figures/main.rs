@@ -22,6 +22,7 @@ mod counts;
 mod cpu;
 mod deployed;
 mod keys;
+mod once;
 mod swept;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
     figures.push(swept::figure().await?);
     figures.extend(cold::figures().await?);
+    figures.splice(0..0, once::figures().await?);
     figures.splice(0..0, keys::figures().await?);
     figures.splice(0..0, cpu::figures().await?);
     figures.splice(0..0, added::figures().await?);

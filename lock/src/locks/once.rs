@@ -35,7 +35,7 @@ impl Locks {
     /// Does an operation once, under the lock of this key: the work is called unless the operation is done already.
     /// While another run of it is at work this one waits, and is answered when that is done.
     ///
-    /// The operation is done when the work returns `Ok`. After `Err`, a panic, a lost lease or the death of the
+    /// The operation is done when the work returns `Ok`, or says so with [`LockHandle::set_done`]. After `Err`, a panic, a lost lease or the death of the
     /// process it is not, and the next caller tries again. So the work is done at least once, and a second time only
     /// if the process dies between the work's effect and its end.
     ///

@@ -1,6 +1,6 @@
 //! Who runs, who waits, and what it costs.
 
-use dynamodb_locks::{AcquireOptions, Once};
+use dynamodb_locks::{AcquireOptions, LockHandle, Once};
 use testkit::dynamo::{Count, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -109,6 +109,26 @@ async fn a_run_that_fails_is_no_completion_and_the_next_one_knows_of_it() {
     });
     assert_eq!(second.await.unwrap(), Once::Done(()));
     assert!(is_completed(&table));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_works_own_word_counts_for_more_than_what_it_returns() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let work = async |held: LockHandle| {
+        held.set_done(true);
+        Err::<(), _>("it is done, and this is only a complaint")
+    };
+    let failed = a.once(KEY, payment(), work).await.unwrap();
+    assert!(!failed.is_done());
+    assert!(is_completed(&table));
+    let work = async |held: LockHandle| {
+        held.set_done(false);
+        Ok::<_, ()>(())
+    };
+    a.once(KEY, refund(), work).await.unwrap();
+    let again = a.once(KEY, refund(), async |_| Ok::<_, ()>(())).await;
+    assert_eq!(again.unwrap(), Once::Done(()));
 }
 
 #[tokio::test(start_paused = true)]
