@@ -1,7 +1,8 @@
 //! Requests and capacity units of an event that is delivered twice, by the size of its response.
 
-use dynamodb_locks::{AcquireOptions, Locks, Operation};
 use std::time::Duration;
+
+use dynamodb_locks::{AcquireOptions, Locks, Operation};
 use testkit::Error;
 use testkit::dynamo::{Dynamo, Schema};
 
@@ -28,7 +29,7 @@ pub(crate) async fn figures() -> Result<Vec<Figure>, Error> {
         let what = format!("response: {size}");
         figures.extend(cost(&format!("a first delivery, {what}"), first)?);
         figures.extend(cost(&format!("its duplicate, {what}"), again)?);
-        let requests = memory.into_iter().map(|(requests, _)| requests).collect();
+        let requests: Vec<_> = memory.into_iter().map(|(requests, _)| requests).collect();
         let name = format!("requests of its duplicate in the same environment, {what}");
         figures.push(Figure::new(name, Unit::Count, Spread::of(requests)?).exactly(0.0));
     }
@@ -56,7 +57,7 @@ fn cost(what: &str, costs: Costs) -> Result<[Figure; 2], Error> {
 async fn twice(bytes: usize) -> Result<[Costs; 3], Error> {
     let dynamo = Dynamo::new();
     dynamo.create_table(&Schema::locks(TABLE))?;
-    let client = |name: &str| Locks::with_client(&dynamo.client(name), settings());
+    let client = |name: &str| Locks::with_client(&dynamo.client(name), settings()).map_err(failed);
     let (here, there) = (client("here")?, client("there")?);
     let mut costs = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
@@ -76,7 +77,7 @@ async fn twice(bytes: usize) -> Result<[Costs; 3], Error> {
 async fn crowded() -> Result<Costs, Error> {
     let dynamo = Dynamo::new();
     dynamo.create_table(&Schema::locks(TABLE))?;
-    let locks = Locks::with_client(&dynamo.client("here"), settings())?;
+    let locks = Locks::with_client(&dynamo.client("here"), settings()).map_err(failed)?;
     let mut costs = Vec::new();
     for number in 0..MANY + ROUNDS {
         let before = dynamo.counts();
@@ -98,9 +99,13 @@ async fn deliver(
     let operation = Operation::new("figures", event).replays();
     let options = AcquireOptions::wait(Duration::from_secs(1)).operation(operation);
     match locks.acquire_with(key, options).await {
-        Ok(guard) => guard.complete(response).await?,
+        Ok(guard) => guard.complete(response).await.map_err(failed)?,
         Err(error) if error.is_completed() => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(failed(error)),
     }
     Ok(())
+}
+
+fn failed(error: dynamodb_locks::Error) -> Error {
+    Error::new(error.to_string())
 }
