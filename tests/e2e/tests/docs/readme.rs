@@ -17,12 +17,13 @@ const SETTINGS: &str = include_str!("../../../../docs/settings.md");
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     include_str!("../../../../extension/src/mode.rs"),
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
     include_str!("../../../../middleware/src/config.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
+    include_str!("../../../../middleware/src/dedup.rs"),
     include_str!("../../../../middleware/src/key.rs"),
     include_str!("../../../../middleware/src/metrics.rs"),
     include_str!("../../../../middleware/src/source.rs"),
@@ -31,9 +32,10 @@ const SOURCES: [&str; 8] = [
 #[allow(dead_code)]
 async fn example() -> Result<(), dynamodb_locks::Error> {
     let locks = dynamodb_locks::Locks::from_env()?;
-    let guard = locks.acquire("order/42").await?;
-    println!("fencing token {}", guard.fence());
-    guard.release().await
+    let payment = dynamodb_locks::Operation::new("payments", "invoice-7");
+    let paid = locks.once("order/42", payment, async |lock| Ok::<_, ()>(lock.fence()));
+    println!("{:?}", paid.await?);
+    Ok(())
 }
 
 /// The variable and the default of each row of the page of settings.
