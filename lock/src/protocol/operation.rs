@@ -4,6 +4,8 @@
 //! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
 //! successor has done, and whoever is first in the queue has seen every completion there is.
 
+use std::time::Duration;
+
 use super::{Acquisition, AfterLeave, Phase};
 use crate::messages::{Action, OnExpiry, RecoveryOutcome, RefusalReason};
 use crate::operation::{Completion, OperationState, OperationUpdate, UnlessDone};
@@ -11,6 +13,9 @@ use crate::operation_id::OperationId;
 use crate::row::Row;
 use crate::time::{Moment, Timestamp};
 use crate::write::Write;
+
+/// Bounds that come from the `Date`s of answers are no further apart, as long as they agree.
+const DATES: Duration = Duration::from_secs(3);
 
 impl Acquisition {
     /// The operation is done: the write that hands the lock on says so.
@@ -40,10 +45,19 @@ impl Acquisition {
             return Some(RefusalReason::Unreadable);
         }
         let completion = state.completed(at.now.earliest)?;
+        if !self.is_queued() && self.is_unsure(state, at) {
+            return None;
+        }
         match self.terms.operation?.differs_from(completion) {
             true => Some(RefusalReason::KeyReused),
             false => Some(RefusalReason::Completed),
         }
+    }
+
+    /// Whether the window may as well be over, because the first answer contradicts the wall clock. The next one decides.
+    fn is_unsure(&self, state: &OperationState, at: Moment) -> bool {
+        let wide = at.now.latest.since(at.now.earliest) > self.terms.skew * 2 + DATES;
+        wide && state.completed(at.now.latest).is_none()
     }
 
     /// The completion that the row shows, for a refusal because of it.

@@ -101,6 +101,33 @@ fn a_window_that_is_over_and_an_attempt_keep_nobody_out() {
 }
 
 #[test]
+fn where_the_time_is_in_doubt_another_answer_is_asked_for() {
+    let mut hand = Hand::new(once());
+    let over = Completion {
+        until: NOON / 1_000_000 - 1,
+        ..done(1)
+    };
+    let said = || saying(row([]), OperationState::Completed(over.clone()));
+    // The server says noon, and the wall clock an hour before it.
+    let doubtful = Moment {
+        now: TimeInterval {
+            earliest: at(-3_600_000),
+            ..moment(0).now
+        },
+        ..moment(0)
+    };
+    let refused = Event::Answered(Answer::Refused(Some(said())));
+    hand.asked = hand.acquisition.step(refused.clone(), doubtful);
+    hand.asks_for("enqueue");
+    let mine = saying(hand.with_me([]), OperationState::Completed(over.clone()));
+    // In the queue by such a clock, it does not act on it.
+    let applied = Event::Answered(Answer::Applied(mine));
+    let asked = hand.acquisition.clone().step(applied, doubtful);
+    assert!(!matches!(asked, Action::Act(_)), "{asked:?}");
+    hand.refused(said()).asks_for("enqueue");
+}
+
+#[test]
 fn another_request_is_refused_as_that() {
     let print = |bits| Some(Fingerprint::of([bits; 8]));
     let mut hand = Hand::new(Terms {

@@ -42,7 +42,8 @@ async fn a_wall_clock_that_is_days_slow_does_not_lengthen_a_window() {
 #[tokio::test(start_paused = true)]
 async fn the_row_outlives_its_completions() {
     let table = LockTable::new();
-    let locks = table.client("a");
+    // A lease of days needs few heartbeats.
+    let locks = table.a_client("a").with(|s| s.lease(DAY * 3)).ready();
     let operation = Operation::new("payments", "invoice-7").window(Operation::LONGEST_WINDOW);
     let limits = dynamodb_locks::AcquireOptions::wait(millis(100)).operation(operation);
     let held = locks.acquire_with(KEY, limits).await.unwrap();

@@ -49,9 +49,9 @@ fn every_setting_has_its_error() {
 fn contradictions_are_refused() {
     let skip_busy = [&SKIP[..], &[("LOCKS_ON_BUSY", "skip")]].concat();
     refused(&skip_busy, "LOCKS_ON_BUSY");
-    let rows_for_ever = [&SKIP[1..], &[("LOCKS_FAIL", "hold_on_expiry")]].concat();
+    let rows_for_ever = [&SKIP[1..], &[("LOCKS_FAIL", "closed")]].concat();
     refused(&rows_for_ever, "LOCKS_FAIL");
-    let one_row = [&SKIP[..], &[("LOCKS_FAIL", "hold_on_expiry")]].concat();
+    let one_row = [&SKIP[..], &[("LOCKS_FAIL", "closed")]].concat();
     assert!(layer(&one_row).is_ok());
 }
 
