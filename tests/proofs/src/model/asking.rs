@@ -79,7 +79,8 @@ impl System {
                     let at = mutant.map_or(at, |mutant| mutant.dates_completions(at));
                     let completion = completion(acquisition, window, at);
                     acquisition.complete(completion.clone());
-                    it.recorded = Some(completion);
+                    it.recorded = Some(completion.clone());
+                    self.well.insert(completion.fence, (completion, time));
                 }
                 Event::Release
             }

@@ -32,7 +32,7 @@ impl System {
         if after.queue.iter().any(|entry| self.gone.contains(entry)) {
             self.breaks(Invariant::NothingIsLeft);
         }
-        self.judge_operation(config, from, write, after);
+        self.judge_operation(config, write, after);
         if write.enters().is_some() && after.queue.len() > usize::from(config.cap) {
             self.breaks(Invariant::QueueIsBounded);
         }
@@ -49,23 +49,27 @@ impl System {
     }
 
     /// Judges what a write says of operations.
-    fn judge_operation(&mut self, config: &Config, from: usize, write: &Write, after: &Row) {
-        let recorded = self.clients[from].recorded.clone();
+    fn judge_operation(&mut self, config: &Config, write: &Write, after: &Row) {
         if let Some((id, completion)) = operation(write).and_then(|said| said.completes.clone()) {
-            let last = self.begun.get(&id).copied();
-            if recorded.as_ref() != Some(&completion) || last != Some(completion.fence) {
-                self.breaks(Invariant::CompletionsAreTrue);
+            let (last, fence) = (self.begun.get(&id).copied(), completion.fence);
+            match self.well.get(&fence) {
+                Some((noted, time)) if *noted == completion && last == Some(fence) => {
+                    // A window counts from the end of the work.
+                    let until = truth(config.elapsed(*time)) + config.window;
+                    self.done.entry(id).or_insert(Done { fence, until });
+                }
+                _ => self.breaks(Invariant::CompletionsAreTrue),
             }
-            let until = truth(config.elapsed(self.time)) + config.window;
-            let fence = completion.fence;
-            self.done.entry(id).or_insert(Done { fence, until });
         }
-        let leaves = matches!(write, Write::Release { .. } | Write::Withdraw { .. });
-        let said = |completion: &Completion| {
-            let mut states = after.operations.values();
-            states.any(|state| *state == OperationState::Completed(completion.clone()))
+        let (Write::Release { me, .. } | Write::Withdraw { me, .. }) = write else {
+            return;
         };
-        if leaves && recorded.is_some_and(|recorded| !said(&recorded)) {
+        let noted = me.ticket().and_then(|ticket| self.well.get(&ticket));
+        let said = |(noted, _): &(Completion, u8)| {
+            let mut states = after.operations.values();
+            states.any(|state| *state == OperationState::Completed(noted.clone()))
+        };
+        if noted.is_some_and(|noted| !said(noted)) {
             self.breaks(Invariant::NotedIsCompleted);
         }
     }
@@ -85,7 +89,11 @@ impl System {
         let it = &self.clients[owner];
         let releases = from == owner && it.lets_go && matches!(write, Write::Release { .. });
         let held = row.pinned.is_some() && row.pinned == entry.ticket();
-        if held && it.begun && !releases {
+        // Of work that was noted as done nothing is left half done.
+        let ended = entry
+            .ticket()
+            .is_some_and(|ticket| self.well.contains_key(&ticket));
+        if held && it.begun && !releases && !ended {
             self.breaks(Invariant::BegunStays);
         } else if it.wants() && from != owner && self.lives(config, row, entry) {
             self.breaks(Invariant::QueueOrder);

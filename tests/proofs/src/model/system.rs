@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dynamodb_locks::protocol::{Entry, OperationId, Row, Ticket, Timestamp};
+use dynamodb_locks::protocol::{Completion, Entry, OperationId, Row, Ticket, Timestamp};
 
 use super::client::Client;
 use super::config::{Budget, Config};
@@ -40,6 +40,8 @@ pub struct System {
     /// The operations that are done, and the last run of each that began.
     pub(super) done: BTreeMap<OperationId, Done>,
     pub(super) begun: BTreeMap<OperationId, Ticket>,
+    /// What the runs have noted whose work ended well, and when.
+    pub(super) well: BTreeMap<Ticket, (Completion, u8)>,
     /// When it became the holder's turn; none if it was first at once.
     pub(super) turn: Option<Timestamp>,
     /// Entries that are over, and of which a copy is still on its way.
@@ -72,6 +74,7 @@ impl System {
             fence: Ticket::default(),
             done: BTreeMap::new(),
             begun: BTreeMap::new(),
+            well: BTreeMap::new(),
             turn: None,
             gone: Vec::new(),
             broken: None,
