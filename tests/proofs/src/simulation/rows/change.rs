@@ -247,8 +247,10 @@ impl<'a> Change<'a> {
     fn moves_the_ttl(&self) -> Option<String> {
         let (_, step) = self.request()?;
         let [before, after] = self.ttls;
-        let dated =
-            before == after || self.before.last != self.after.last || step == Step::Heartbeat;
+        // A completion that the row would not outlive dates it anew, and only ahead.
+        let completes = after > before && self.before.operations != self.after.operations;
+        let issued = self.before.last != self.after.last;
+        let dated = before == after || issued || step == Step::Heartbeat || completes;
         (!dated).then(|| format!("law 8: {} dates the row, and issues no ticket", self.by))
     }
 
