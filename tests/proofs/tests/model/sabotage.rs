@@ -6,7 +6,7 @@ use proofs::model::Mutant::{self, *};
 use proofs::model::{Config, Invariant, Seat, check, check_liveness};
 
 use super::configs::{
-    beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying, two_and_another,
+    apart, beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying, two_and_another,
 };
 
 /// Everything that is left out, and where that is caught.
@@ -162,8 +162,7 @@ fn twice() -> Config {
 
 /// One after the other, by clocks that differ.
 fn window() -> Config {
-    let apart = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
-    Config::new("once: windows", 3, vec![apart(-900, 0), apart(0, 900)]).window(1)
+    Config::new("once: windows", 2, apart()).unit_s(3).window(1)
 }
 
 /// A duplicate dies while it waits, and another delivery comes later.

@@ -20,6 +20,12 @@ pub(crate) fn two_and_another() -> Vec<Seat> {
     ]
 }
 
+/// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
+pub(crate) fn apart() -> Vec<Seat> {
+    let knows = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
+    vec![knows(-2900, 0), knows(0, 2900)]
+}
+
 /// After whom nobody sweeps up.
 fn unswept() -> Vec<Seat> {
     let alone = || Seat::new().once(1).unswept();
@@ -28,7 +34,6 @@ fn unswept() -> Vec<Seat> {
 
 pub(super) fn small() -> Vec<Config> {
     let fast = Seat::new().once(1).believes(200_000, 244_000, 250_000);
-    let apart = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
     vec![
         Config::new("once, 2: crash, sweep, lost answer", 2, duplicates())
             .losses(1)
@@ -47,13 +52,10 @@ pub(super) fn small() -> Vec<Config> {
         )
         .losses(1)
         .covers([Completed, Skipped]),
-        Config::new(
-            "once, 2: a window ends",
-            3,
-            vec![apart(-900, 0), apart(0, 900)],
-        )
-        .window(1)
-        .covers([Completed, Skipped]),
+        Config::new("once, 2: a window ends", 2, apart())
+            .unit_s(3)
+            .window(1)
+            .covers([Completed, Skipped]),
         Config::new("once, 2: try, crash", 2, {
             vec![Seat::new().once(1), Seat::new().once(1).tries()]
         })
