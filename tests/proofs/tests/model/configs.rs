@@ -25,7 +25,7 @@ pub(crate) fn configs(size: Size) -> Vec<Config> {
         configs.extend([full(), full_clocks(), full_three(), once::full()].concat());
     }
     if size == Size::Huge {
-        configs.extend(huge());
+        configs.extend([huge(), once::huge()].concat());
     }
     configs
 }

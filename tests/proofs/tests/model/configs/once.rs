@@ -78,12 +78,6 @@ pub(super) fn small() -> Vec<Config> {
 pub(super) fn full() -> Vec<Config> {
     let again = || Seat::new().once(1).rounds(2);
     vec![
-        Config::new("once, 2: everything once", 2, duplicates())
-            .losses(1)
-            .crashes(1)
-            .drops(1)
-            .give_ups(1)
-            .covers([Completed, Recovered, Skipped, Attempted]),
         Config::new("once, 2: again and again", 2, vec![again(), again()])
             .crashes(1)
             .covers([Completed, Recovered, Skipped]),
@@ -103,6 +97,17 @@ pub(super) fn full() -> Vec<Config> {
         )
         .crashes(1)
         .covers([Completed, Recovered, Skipped]),
+    ]
+}
+
+pub(super) fn huge() -> Vec<Config> {
+    vec![
+        Config::new("once, 2: everything once", 2, duplicates())
+            .losses(1)
+            .crashes(1)
+            .drops(1)
+            .give_ups(1)
+            .covers([Completed, Recovered, Skipped, Attempted]),
         Config::new("once, 3: three of one event, crash", 1, {
             let one = || Seat::new().once(1);
             vec![one(), one(), one()]
