@@ -10,7 +10,7 @@ use crate::operation::{Completion, Kept, LONGEST_WINDOW, OperationTerms, done_un
 use crate::operation_id::{Fingerprint, OperationId};
 use crate::time::Timestamp;
 
-/// Something that is to be done once, whoever asks for it and how often.
+/// Something that is to be done once, however often it is asked for.
 ///
 /// It is named by an idempotency key within a scope: the function whose operation it is, for instance, so that two
 /// functions that share a lock do not take each other's work for their own.
@@ -91,7 +91,7 @@ impl Operation {
         }
     }
 
-    /// Keeps the response of the run, and reads it for whoever asks again.
+    /// Keeps the response of the run, and reads it for later callers.
     pub fn replays(self) -> Self {
         Self {
             replays: true,

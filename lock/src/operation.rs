@@ -206,7 +206,7 @@ impl OperationUpdate {
     }
 }
 
-/// Whole seconds, rounded down for what is compared and up for what is kept: see the callers.
+/// Whole seconds, rounded down.
 fn seconds(time: Timestamp) -> u64 {
     time.0 / 1_000_000
 }

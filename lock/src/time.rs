@@ -287,7 +287,7 @@ impl Clock {
 
     fn trusted(&self, wall: Timestamp) -> (Timestamp, Timestamp) {
         let late = match self.expiry {
-            // Any two clocks differ by no more than the skew, and whoever judges another allows for it.
+            // Any two clocks differ by no more than the skew, and the client that judges another allows for it.
             Expiry::Clock => Duration::ZERO,
             _ if self.undated => self.skew.max(Self::UNPROVEN),
             Expiry::Verified | Expiry::Observe => Self::UNPROVEN,

@@ -143,7 +143,7 @@ impl Trail {
         }
     }
 
-    /// The operation is done: whoever releases the lock now, if we do not, completes it.
+    /// The operation is done: if we do not release the lock, its recovery completes it.
     pub(crate) fn complete(&self, completion: &Completion) {
         self.completions().complete(completion);
     }
@@ -158,7 +158,7 @@ impl Trail {
 }
 
 impl CompletionRecord {
-    /// The operation is done: whoever releases the lock now, if its owner does not, completes it. Nothing is recorded of
+    /// The operation is done: if its owner does not release the lock, its recovery completes it. Nothing is recorded of
     /// an entry that was settled meanwhile.
     pub(crate) fn complete(&self, completion: &Completion) {
         let Some((entry, id)) = &self.current else {

@@ -96,8 +96,8 @@ pub enum Write {
         seen: Option<Timestamp>,
         /// From when on the lease counts.
         now: Timestamp,
-        /// Not if the holder with this ticket has begun, fail-closed. The renewal time says so, too: whoever begins by a claim
-        /// moves it, and whoever begins by the trial is never seen without `held`.
+        /// Not if the holder with this ticket has begun, fail-closed. The renewal time says so, too: a holder that begins by a confirmation
+        /// moves it, and one that begins by the trial is never seen without `pinned`.
         unless: Option<Ticket>,
         /// The row's lifetime after the write.
         lifetime: RowLifetime,

@@ -74,7 +74,7 @@ impl Locks {
         }
     }
 
-    /// As [`once`](Self::once), and whoever asks again gets the result of the first run.
+    /// As [`once`](Self::once), and later callers get the result of the first run.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {

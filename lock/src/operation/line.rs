@@ -34,7 +34,7 @@ impl fmt::Display for Completion {
     }
 }
 
-/// What every line of an operation that is not done is below of.
+/// The text that sorts after every line of an operation that is not done.
 impl fmt::Display for UnlessDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{DONE} {:010}", self.now)

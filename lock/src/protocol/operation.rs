@@ -2,7 +2,7 @@
 //!
 //! Only the write that hands the lock on says that an operation is done, on the condition that the entry is still
 //! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
-//! successor has done, and whoever is first in the queue has seen every completion there is.
+//! successor has done, and the client that is first in the queue has seen every completion there is.
 
 use std::time::Duration;
 
