@@ -112,7 +112,7 @@ fn posted(outcome: &Outcome) -> Posted {
 async fn finish(lock: InvocationLock, posted: Posted) {
     match posted {
         Posted::Response(body) => {
-            let text = body.and_then(|body| String::from_utf8(body).ok());
+            let text = body.and_then(|body| String::from_utf8(body.into()).ok());
             lock.finish(Finish::Answered(text)).await;
         }
         _ => lock.release().await,
