@@ -6,12 +6,15 @@
 //! next work began.
 
 mod any_language;
+mod language;
 mod local;
 mod managed;
 mod once;
 mod platform;
 mod scene;
 mod seen;
+mod starts;
+mod turns;
 
 use scene::{Scene, fence, order};
 use seen::recovered;
