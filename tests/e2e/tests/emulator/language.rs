@@ -49,13 +49,44 @@ impl Orders {
         function.variable("PYTHONPATH", &folder)
     }
 
-    /// The same runtime with the handler of another folder of the project.
-    pub(crate) fn with_handler(&self, folder: &str, handler: &str) -> Self {
+    /// The same on an OS-only runtime: the program is a script that starts it.
+    pub(crate) fn start_by_itself(&self, function: Function) -> Function {
+        let bootstrap = here().join("../../extension/lambda-layer/os-only/bootstrap");
+        let function = self.start(function).os_only(&bootstrap, "program.sh");
+        let function = function.variable("AWS_LAMBDA_EXEC_WRAPPER", "");
+        let function = function.variable("AWS_LAMBDA_EXEC_WRAPPER", "");
+        let function = function.variable("LOCKS_PROXY", "1");
+        function.variable("ORDERS_PYTHON", &self.program.to_string_lossy())
+    }
+
+    /// The same without a wrapper: it is told by hand where the extension listens.
+    pub(crate) fn start_unwrapped(&self, function: Function, port: u16) -> Function {
+        let (port, program) = (port.to_string(), self.program.to_string_lossy());
+        let api = format!("AWS_LAMBDA_RUNTIME_API=127.0.0.1:{port}");
+        let arguments = self.arguments.iter().map(String::as_str);
+        let arguments: Vec<_> = [&*api, &*program].into_iter().chain(arguments).collect();
+        let function = self.start(function).without_wrapper();
+        let function = function
+            .variable("LOCKS_PROXY", "1")
+            .variable("LOCKS_PROXY_PORT", &port);
+        function
+            .program(Path::new("/usr/bin/env"))
+            .arguments(&arguments)
+    }
+
+    /// The same runtime with another handler.
+    pub(crate) fn handler(&self, handler: &str) -> Self {
         let mut orders = self.clone();
-        orders.folder = here().join("../..").join(folder);
         orders.arguments.pop();
         orders.arguments.push(handler.to_owned());
         orders
+    }
+
+    /// The same runtime with a handler in another folder of the project.
+    pub(crate) fn with_handler(&self, folder: &str, handler: &str) -> Self {
+        let folder = here().join("../..").join(folder);
+        let orders = self.handler(handler);
+        Self { folder, ..orders }
     }
 }
 

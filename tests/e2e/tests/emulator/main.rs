@@ -6,6 +6,7 @@
 //! next work began.
 
 mod any_language;
+mod ends;
 mod language;
 mod local;
 mod managed;

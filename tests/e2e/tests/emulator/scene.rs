@@ -28,7 +28,7 @@ pub(crate) struct Scene {
     pub(crate) a: Environment,
     /// Has time enough to wait for all that `a` can go through.
     pub(crate) b: Environment,
-    dynamo: Dynamo,
+    pub(crate) dynamo: Dynamo,
     waiting: Gate,
     wire: Wire,
 }
@@ -152,14 +152,17 @@ pub(crate) fn intents(journal: &Path) -> usize {
         .unwrap_or_default()
 }
 
-/// A gate, always open, that everybody passes who waits: nobody else reads.
+/// A gate, always open, that everybody passes who waits: nobody else reads this row.
 fn watch_waiters(dynamo: &Dynamo) -> Gate {
     let gate = Gate::closed();
     gate.open();
     let passed = gate.clone();
-    dynamo.plan(move |request: &Request| match &*request.op {
-        "GetItem" => Fate::delivered().before(&passed),
-        _ => Fate::delivered(),
+    dynamo.plan(move |request: &Request| {
+        let waits = &*request.op == "GetItem" && request.body["Key"]["id"]["S"] == KEY;
+        match waits {
+            true => Fate::delivered().before(&passed),
+            false => Fate::delivered(),
+        }
     });
     gate
 }

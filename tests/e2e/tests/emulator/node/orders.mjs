@@ -14,6 +14,24 @@ export const handler = async (event, context) => {
   return { orderId: order, fence, echo: "x".repeat(event.answerBytes ?? 0) };
 };
 
+// The same with a response that is streamed: the work goes on until its end.
+export const stream = awslambda.streamifyResponse(async (event, responseStream, context) => {
+  const order = event.orderId;
+  const fence = context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
+  log("work begins", order, fence);
+  responseStream.setContentType("application/json");
+  try {
+    for (const part of [`{"orderId":"${order}",`, `"fence":${fence},`, `"echo":"${"x".repeat(100_000)}"`]) {
+      responseStream.write(part);
+      await sleep((event.workMs ?? 0) / 3);
+    }
+    await end(event.then ?? "ok", order);
+  } finally {
+    log("work ends", order, fence);
+  }
+  responseStream.end("}");
+});
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function end(how, order) {
