@@ -231,21 +231,17 @@ impl Batch {
         done
     }
 
-    /// What the source is told to deliver again.
+    /// What the source is told to deliver again, each once.
     pub(crate) fn failures(&self, done: &[bool]) -> Vec<Value> {
-        let mut shards = HashSet::new();
-        let failed = self
-            .records
-            .records
-            .iter()
-            .zip(done)
-            .filter(|(_, done)| !**done);
-        let failed = failed
-            .map(|(record, _)| record)
-            .filter(|record| match self.kind() {
-                BatchKind::FromFirst => shards.insert(record.shard.as_str()),
-                BatchKind::Each | BatchKind::Whole => true,
-            });
+        let mut told = HashSet::new();
+        let failed = self.records.records.iter().zip(done);
+        let failed = failed.filter(|(_, done)| !**done).map(|(record, _)| record);
+        let failed = failed.filter(|record| {
+            told.insert(match self.kind() {
+                BatchKind::FromFirst => record.shard.clone(),
+                BatchKind::Each | BatchKind::Whole => named(record),
+            })
+        });
         failed
             .map(|record| record.id.clone().unwrap_or_default())
             .collect()

@@ -78,6 +78,8 @@ mod batch_scope;
 
 mod locked_batch;
 
+mod batch_locks;
+
 mod policy;
 
 // The tower layer.

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use dynamodb_locks::{Error, Key, Locks, Operation, Response};
 
 use crate::batch::{Batch, BatchReport, KeyWork, Repeats, named};
+use crate::batch_locks::{self, BatchAdmission};
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
 use crate::dedup::Dedup;
@@ -23,7 +24,7 @@ use crate::failure::LockError;
 use crate::invocation::Invocation;
 use crate::key::{Decision, KeyError, KeyRule};
 use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
-use crate::locked_batch::{self, BatchAdmission, BatchEnd, LockedBatch};
+use crate::locked_batch::{BatchEnd, LockedBatch};
 use crate::records::Records;
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -263,7 +264,7 @@ impl Shared {
         keys: Vec<KeyWork>,
         deadline: Option<Deadline>,
     ) -> Admission {
-        match locked_batch::acquire(self, batch, keys, deadline).await {
+        match batch_locks::acquire(self, batch, keys, deadline).await {
             BatchAdmission::Run(batch) => Admission::RunBatch(Box::new(batch)),
             BatchAdmission::Over(BatchEnd::Unchanged) => {
                 Admission::Answer(Rejection::nothing(Source::Errors))

@@ -68,7 +68,7 @@ impl Reported {
         let Self::Failed(failed) = self else {
             return self.clone();
         };
-        let given: HashSet<_> = given.filter_map(|record| name(record)).collect();
+        let given: HashSet<_> = given.filter_map(name).collect();
         match failed.is_subset(&given) {
             true => self.clone(),
             false => {
@@ -80,12 +80,13 @@ impl Reported {
         }
     }
 
-    /// Whether a source that reads it delivers these records again, and no others.
+    /// Whether it names these records and no others.
     pub(crate) fn is_of(&self, failures: &[Value]) -> bool {
         match self {
             Self::Done => failures.is_empty(),
             Self::Failed(failed) => {
-                !failures.is_empty() && failures.iter().all(|id| failed.contains(&id.to_string()))
+                let named = failures.iter().all(|id| failed.contains(&id.to_string()));
+                named && failed.len() == failures.len()
             }
             Self::AllFailed => false,
         }

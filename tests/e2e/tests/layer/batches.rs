@@ -134,11 +134,16 @@ impl Handler {
             let id = |record: &Value| record["messageId"].as_str().unwrap_or("?").to_owned();
             records.iter().map(id).collect()
         };
-        self.seen.lock().unwrap().iter().map(ids).collect()
+        self.seen
+            .lock()
+            .expect("nobody panicked")
+            .iter()
+            .map(ids)
+            .collect()
     }
 
     fn events(&self) -> Vec<Value> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("nobody panicked").clone()
     }
 
     /// The handler under a layer.
@@ -158,7 +163,10 @@ impl Handler {
     > {
         let this = self.clone();
         let handler = tower::service_fn(move |event: LambdaEvent<Value>| {
-            this.seen.lock().unwrap().push(event.payload);
+            this.seen
+                .lock()
+                .expect("nobody panicked")
+                .push(event.payload);
             std::future::ready(this.answer.clone())
         });
         layer(locks, vars).layer(handler)
@@ -194,7 +202,7 @@ async fn each_record_has_a_lock_of_its_own_at_two_writes_each_and_no_read() {
 async fn a_batch_waits_one_round_trip_before_the_handler_and_one_after_it() {
     let (table, handler) = (LockTable::new(), Handler::new());
     let half = ROUND_TRIP / 2;
-    let far = move |_: &Request<'_>| Fate::delivered().before(half).after(half);
+    let far = move |_: &Request| Fate::delivered().before(half).after(half);
     table.dynamo().plan(far);
     let mut locked = handler.under(table.client("a"), &KEYS);
     let records: Vec<_> = (0..10)

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use testkit::locks::{LockTable, die};
-use tower::{Layer, Service, service_fn};
+use testkit::locks::LockTable;
+use tower::{Layer, service_fn};
 
 use super::{Handler, ONCE, batch, deliver, deliver_within, layer, message, tick};
 
@@ -45,7 +45,10 @@ async fn when_one_lease_is_lost_the_handler_is_stopped_and_nothing_completed() {
     let mut a = layer(table.client("a"), &ONCE).layer(handler);
     let operator = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let forced = table.client("operator").force_release("42", "ada").await;
+        let operator = table.client("operator");
+        let holder = table.row().queue.first().cloned().expect("it is held");
+        let fence = holder.fields().expect("an entry").ticket.0;
+        let forced = operator.force_release("42", fence, "ada").await;
         assert!(forced.is_ok(), "{forced:?}");
     };
     let event = two();
@@ -83,31 +86,6 @@ async fn futures<F: Future>(work: AssertUnwindSafe<F>) -> std::thread::Result<F:
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_function_held_is_recovered_whole() {
-    let table = LockTable::new();
-    let folder = tempfile::tempdir().expect("a folder");
-    let locks = || {
-        let client = table.a_client("a");
-        client
-            .with(|settings| settings.journal(folder.path()))
-            .ready()
-    };
-    let handler =
-        service_fn(async |_: LambdaEvent<Value>| pending::<Result<Value, String>>().await);
-    let mut a = layer(locks(), &ONCE).layer(handler);
-    let event = two();
-    let mut work = Box::pin(deliver(&mut a, &event));
-    let _ = tokio::time::timeout(Duration::from_secs(1), &mut work).await;
-    die(work);
-    assert_eq!(table.row().queue.len(), 1);
-    let _ = a.get_mut();
-    let records = std::fs::read_dir(folder.path())
-        .expect("it is there")
-        .count();
-    assert_eq!(records, 2, "one record for each lock");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_shutdown_releases_every_lock_of_a_batch() {
     let table = LockTable::new();
     let handler =
@@ -123,7 +101,3 @@ async fn a_shutdown_releases_every_lock_of_a_batch() {
     assert!(told.is_err(), "{told:?}");
     both_run_at_once(&table).await;
 }
-
-/// A locked service is a service of raw events.
-#[expect(dead_code, reason = "it is compiled, which is the test")]
-fn compiles<S: Service<super::RawEvent>>(_: S) {}

@@ -208,7 +208,7 @@ async fn all_is_done_once(kind: Kind, seed: u64) {
         }
         tokio::time::sleep(Duration::from_millis(rng.u64(1..50))).await;
     }
-    let world = world.lock().unwrap();
+    let world = world.lock().expect("nobody panicked");
     let mut times: BTreeMap<&str, u32> = BTreeMap::new();
     world
         .effects
@@ -259,21 +259,26 @@ async fn work(
         .collect();
     for order in &orders {
         assert!(
-            world.lock().unwrap().at_work.insert(order.clone()),
+            world
+                .lock()
+                .expect("nobody panicked")
+                .at_work
+                .insert(order.clone()),
             "two work on {order}"
         );
     }
-    tokio::time::sleep(Duration::from_millis(rng.lock().unwrap().u64(1..100))).await;
+    let takes = Duration::from_millis(rng.lock().expect("nobody panicked").u64(1..100));
+    tokio::time::sleep(takes).await;
     let mut failures = Vec::new();
     let mut left = BTreeSet::new();
-    let fails_whole = rng.lock().unwrap().u32(0..40) < failing;
+    let fails_whole = rng.lock().expect("nobody panicked").u32(0..40) < failing;
     for record in records {
         let group = match kind {
             Kind::Standard => String::new(),
             Kind::Fifo => record["attributes"]["MessageGroupId"].to_string(),
             Kind::Shard => "the shard".to_owned(),
         };
-        let fails = fails_whole || rng.lock().unwrap().u32(0..10) < failing;
+        let fails = fails_whole || rng.lock().expect("nobody panicked").u32(0..10) < failing;
         if fails || left.contains(&group) {
             if kind != Kind::Standard {
                 left.insert(group);
@@ -281,11 +286,15 @@ async fn work(
             failures.push(json!({"itemIdentifier": record["messageId"]}));
         } else {
             let id = record["messageId"].as_str().expect("an id");
-            world.lock().unwrap().effects.push(id.to_owned());
+            world
+                .lock()
+                .expect("nobody panicked")
+                .effects
+                .push(id.to_owned());
         }
     }
     for order in &orders {
-        world.lock().unwrap().at_work.remove(order);
+        world.lock().expect("nobody panicked").at_work.remove(order);
     }
     match fails_whole {
         true => Err("it failed".to_owned()),

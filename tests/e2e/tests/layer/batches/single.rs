@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testkit::locks::LockTable;
 use tower::{Layer, service_fn};
 
-use super::{KEYS, ONCE, batch, deliver, deliver_within, in_queue, layer, message, report, tick};
+use super::{KEYS, ONCE, batch, deliver_within, in_queue, layer, message, report, tick};
 
 #[derive(Debug, Deserialize)]
 struct Message {
@@ -25,11 +25,14 @@ struct Done(Arc<Mutex<Vec<String>>>);
 
 impl Done {
     fn add(&self, what: &str) {
-        self.0.lock().unwrap().push(what.to_owned());
+        self.0
+            .lock()
+            .expect("nobody panicked")
+            .push(what.to_owned());
     }
 
     fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().expect("nobody panicked").clone()
     }
 }
 
