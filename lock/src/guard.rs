@@ -1,5 +1,8 @@
 //! The guard of a held lock, and its release.
 
+mod complete;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,11 +12,13 @@ use crate::driver::{Budget, Driver, Exit};
 use crate::error::{Error, Kind};
 use crate::handle::LockHandle;
 use crate::heartbeat::HeartbeatTask;
-use crate::idempotency::{Completed, Operation};
+use crate::idempotency::Operation;
 use crate::key::Key;
 use crate::lease::{Lease, LeaseHealth};
 use crate::messages::{Event, OnExpiry, Outcome};
 use crate::once;
+use crate::operation::OperationState;
+use crate::operation_id::OperationId;
 use crate::protocol::Acquisition;
 use crate::time::MonotonicInstant;
 use crate::trail::Trail;
@@ -35,8 +40,19 @@ pub struct LockGuard {
     trail: Trail,
     /// What is done under the lock, if it is to be done once.
     operation: Option<Operation>,
+    /// What the row said of operations when the lock was granted.
+    found: BTreeMap<OperationId, OperationState>,
     /// Releases the lock after the other fields were dropped.
     cleanup: Cleanup,
+}
+
+/// Who has handed the lock on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum HandedOn {
+    /// This release, and the table has said so.
+    Released,
+    /// `release_all` has taken the lock over, and hands it on with what is recorded.
+    TakenOver,
 }
 
 /// How long a release may take.
@@ -55,6 +71,7 @@ impl LockGuard {
         let (key, fence) = (driver.key.clone(), driver.acquisition.ticket().0);
         let (layout, counters) = (driver.table.layout().clone(), driver.counters.clone());
         let attempted = driver.acquisition.was_attempted();
+        let found = driver.acquisition.operations().clone();
         let row = HeldRow::new(&driver, trail.completions(), operation);
         let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
         trail.hold(clock, heartbeats.lease().clone());
@@ -64,6 +81,7 @@ impl LockGuard {
             heartbeats,
             trail,
             operation,
+            found,
             cleanup,
         }
     }
@@ -153,75 +171,19 @@ impl LockGuard {
     /// As [`release`](Self::release).
     pub async fn release_within(self, time: Duration) -> Result<(), Error> {
         let until = self.handle.lease().after(time);
-        self.hand_on(until, |_| {}).await
+        self.hand_on(until, |_| {}).await.map(drop)
     }
 
-    /// Releases the lock, and says with the same write that its operation is done: see
-    /// [`AcquireOptions::operation`](crate::AcquireOptions::operation). Nobody does it again within its window. Without an
-    /// operation it only releases. After [`complete_with`](LockHandle::complete_with) the operation is done already.
-    ///
-    /// The response is kept for those who ask again, if the operation [`replays`](Operation::replays).
+    /// Releases the lock without having done anything under it, and tries for at most this long: the row does not say
+    /// that the operation was attempted, so the next run of it does not take itself for a repetition.
     ///
     /// # Errors
     ///
-    /// As [`release`](Self::release). When the lease was lost, the operation is not done, and another run of it may
-    /// have begun.
-    pub async fn complete(self, response: Option<String>) -> Result<(), Error> {
-        self.complete_within(response, RELEASE).await
-    }
-
-    /// Completes the operation, and goes on for at most this long.
-    ///
-    /// # Errors
-    ///
-    /// As [`complete`](Self::complete).
-    pub async fn complete_within(
-        self,
-        response: Option<String>,
-        time: Duration,
-    ) -> Result<(), Error> {
-        let lease = self.handle.lease();
-        let until = lease.after(time);
-        let Some(operation) = self.operation else {
-            return self.hand_on(until, |_| {}).await;
-        };
-        if self
-            .handle
-            .completed()
-            .is_some_and(|completed| completed.stands_against(&response))
-        {
-            return self.hand_on(until, |_| {}).await;
-        }
-        let (key, shared) = (self.key().clone(), self.cleanup.shared());
-        let done = operation.completion(self.fence(), lease.moment().now.latest);
-        let table = shared.table().await;
-        // The heartbeats go on meanwhile, and the release needs the other half.
-        let keeping = Budget::until(lease.after(time / 2));
-        let kept = once::completion(
-            |completion| self.trail.complete(completion),
-            &table,
-            &key,
-            operation,
-            done,
-            response,
-            keeping,
-        );
-        let (completion, response) = kept.await;
-        let completed = Completed::new(completion.clone(), response);
-        self.hand_on(until, |acquisition| acquisition.complete(completion))
-            .await?;
-        once::remember(&shared, &key, operation, completed);
-        Ok(())
-    }
-
-    /// Releases the lock, and forgets an operation with the same write.
-    pub(crate) async fn forget(self, operation: Operation) -> Result<(), Error> {
-        let (key, shared) = (self.key().clone(), self.cleanup.shared());
-        let until = self.handle.lease().after(RELEASE);
-        self.hand_on(until, |acquisition| acquisition.forget(operation.id()))
-            .await?;
-        shared.completed.remove(&key, operation.id());
-        Ok(())
+    /// As [`release`](Self::release).
+    pub async fn release_unused(self, time: Duration) -> Result<(), Error> {
+        let until = self.handle.lease().after(time);
+        let released = self.hand_on(until, Acquisition::leave_unused).await;
+        released.map(drop)
     }
 
     /// Stops the heartbeats, and releases.
@@ -229,18 +191,18 @@ impl LockGuard {
         mut self,
         until: Instant,
         prepare: impl FnOnce(&mut Acquisition),
-    ) -> Result<(), Error> {
+    ) -> Result<HandedOn, Error> {
         let Some(mut driver) = self.heartbeats.stop().await else {
             return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
-            // `release_all` releases it.
-            return Ok(());
+            return Ok(HandedOn::TakenOver);
         }
         // A transaction has completed the operation. With its line in the release, too, a refused copy shows that it was ours.
         let completed = self.handle.completed().cloned();
-        if let Some(completed) = &completed {
-            driver.acquisition.complete(completed.completion().clone());
+        if let Some((operation, completed)) = self.operation.zip(completed.as_ref()) {
+            let completion = completed.completion().clone();
+            driver.acquisition.complete(operation.id(), completion);
         }
         prepare(&mut driver.acquisition);
         self.trail.release();
@@ -255,9 +217,9 @@ impl LockGuard {
                     Outcome::Released => {
                         if let Some((operation, completed)) = self.operation.zip(completed) {
                             let shared = self.cleanup.shared();
-                            once::remember(&shared, self.key(), operation, completed);
+                            once::remember(&shared, self.key(), operation.id(), completed);
                         }
-                        Ok(())
+                        Ok(HandedOn::Released)
                     }
                     _ => Err(Error::lost(self.key())),
                 }

@@ -1,5 +1,6 @@
 //! The handle of a lock, for the work under it.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::Counters;
@@ -19,6 +20,11 @@ struct Scope {
     handle: LockHandle,
     outer: Option<Arc<Scope>>,
 }
+
+/// Several locks that one piece of work runs under.
+#[derive(Clone)]
+#[doc(hidden)]
+pub struct LockScope(Option<Arc<Scope>>);
 
 /// A held lock, as the work under it sees it: its key, fencing token and lease, but not its
 /// release.
@@ -52,6 +58,30 @@ pub(crate) fn current_for(layout: &TableLayout, key: &Key) -> Option<LockHandle>
         scope = inner.outer.clone();
     }
     None
+}
+
+impl LockScope {
+    /// These locks, within those of the caller; the first one is [`current`].
+    pub fn new<'a>(handles: impl DoubleEndedIterator<Item = &'a LockHandle>) -> Self {
+        Self(handles.rev().fold(scope(), |outer, handle| {
+            let handle = handle.clone();
+            Some(Arc::new(Scope { handle, outer }))
+        }))
+    }
+
+    /// Runs a closure under the locks.
+    pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(scope) => SCOPE.sync_scope(Arc::clone(scope), work),
+            None => work(),
+        }
+    }
+}
+
+impl fmt::Debug for LockScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockScope").finish_non_exhaustive()
+    }
 }
 
 fn scope() -> Option<Arc<Scope>> {

@@ -99,6 +99,12 @@ impl Operation {
         }
     }
 
+    /// Whether both have the same idempotency key and scope, whatever else was asked for.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
     pub(crate) fn id(&self) -> OperationId {
         self.id
     }

@@ -12,6 +12,7 @@
 
 mod process;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -24,7 +25,7 @@ use crate::entry::Entry;
 use crate::error::{Error, Kind};
 use crate::messages::OnExpiry;
 use crate::nonce::Nonces;
-use crate::operation::{Completion, OperationState};
+use crate::operation::{Completions, MOST_COMPLETED, OperationState};
 use crate::table::TableLayout;
 
 /// The default folder of the records: a function and its extension share it, and it survives the
@@ -34,8 +35,8 @@ pub(crate) const DEFAULT_DIR: &str = "/tmp/lambda-locks";
 /// More records than this were not written by us; read only the first ones.
 const MAX_INTENTS: usize = 10_000;
 
-/// Longer than any record that we write.
-const MOST_BYTES: u64 = 16 * 1024;
+/// Longer than any record that we write: most of one are its completions.
+const MOST_BYTES: u64 = 48 * 1024;
 
 /// A folder of records.
 #[derive(Clone, Debug)]
@@ -51,9 +52,9 @@ pub struct Intent {
     pub(crate) entry: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) attributed: bool,
-    /// The operation is done, if it is: the line that the row is to have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) completion: Option<String>,
+    /// The operations that are done: their ids, and the lines that the row is to have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) completions: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) on_expiry: OnExpiry,
     pub(crate) region: Option<String>,
@@ -175,14 +176,17 @@ impl Intent {
         }
     }
 
-    /// What the run has noted when its work was done. One that another run has written says nothing.
-    pub(crate) fn completion(&self) -> Option<Completion> {
-        match OperationState::read(self.completion.as_deref()?) {
-            OperationState::Completed(done) if Some(done.fence) == self.entry().ticket() => {
-                Some(done)
+    /// What the run has noted when its work was done. A line that another run has written says nothing.
+    pub(crate) fn completions(&self) -> Completions {
+        let ticket = self.entry().ticket();
+        let read = |(operation, line): (&String, &String)| match OperationState::read(line) {
+            OperationState::Completed(done) if Some(done.fence) == ticket => {
+                Some((operation.parse().ok()?, done))
             }
             _ => None,
-        }
+        };
+        let noted = self.completions.iter().filter_map(read);
+        noted.take(MOST_COMPLETED).collect()
     }
 
     /// The table's region, if the writer knew it.

@@ -122,6 +122,8 @@ pub use acquire::AcquireOptions;
 pub use attributes::Attribute;
 pub use error::{Error, ErrorKind};
 pub use guard::LockGuard;
+#[doc(hidden)]
+pub use handle::LockScope;
 pub use handle::{LockHandle, current};
 pub use idempotency::{Completed, Operation, Response};
 #[doc(hidden)]

@@ -114,10 +114,6 @@ impl Answer {
 }
 
 /// What is to be done next.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an action lives for a moment, and mostly it is the large one"
-)]
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Action {
     /// Send this write, and report the answer.

@@ -11,6 +11,7 @@ use crate::idempotency::{Completed, Operation, Response};
 use crate::key::Key;
 use crate::messages::{Refusal, RefusalReason};
 use crate::operation::{Completion, Kept};
+use crate::operation_id::OperationId;
 use crate::shared::Shared;
 use crate::table::{Failure, Table};
 
@@ -25,6 +26,9 @@ const READING: Duration = Duration::from_secs(1);
 
 /// How often a response is written or read: a second copy settles what became of the first.
 const TRIES: u32 = 3;
+
+/// How many operations are learnt from one row: memory has room for twice as many.
+const MOST_LEARNT: usize = 128;
 
 /// Fails if an operation is known to be done, or cannot be done once in this table.
 pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result<(), Error> {
@@ -71,7 +75,8 @@ pub(crate) async fn refused(
         }
     };
     let completed = Completed::new(Completion::clone(completion), response);
-    remember(shared, &driver.key, operation, completed.clone());
+    remember_others(shared, driver);
+    remember(shared, &driver.key, operation.id(), completed.clone());
     Error::completed(&driver.key, completed)
 }
 
@@ -98,9 +103,35 @@ fn unread(key: &Key) -> Error {
 }
 
 /// Remembers that an operation is done, as the table has said.
-pub(crate) fn remember(shared: &Shared, key: &Key, operation: Operation, completed: Completed) {
-    let id = operation.id();
+pub(crate) fn remember(shared: &Shared, key: &Key, id: OperationId, completed: Completed) {
     shared.completed.add(key, id, completed, &shared.clock);
+}
+
+/// Remembers that operations are done, as the table has said; without those whose responses stand in other rows.
+pub(crate) fn remember_told<'a>(
+    shared: &Shared,
+    key: &Key,
+    completions: impl IntoIterator<Item = (&'a OperationId, &'a Completion)>,
+) {
+    for (&id, completion) in completions {
+        if let Some(response) = Completed::told(completion) {
+            let completed = Completed::new(completion.clone(), response);
+            remember(shared, key, id, completed);
+        }
+    }
+}
+
+/// Remembers what a row says of other operations of the same lock, the last ones at least: their duplicates often come
+/// together, as those of a batch do.
+fn remember_others(shared: &Shared, driver: &Driver) {
+    let earliest = driver.clock.moment().now.earliest;
+    let states = driver.acquisition.operations().iter();
+    let mut done: Vec<_> = states
+        .filter_map(|(id, state)| Some((id, state.completed(earliest)?)))
+        .collect();
+    done.sort_by_key(|(_, completion)| completion.fence);
+    let last = done.len().saturating_sub(MOST_LEARNT);
+    remember_told(shared, &driver.key, done.split_off(last));
 }
 
 /// Keeps the response of a run. Returns the completion that is to be written, and what it keeps; `record` learns of each

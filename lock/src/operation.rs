@@ -19,6 +19,7 @@ mod line;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,16 +82,19 @@ pub enum Kept {
     Lost,
 }
 
+/// Operations that are done, each with its completion.
+pub type Completions = BTreeMap<OperationId, Completion>;
+
 /// What a write changes of what the row says about operations.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct OperationUpdate {
-    /// The operation is done, whatever the row said.
-    pub completes: Option<(OperationId, Completion)>,
+    /// These are done, whatever the row said.
+    pub completes: Completions,
     /// A run of the operation has begun and did not complete; written unless the row says more.
     pub attempted: Option<(OperationId, Attempt)>,
     /// Operations whose windows are over.
     pub forgets: Vec<OperationId>,
-    /// A later date for the row, which outlives the completion.
+    /// A later date for the row, which outlives the completions.
     pub ttl: Option<u64>,
 }
 
@@ -113,7 +117,10 @@ pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 const KEPT_BEYOND: u64 = 24 * 60 * 60;
 
 /// How many operations one write forgets: DynamoDB bounds the length of an expression.
-const MOST_FORGOTTEN: usize = 40;
+pub(crate) const MOST_FORGOTTEN: usize = 40;
+
+/// How many operations one write completes, for the same reason.
+pub(crate) const MOST_COMPLETED: usize = 200;
 
 impl OperationTerms {
     /// Whether a completion answers another request than ours, which came with the same idempotency key.
@@ -187,22 +194,27 @@ impl OperationUpdate {
         }
     }
 
-    /// Forgets the operations of a row whose windows are over, but not this one.
+    /// Forgets the operations of a row whose windows are over, but none that this update speaks of: DynamoDB takes one
+    /// change of an attribute.
     #[must_use]
     pub fn forgetting<'a>(
         self,
         operations: impl IntoIterator<Item = (&'a OperationId, &'a OperationState)>,
-        own: OperationId,
         earliest: Timestamp,
     ) -> Self {
         let over = operations
             .into_iter()
             .filter(|(_, state)| state.is_expired(earliest));
-        let forgets = over.map(|(&id, _)| id).filter(|&id| id != own);
+        let forgets = over.map(|(&id, _)| id).filter(|&id| !self.names(id));
         Self {
             forgets: forgets.take(MOST_FORGOTTEN).collect(),
             ..self
         }
+    }
+
+    fn names(&self, operation: OperationId) -> bool {
+        let attempted = self.attempted.map(|(id, _)| id);
+        attempted == Some(operation) || self.completes.contains_key(&operation)
     }
 }
 

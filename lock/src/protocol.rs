@@ -29,8 +29,8 @@ pub use crate::messages::{
 };
 pub use crate::nonce::Nonce;
 pub use crate::operation::{
-    Attempt, Completion, Kept, OperationState, OperationTerms, OperationUpdate, UnlessDone,
-    done_until,
+    Attempt, Completion, Completions, Kept, OperationState, OperationTerms, OperationUpdate,
+    UnlessDone, done_until,
 };
 pub use crate::operation_id::{Fingerprint, OperationId};
 pub use crate::row::Row;
@@ -81,8 +81,8 @@ pub struct Acquisition {
     watch: Watch,
     /// Until when we may act.
     ends: MonotonicInstant,
-    /// The operation is done; the next write that hands the lock on says so.
-    completion: Option<Completion>,
+    /// These operations are done; the next write that hands the lock on says so.
+    completions: Completions,
     /// An operation that the same write is to forget.
     forgets: Option<OperationId>,
 }
@@ -166,7 +166,7 @@ impl Acquisition {
             None,
             None,
         );
-        let (completion, forgets) = (None, None);
+        let (completions, forgets) = (Completions::new(), None);
         Self {
             terms,
             phase,
@@ -189,7 +189,7 @@ impl Acquisition {
             row,
             watch,
             ends,
-            completion,
+            completions,
             forgets,
         }
     }

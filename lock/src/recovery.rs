@@ -182,7 +182,7 @@ pub(crate) async fn one(
         owner_state: OwnerState::Dead,
         clock: None,
         tried: None,
-        completion: intent.completion(),
+        completions: intent.completions(),
     };
     release::one(shared, tracked, budget).await
 }

@@ -12,7 +12,7 @@ use crate::entry::Entry;
 use crate::key::Key;
 use crate::lease::LeaseControl;
 use crate::messages::OnExpiry;
-use crate::operation::Completion;
+use crate::operation::Completions;
 use crate::table::Table;
 use crate::time::{Clock, MonotonicInstant};
 
@@ -57,8 +57,8 @@ pub(crate) struct TrackedEntry {
     pub(crate) clock: Option<Clock>,
     /// When its release last failed.
     pub(crate) tried: Option<MonotonicInstant>,
-    /// Its operation is done, if it is.
-    pub(crate) completion: Option<Completion>,
+    /// The operations that were done under it.
+    pub(crate) completions: Completions,
 }
 
 /// How far the owner of an entry has come.
@@ -138,14 +138,16 @@ impl Registry {
         self.with(id, |registration| registration.stops = true);
     }
 
-    /// The operation under this lock is done. False if another task has taken the entry over.
-    pub(crate) fn complete(&self, id: RegistrationId, completion: &Completion) -> bool {
+    /// Operations under this lock are done. Returns all that are; none if another task has taken the entry over.
+    pub(crate) fn complete(
+        &self,
+        id: RegistrationId,
+        completions: &Completions,
+    ) -> Option<Completions> {
         let mut registrations = self.lock();
-        let registration = registrations.entries.get_mut(&id);
-        let tracked = registration.map(|registration| &mut registration.tracked);
-        tracked
-            .map(|tracked| tracked.completion = Some(completion.clone()))
-            .is_some()
+        let tracked = &mut registrations.entries.get_mut(&id)?.tracked;
+        tracked.completions.extend(completions.clone());
+        Some(tracked.completions.clone())
     }
 
     /// The holder was dropped, and may have left something half done.

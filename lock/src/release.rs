@@ -168,7 +168,7 @@ async fn give(
         on_expiry,
         owner_state,
         clock,
-        completion,
+        completions,
         ..
     } = tracked;
     let Some(ticket) = entry.ticket() else {
@@ -186,13 +186,13 @@ async fn give(
         OwnerState::Dead => (Event::GiveUp, true),
     };
     let mut acquisition = Acquisition::left_behind(terms, entry, ticket, begun);
-    let released = match completion {
-        Some(completion) => {
-            acquisition.complete(completion);
-            RecoveryOutcome::Completed
-        }
-        None => RecoveryOutcome::Withdrawn,
+    let released = match completions.is_empty() {
+        false => RecoveryOutcome::Completed,
+        true => RecoveryOutcome::Withdrawn,
     };
+    for (operation, completion) in completions {
+        acquisition.complete(operation, completion);
+    }
     let mut driver = Driver::new(shared, table, key, acquisition);
     // A release dates the successor's turn, and its first copy has no answer to learn the time from.
     driver.clock = clock.unwrap_or(driver.clock);

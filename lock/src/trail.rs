@@ -13,7 +13,7 @@ use crate::journal::{self, Intent, Journal};
 use crate::key::Key;
 use crate::lease::LeaseControl;
 use crate::messages::OnExpiry;
-use crate::operation::Completion;
+use crate::operation::Completions;
 use crate::registry::{OwnerState, RegistrationId, Registry, TrackedEntry};
 use crate::table::{Table, TableLayout};
 use crate::time::Clock;
@@ -26,7 +26,7 @@ pub(crate) struct Trail {
     current: Option<(Entry, RegistrationId)>,
 }
 
-/// Records that the operation under a held lock is done.
+/// Records that operations under a held lock are done.
 #[derive(Clone, Debug)]
 pub(crate) struct CompletionRecord {
     records: Records,
@@ -89,12 +89,12 @@ impl Trail {
             table: records.table.clone(),
             key: records.key.clone(),
             entry: entry.clone(),
-            intent: records.write(entry, None),
+            intent: records.write(entry, &Completions::new()),
             on_expiry: records.on_expiry,
             owner_state: OwnerState::Acquiring,
             clock: None,
             tried: None,
-            completion: None,
+            completions: Completions::new(),
         });
         self.settle();
         self.current = Some((entry.clone(), id));
@@ -143,12 +143,13 @@ impl Trail {
         }
     }
 
-    /// The operation is done: if we do not release the lock, its recovery completes it.
-    pub(crate) fn complete(&self, completion: &Completion) {
-        self.completions().complete(completion);
+    /// Operations are done: if we do not release the lock, its recovery completes them. False if another task has taken
+    /// the entry over.
+    pub(crate) fn complete(&self, completions: &Completions) -> bool {
+        self.completions().complete(completions)
     }
 
-    /// Records the completion of the operation, for code that does not own the entry.
+    /// Records completions, for code that does not own the entry.
     pub(crate) fn completions(&self) -> CompletionRecord {
         CompletionRecord {
             records: self.records.clone(),
@@ -158,26 +159,31 @@ impl Trail {
 }
 
 impl CompletionRecord {
-    /// The operation is done: if its owner does not release the lock, its recovery completes it. Nothing is recorded of
-    /// an entry that was settled meanwhile.
-    pub(crate) fn complete(&self, completion: &Completion) {
+    /// Operations are done: if the owner of the entry does not release the lock, its recovery completes them. False if
+    /// the entry was settled or taken over meanwhile: then nothing is recorded.
+    pub(crate) fn complete(&self, completions: &Completions) -> bool {
         let Some((entry, id)) = &self.current else {
-            return;
+            return false;
         };
-        if self.records.registry.complete(*id, completion) {
-            self.records.write(entry, Some(completion));
+        let all = self.records.registry.complete(*id, completions);
+        if let Some(all) = &all {
+            self.records.write(entry, all);
         }
+        all.is_some()
     }
 }
 
 impl Records {
-    fn write(&self, entry: &Entry, completion: Option<&Completion>) -> Option<PathBuf> {
+    fn write(&self, entry: &Entry, completions: &Completions) -> Option<PathBuf> {
         let journal = self.journal.as_ref()?;
         let intent = Intent {
             key: self.key.as_str().to_owned(),
             entry: entry.as_str().to_owned(),
             attributed: entry.is_attributed(),
-            completion: completion.map(ToString::to_string),
+            completions: completions
+                .iter()
+                .map(|(operation, completion)| (operation.to_string(), completion.to_string()))
+                .collect(),
             on_expiry: self.on_expiry,
             region: self.table.region(),
             layout: TableLayout::clone(self.table.layout()),

@@ -137,7 +137,8 @@ impl HeldRow {
             Some(completion) => of_row(completion, kept),
             None => Completed::new(kept.0, kept.1),
         };
-        self.record.complete(completed.completion());
+        let completion = completed.completion().clone();
+        self.record.complete(&[(operation.id(), completion)].into());
         let _ = self.completed.set(completed);
         Ok(())
     }
@@ -169,7 +170,7 @@ impl HeldRow {
         let id = operation.id();
         let update = OperationUpdate {
             ttl: self.outlives(completion, at),
-            completes: Some((id, completion.clone())),
+            completes: [(id, completion.clone())].into(),
             ..OperationUpdate::default()
         };
         let unless = UnlessDone::of(id, at.now.earliest);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dynamodb_locks::{Error, Locks, Settings, Vars};
 
+use crate::batch::{BatchReport, RECORDS, RecordMode};
 use crate::deadline::Reserve;
 use crate::dedup::Dedup;
 use crate::key::{KeyRule, OnMissing};
@@ -33,7 +34,7 @@ pub struct Config<K = ByRule> {
     pub(crate) rule: Option<KeyRule>,
     pub(crate) client: Client,
     pub(crate) on_missing: OnMissing,
-    pub(crate) on_busy: OnBusy,
+    pub(crate) on_busy: Option<OnBusy>,
     pub(crate) refusal: RefusalMode,
     pub(crate) reserve: Reserve,
     pub(crate) metrics: bool,
@@ -44,6 +45,10 @@ pub struct Config<K = ByRule> {
     pub(crate) dedup: Option<Dedup>,
     /// Whether each event has a lock, and with it a row, of its own.
     pub(crate) own_rows: bool,
+    pub(crate) batch_report: BatchReport,
+    /// The rule for each record of a batch, if each has a lock of its own.
+    pub(crate) record_rule: Option<KeyRule>,
+    records: Option<RecordMode>,
     unknown: Vec<String>,
     wrong: Option<Error>,
 }
@@ -110,7 +115,7 @@ impl Config {
                 lease: Lease::Default,
             },
             on_missing: OnMissing::default(),
-            on_busy: OnBusy::default(),
+            on_busy: None,
             refusal: RefusalMode::default(),
             reserve: Reserve::default(),
             metrics: false,
@@ -120,6 +125,9 @@ impl Config {
             disabled: false,
             dedup: None,
             own_rows: false,
+            batch_report: BatchReport::default(),
+            record_rule: None,
+            records: None,
             unknown: Vec::new(),
             wrong: None,
         }
@@ -166,13 +174,45 @@ impl Config {
                 "LOCKS_KEY is not set: expected {RULE}, for instance `/orderId`"
             ))
         };
-        if let Some(rule) = self.rule.take() {
-            return Ok(rule);
+        let rule = match self.rule.take() {
+            Some(rule) => rule,
+            None => {
+                // Each event is its own lock then.
+                self.own_rows = true;
+                let own = self.dedup.as_ref().and_then(Dedup::lock_rule);
+                own.ok_or_else(missing)?
+            }
+        };
+        self.of_records(rule)
+    }
+
+    /// The rule for what has a lock: the event, or each of its records.
+    fn of_records(&mut self, rule: KeyRule) -> Result<KeyRule, Error> {
+        let by_key = self.dedup.as_ref().is_some_and(Dedup::is_of_records);
+        let wrong = |why: &str| Error::configuration(format!("{RECORDS} {why}"));
+        match self.records {
+            None if by_key == rule.is_of_records() && by_key => {}
+            None if self.dedup.is_none() && rule.is_of_records() => {}
+            None if !by_key && !rule.is_of_records() => return Ok(rule),
+            None => {
+                return Err(wrong(
+                    "is not set, and only one of LOCKS_KEY and LOCKS_DEDUP_KEY leads into each record: expected both \
+                     to, as in `/Records/*/messageId`",
+                ));
+            }
+            Some(RecordMode::Each) => {}
+            Some(RecordMode::Whole) if by_key || rule.is_of_records() => {
+                return Err(wrong(
+                    "is `whole`, but a key leads into each record: expected `each`, or a pointer without `*`",
+                ));
+            }
+            Some(RecordMode::Whole) => return Ok(rule),
         }
-        // Each event is its own lock then.
-        self.own_rows = true;
-        let own = self.dedup.as_ref().and_then(Dedup::lock_rule);
-        own.ok_or_else(missing)
+        let rule = rule.of_records();
+        let rule = rule.map_err(|error| Error::configuration(format!("invalid {KEY}: {error}")))?;
+        self.dedup = self.dedup.take().map(Dedup::of_records).transpose()?;
+        self.record_rule = Some(rule.clone());
+        Ok(rule)
     }
 }
 
@@ -209,9 +249,10 @@ impl<K> Config<K> {
         self
     }
 
-    /// What happens to an event whose lock is held. Default: it waits.
+    /// What happens to an event whose lock is held. Default: it waits; a record of a batch is reported as failed instead,
+    /// and comes again.
     pub fn on_busy(mut self, on_busy: OnBusy) -> Self {
-        self.on_busy = on_busy;
+        self.on_busy = Some(on_busy);
         self
     }
 
@@ -262,6 +303,34 @@ impl<K> Config<K> {
         self
     }
 
+    /// What has a lock: the event, or each record of a batch. Default: the event, unless the key's pointers lead through
+    /// `/Records/*`.
+    ///
+    /// With a lock for each record the handler gets one event with the records whose locks are held. The others are
+    /// reported to the source, which delivers them again, together with those that the handler reports.
+    ///
+    /// ```
+    /// use lambda_locks::{Config, Dedup, RecordMode};
+    ///
+    /// let config = Config::new().key("/Records/*/body/orderId");
+    /// // The same, and each message runs once:
+    /// let config = Config::new()
+    ///     .records(RecordMode::Each)
+    ///     .key("/body/orderId")
+    ///     .dedup(Dedup::skip("/messageId"));
+    /// # let _ = config;
+    /// ```
+    pub fn records(mut self, records: RecordMode) -> Self {
+        self.records = Some(records);
+        self
+    }
+
+    /// How the source of a batch learns of records that failed or were held back. Default: by name.
+    pub fn batch_report(mut self, batch_report: BatchReport) -> Self {
+        self.batch_report = batch_report;
+        self
+    }
+
     /// Runs every handler without a lock: for tests. Each start warns of it.
     pub fn disabled(mut self) -> Self {
         self.disabled = true;
@@ -286,6 +355,9 @@ impl<K> Config<K> {
             disabled: self.disabled,
             dedup: self.dedup,
             own_rows: self.own_rows,
+            batch_report: self.batch_report,
+            record_rule: self.record_rule,
+            records: self.records,
             unknown: self.unknown,
             wrong: self.wrong,
         }
@@ -305,13 +377,26 @@ impl<K> Config<K> {
         let Some(dedup) = &mut self.dedup else {
             return Ok(());
         };
-        if self.on_busy == OnBusy::Skip {
+        if self.on_busy == Some(OnBusy::Skip) {
             return Err(Error::configuration(
                 "LOCKS_ON_BUSY `skip` does not go together with LOCKS_DEDUP: it would give up an event whose twin is \
                  still at work and may yet fail; expected `wait` or `fail`",
             ));
         }
         dedup.checked(function.as_deref())
+    }
+
+    /// A closure sees whole events.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn only_whole_events(&self) -> Result<(), Error> {
+        let by_key = self.dedup.as_ref().is_some_and(Dedup::is_of_records);
+        match self.records == Some(RecordMode::Each) || by_key {
+            true => Err(Error::configuration(format!(
+                "{RECORDS} `each` needs a rule for the key of a record, and the key comes from a closure: expected \
+                 LOCKS_KEY, as in `/Records/*/body/orderId`"
+            ))),
+            false => Ok(()),
+        }
     }
 
     fn fail(&mut self, error: Error) {
@@ -327,7 +412,9 @@ impl<K> Config<K> {
         }
         self.rule = rule(vars)?.or(self.rule.take());
         self.on_missing = OnMissing::from_vars(vars)?.unwrap_or(self.on_missing);
-        self.on_busy = OnBusy::from_vars(vars)?.unwrap_or(self.on_busy);
+        self.on_busy = OnBusy::from_vars(vars)?.or(self.on_busy);
+        self.records = RecordMode::from_vars(vars)?.or(self.records);
+        self.batch_report = BatchReport::from_vars(vars)?.unwrap_or(self.batch_report);
         self.refusal = RefusalMode::from_vars(vars)?.unwrap_or(self.refusal);
         self.reserve = Reserve::from_vars(vars)?.unwrap_or(self.reserve);
         self.dedup = Dedup::from_vars(vars)?.or(self.dedup.take());

@@ -62,6 +62,11 @@ impl Deadline {
         sleep_until(self.end - self.margin).await;
     }
 
+    /// Completes in time for a report, before the handler has to end.
+    pub(crate) async fn report(self) {
+        sleep_until(self.end - self.margin * 2).await;
+    }
+
     /// How long a release may take now. A late one is still tried.
     pub(crate) fn for_release(deadline: Option<Self>) -> Duration {
         deadline.map_or(RELEASE, |deadline| {

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::fingerprint::FingerprintRule;
 use crate::invocation::Invocation;
 use crate::key::{KeyError, KeyRule};
+use crate::pointer::PointerError;
 
 /// How events are deduplicated: what tells that two deliveries are the same event, and what becomes of the second.
 ///
@@ -147,6 +148,41 @@ impl Dedup {
         self.scope
             .get_or_insert_with(|| function.unwrap_or(NO_FUNCTION).to_owned());
         Ok(())
+    }
+
+    /// Whether its key is that of each record of a batch.
+    pub(crate) fn is_of_records(&self) -> bool {
+        self.key.as_ref().is_ok_and(KeyRule::is_of_records)
+    }
+
+    /// The same for each record of a batch.
+    pub(crate) fn of_records(self) -> Result<Self, Error> {
+        if self.replays {
+            return Err(Error::configuration(
+                "LOCKS_DEDUP `replay` does not go together with a lock for each record: nobody reads the response to \
+                 a record; expected `skip`",
+            ));
+        }
+        let (Ok(key), Ok(fingerprint)) = (&self.key, &self.fingerprint) else {
+            return Ok(self);
+        };
+        let wrong = |variable: &str, error: PointerError| {
+            Error::configuration(format!("invalid {variable}: {error}"))
+        };
+        let in_record = key.clone().of_records();
+        let in_record = in_record.map_err(|error| wrong(KEY, error))?;
+        if !in_record.is_of_records() {
+            return Err(Error::configuration(format!(
+                "{KEY} `{key}` is the same for all records of a batch, and all but one would count as duplicates: \
+                 expected a pointer into the record, for instance `/messageId`"
+            )));
+        }
+        let fingerprint = fingerprint.clone().of_records();
+        Ok(Self {
+            key: Ok(in_record),
+            fingerprint: Ok(fingerprint.map_err(|error| wrong(FINGERPRINT, error))?),
+            ..self
+        })
     }
 
     /// The lock of each event by itself, for those who name no other.

@@ -19,6 +19,9 @@ pub(crate) trait Event {
 
     /// Whether nobody reads the response.
     fn discards_responses(&self) -> bool;
+
+    /// Whether it is a record, for a pointer that leads into one.
+    fn is_record(&self, pointer: &Pointer) -> bool;
 }
 
 /// The JSON text of an event, as the Runtime API delivers it.
@@ -41,5 +44,44 @@ impl Event for str {
 
     fn discards_responses(&self) -> bool {
         Source::discards_responses(self)
+    }
+
+    /// An event that is no batch is one record; but for a pointer that says where the records are it has none.
+    fn is_record(&self, pointer: &Pointer) -> bool {
+        !pointer.is_through_records()
+    }
+}
+
+/// One record of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordEvent<'e> {
+    pub(crate) text: &'e str,
+    /// Where the batch comes from.
+    pub(crate) origin: Option<&'e str>,
+}
+
+impl Event for RecordEvent<'_> {
+    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p> {
+        pointer.find(self.text)
+    }
+
+    fn origin(&self) -> Option<String> {
+        self.origin.map(str::to_owned)
+    }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    fn source(&self) -> Source {
+        Source::Errors
+    }
+
+    fn discards_responses(&self) -> bool {
+        true
+    }
+
+    fn is_record(&self, _pointer: &Pointer) -> bool {
+        true
     }
 }

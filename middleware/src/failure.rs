@@ -27,6 +27,7 @@ use crate::key::BadKey;
 /// | `Lock.Configuration` | 500 | a setting is invalid, or the clients of one key have conflicting settings |
 /// | `Lock.KeyReused` | 422 | the event is done already, and its idempotency key came with another request |
 /// | `Lock.ResponseGone` | 410 | the event is done already, and its response cannot be replayed |
+/// | `Lock.PartialBatch` | 500 | records of a batch were held back or failed, and its source cannot be told which |
 pub struct LockError {
     kind: LockErrorKind,
     message: String,
@@ -69,6 +70,8 @@ pub enum LockErrorKind {
     KeyReused,
     /// The event is done already, and its response cannot be replayed.
     ResponseGone,
+    /// Records of a batch were held back or failed, and its source cannot be told which.
+    PartialBatch,
 }
 
 impl LockError {
@@ -113,6 +116,7 @@ impl LockError {
             LockErrorKind::Configuration => "Lock.Configuration",
             LockErrorKind::KeyReused => "Lock.KeyReused",
             LockErrorKind::ResponseGone => "Lock.ResponseGone",
+            LockErrorKind::PartialBatch => "Lock.PartialBatch",
         }
     }
 
@@ -126,6 +130,7 @@ impl LockError {
             LockErrorKind::KeyReused => 422,
             LockErrorKind::Reentrant
             | LockErrorKind::Lost
+            | LockErrorKind::PartialBatch
             | LockErrorKind::Denied
             | LockErrorKind::BadTable
             | LockErrorKind::Configuration => 500,
@@ -191,6 +196,7 @@ impl LockError {
             LockErrorKind::ResponseGone => {
                 "this was done already, and its response is no longer known"
             }
+            LockErrorKind::PartialBatch => "some records were not done; send all of them again",
             LockErrorKind::Lost => "the work was stopped half-way, and may have been started again",
             LockErrorKind::Deadline => "the work took too long, and was stopped",
             LockErrorKind::Ended | LockErrorKind::Unavailable => {
@@ -212,6 +218,13 @@ impl LockError {
             "the event was done before, under lock `{key}`, and its response was not kept, or is gone"
         );
         Self::new(LockErrorKind::ResponseGone, message)
+    }
+
+    pub(crate) fn partial_batch(failed: usize, records: usize) -> Self {
+        let message = format!(
+            "{failed} of {records} records are not done, and their source cannot be told which: all come again"
+        );
+        Self::new(LockErrorKind::PartialBatch, message)
     }
 
     pub(crate) fn durable() -> Self {

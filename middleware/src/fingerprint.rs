@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::event::Event;
 use crate::invocation::Invocation;
 use crate::key::{KeyError, KeyRule};
-use crate::pointer::{Pointer, Value};
+use crate::pointer::{Pointer, PointerError, Value};
 use crate::source::Source;
 
 /// What makes the fingerprint of an event.
@@ -62,6 +62,14 @@ impl FingerprintRule {
                 )),
             },
         }
+    }
+
+    /// The same rule, for each record of a batch.
+    pub(crate) fn of_records(self) -> Result<Self, PointerError> {
+        Ok(match self {
+            Self::Parts(rule) => Self::Parts(rule.of_records()?),
+            rule => rule,
+        })
     }
 
     /// The text that has to be the same, if anything has to be.

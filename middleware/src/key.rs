@@ -11,7 +11,7 @@ use dynamodb_locks::{Error, Operation, Vars};
 use crate::event::Event;
 use crate::invocation::Invocation;
 use crate::name::{Part, name};
-use crate::pointer::{Found, Pointer, Value};
+use crate::pointer::{Found, Pointer, PointerError, Value};
 
 pub use self::grammar::KeyRuleError;
 
@@ -20,6 +20,7 @@ pub use self::grammar::KeyRuleError;
 /// | part | what it is |
 /// |---|---|
 /// | `/orderId` | a JSON pointer (RFC 6901) into the event; also into strings that hold JSON |
+/// | `/Records/*/body/orderId` | the same into each record of a batch: each record has its own lock |
 /// | `@tenant` | the tenant on whose behalf the function is invoked |
 /// | `@function` | the function's name |
 /// | `@source` | where the event comes from, such as `aws:sqs`, or the `source` of an event of EventBridge |
@@ -36,6 +37,8 @@ pub struct KeyRule {
 #[derive(Clone, Debug)]
 enum Term {
     Pointer(Pointer),
+    /// A pointer into a record of a batch.
+    InRecord(Pointer),
     Tenant,
     Function,
     Source,
@@ -129,6 +132,31 @@ impl KeyRule {
         Ok(name(&parts.collect::<Result<Vec<_>, _>>()?))
     }
 
+    /// Whether it names a key of each record, and not of the event.
+    pub(crate) fn is_of_records(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|term| matches!(term, Term::InRecord(_)))
+    }
+
+    /// A pointer of the rule that leads into the event, and not into each record.
+    fn pointer_outside_records(&self) -> Option<&Pointer> {
+        self.terms.iter().find_map(|term| match term {
+            Term::Pointer(pointer) => Some(pointer),
+            _ => None,
+        })
+    }
+
+    /// The same rule for each record: its pointers lead into the record, or through a `*`.
+    pub(crate) fn of_records(self) -> Result<Self, PointerError> {
+        let terms = self.terms.into_iter().map(|term| match term {
+            Term::Pointer(pointer) => pointer.of_record().map(Term::InRecord),
+            term => Ok(term),
+        });
+        let terms = terms.collect::<Result<_, _>>()?;
+        Ok(Self { terms, ..self })
+    }
+
     /// The same rule, set by another variable.
     pub(crate) fn of(self, variable: &'static str) -> Self {
         Self { variable, ..self }
@@ -154,6 +182,14 @@ impl Term {
     {
         let text = match self {
             Self::Pointer(pointer) => return part(pointer, event.find(pointer), variable),
+            Self::InRecord(pointer) if event.is_record(pointer) => {
+                return part(pointer, event.find(pointer), variable);
+            }
+            Self::InRecord(pointer) => {
+                return Err(KeyError::missing(format!(
+                    "`{pointer}` is missing: the event has no records"
+                )));
+            }
             Self::Constant(text) => Some(text.clone()),
             Self::Tenant => about.tenant_id.map(str::to_owned),
             Self::Function => about.function.map(str::to_owned),
@@ -180,7 +216,7 @@ fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<P
     if let Some(records) = batch {
         return Err(KeyError::bad(format!(
             "`{pointer}` points to one of {records} records, and the lock would protect only that one; \
-             set BatchSize 1"
+             write `*` in place of the number, so that each record has its own lock"
         )));
     }
     match value {
@@ -265,7 +301,7 @@ impl fmt::Display for KeyRule {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pointer(pointer) => pointer.fmt(f),
+            Self::Pointer(pointer) | Self::InRecord(pointer) => pointer.fmt(f),
             Self::Tenant => f.write_str("@tenant"),
             Self::Function => f.write_str("@function"),
             Self::Source => f.write_str("@source"),

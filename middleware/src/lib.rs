@@ -47,12 +47,16 @@ mod source;
 
 mod event;
 
+mod records;
+
 mod key;
 
 mod fingerprint;
 
 mod dedup;
 mod verdict;
+
+mod batch;
 
 // What is decided and done for it.
 mod failure;
@@ -70,12 +74,19 @@ mod shared;
 
 mod lock;
 
+mod batch_scope;
+
+mod locked_batch;
+
+mod batch_locks;
+
 mod policy;
 
 // The tower layer.
 #[cfg(feature = "runtime")]
 mod runtime;
 
+pub use batch::{BatchReport, RecordMode};
 pub use config::{ByRule, Config, OnBusy};
 pub use dedup::Dedup;
 pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, TransactWriteItem, Vars, current};
@@ -83,12 +94,13 @@ pub use failure::{LockError, LockErrorKind};
 pub use invocation::Invocation;
 pub use key::{KeyError, KeyRule, KeyRuleError, OnMissing};
 pub use lock::{Finish, InvocationLock};
+pub use locked_batch::{BatchEnd, LockedBatch};
 pub use pointer::PointerError;
 pub use policy::{Admission, Policy};
 pub use rejection::Rejection;
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    Buffered, ByEvent, ByField, ByPayload, KeyExtractor, KeyFn, KeyValue, LayerError, LockLayer,
-    LockResponse, Locked, PayloadError, ResponseFuture,
+    Buffered, ByEvent, ByField, ByPayload, EachRecord, KeyExtractor, KeyFn, KeyValue, LayerError,
+    LockLayer, LockResponse, Locked, PayloadError, RecordReport, ResponseFuture, records,
 };
 pub use source::RefusalMode;

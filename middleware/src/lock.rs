@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dynamodb_locks::{AcquireOptions, Completed, Key, Lease, LockGuard, LockHandle, Operation};
+use dynamodb_locks::{
+    AcquireOptions, Completed, Error, Key, Lease, LockGuard, LockHandle, Operation,
+};
 use tracing::Span;
 
 use crate::config::Handler;
@@ -50,6 +52,16 @@ pub(crate) struct Locking {
     /// What is to be done under it, if that is to be done once.
     pub(crate) operation: Option<Operation>,
     pub(crate) deadline: Option<Deadline>,
+    pub(crate) wait: Wait,
+}
+
+/// Whether the invocation waits for a lock that another one holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wait {
+    /// As the settings say.
+    AsConfigured,
+    /// It does not.
+    Never,
 }
 
 /// How the handler has ended.
@@ -95,6 +107,7 @@ pub(crate) async fn acquire(
         key,
         operation,
         deadline,
+        wait,
     } = locking;
     let key = shared.locks.key(key).map_err(LockError::from)?;
     if deadline.is_some_and(Deadline::is_past) {
@@ -104,7 +117,7 @@ pub(crate) async fn acquire(
     if let Some(held) = shared.locks.current(&key) {
         return Err(LockError::reentrant(&key, held.fence()).into());
     }
-    let acquire_options = shared.acquire_options(deadline);
+    let acquire_options = wait.cap(shared.acquire_options(deadline));
     let waiting = Timer::start();
     let local_queue = shared
         .local_queues
@@ -121,7 +134,7 @@ pub(crate) async fn acquire(
         .longest_wait()
         .saturating_sub(waiting.elapsed());
     // If the local wait used up the time, the lock is still tried once, without waiting.
-    let acquire_options = shared.acquire_options(deadline).cap_wait(rest);
+    let acquire_options = wait.cap(shared.acquire_options(deadline)).cap_wait(rest);
     let acquire_options = match operation {
         Some(operation) => acquire_options.operation(operation),
         None => acquire_options,
@@ -151,6 +164,15 @@ pub(crate) async fn acquire(
         once: operation.is_some(),
         ..lock
     })
+}
+
+impl Wait {
+    fn cap(self, options: AcquireOptions) -> AcquireOptions {
+        match self {
+            Self::AsConfigured => options,
+            Self::Never => options.cap_wait(Duration::ZERO),
+        }
+    }
 }
 
 /// An acquisition that takes longer waited for its turn, and not only for DynamoDB.
@@ -288,33 +310,103 @@ impl InvocationLock {
             }
         };
         let done = self.once && handle.done().unwrap_or(succeeded) && !self.lost;
-        let released = match done {
-            true => {
-                self.held
-                    .complete_within(response.filter(|_| succeeded), time)
-                    .await
-            }
-            false => self.held.release_within(time).await,
+        let ending = Ending {
+            shared: self.shared,
+            handle,
+            waited: self.waited,
+            held: self.began,
+            lost: self.lost,
         };
-        if done {
-            self.shared.metrics.completed(released.is_ok());
+        match done {
+            true => {
+                let response = response.filter(|_| succeeded);
+                let completed = self.held.complete_within(response, time).await;
+                ending.completed(1, completed);
+            }
+            false => ending.released(self.held.release_within(time).await),
         }
-        let held = self.began.elapsed();
-        let (key, fence, requests) = (handle.key(), handle.fence(), handle.requests());
-        let (waited_ms, held_ms) = (self.waited.as_millis(), held.as_millis());
+    }
+
+    /// What the table has said of another operation under the same lock, if it is done.
+    pub(crate) fn completed(&self, operation: &Operation) -> Result<Option<Completed>, LockError> {
+        self.held.completed(operation).map_err(LockError::from)
+    }
+
+    /// Releases the lock when these of the operations under it are done.
+    pub(crate) async fn finish_operations(self, done: &[Operation]) {
+        let time = Deadline::for_release(self.deadline);
+        let ending = Ending {
+            shared: self.shared,
+            handle: self.handle,
+            waited: self.waited,
+            held: self.began,
+            lost: self.lost,
+        };
+        if self.lost || done.is_empty() {
+            ending.released(self.held.release_within(time).await);
+        } else {
+            let completed = self.held.complete_all(done, time).await;
+            ending.completed(done.len(), completed);
+        }
+    }
+
+    /// Releases the lock, under which nothing has begun.
+    pub(crate) async fn release_unused(self) {
+        let time = Deadline::for_release(self.deadline);
+        if let Err(error) = self.held.release_unused(time).await {
+            let (key, fence) = (self.handle.key(), self.handle.fence());
+            tracing::error!(%key, fence, %error, "the lock was not released");
+        }
+    }
+}
+
+/// The end of a lock's time, for the log and the metrics.
+struct Ending {
+    shared: Arc<Shared>,
+    handle: LockHandle,
+    waited: Duration,
+    held: Timer,
+    lost: bool,
+}
+
+impl Ending {
+    /// The lock was released, and so many operations completed with it.
+    fn completed(self, operations: usize, completed: Result<(), Error>) {
+        self.shared.metrics.completed(operations, completed.is_ok());
+        match completed {
+            Ok(()) => self.released(Ok(())),
+            Err(error) => {
+                let (key, fence) = (self.handle.key(), self.handle.fence());
+                tracing::error!(
+                    %key, fence, %error,
+                    "the event was done, and this was not recorded: it may run again"
+                );
+                self.measured();
+            }
+        }
+    }
+
+    fn released(self, released: Result<(), Error>) {
+        let (key, fence, requests) = (
+            self.handle.key(),
+            self.handle.fence(),
+            self.handle.requests(),
+        );
+        let (waited_ms, held_ms) = (self.waited.as_millis(), self.held.elapsed().as_millis());
         match released {
             Ok(()) => tracing::debug!(
                 %key, fence, waited_ms, held_ms, requests, "the lock was released"
-            ),
-            Err(error) if done => tracing::error!(
-                %key, fence, waited_ms, held_ms, requests, %error,
-                "the event was done, and this was not recorded: it may run again"
             ),
             Err(error) => tracing::error!(
                 %key, fence, waited_ms, held_ms, requests, %error, "the lock was not released"
             ),
         }
-        let evictions = handle.evictions();
+        self.measured();
+    }
+
+    fn measured(self) {
+        let held = self.held.elapsed();
+        let evictions = self.handle.evictions();
         self.shared.held_for(held);
         self.shared
             .metrics

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
+use crate::batch::Tally;
 use crate::deadline::epoch_ms;
 use crate::failure::{LockError, LockErrorKind};
 
@@ -70,10 +71,23 @@ impl Metrics {
         self.tell(&[("KeyReused", COUNT, 1)]);
     }
 
-    /// An event is done, and whether the table says so.
-    pub(crate) fn completed(&self, recorded: bool) {
-        let failed = u64::from(!recorded);
-        self.tell(&[("Completed", COUNT, 1), ("CompletionFailed", COUNT, failed)]);
+    /// So many operations are done, and whether the table says so.
+    pub(crate) fn completed(&self, operations: usize, recorded: bool) {
+        let failed = if recorded { 0 } else { count(operations) };
+        self.tell(&[
+            ("Completed", COUNT, count(operations)),
+            ("CompletionFailed", COUNT, failed),
+        ]);
+    }
+
+    /// A batch: how many records it had, and what became of them.
+    pub(crate) fn batch(&self, tally: Tally) {
+        self.tell(&[
+            ("Records", COUNT, count(tally.records)),
+            ("RecordsRun", COUNT, count(tally.run)),
+            ("RecordsHeldBack", COUNT, count(tally.held_back)),
+            ("RecordsFailed", COUNT, count(tally.failed)),
+        ]);
     }
 
     /// Records that an invocation did not get its lock.
@@ -91,6 +105,10 @@ impl Metrics {
             println!("{}", line(function, measures, epoch_ms()));
         }
     }
+}
+
+fn count(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
 }
 
 fn line(function: &str, measures: &[Measure], timestamp: u64) -> Value {

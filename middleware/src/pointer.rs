@@ -30,6 +30,7 @@ mod tests;
 use std::error::Error;
 use std::fmt;
 
+pub(crate) use self::canonical::canonical_text;
 pub(crate) use self::found::{Found, Value};
 use self::seek::Seek;
 
@@ -62,6 +63,49 @@ impl Pointer {
             text: text.to_owned(),
             tokens,
         })
+    }
+
+    /// Reads a pointer that leads into each record of a batch: `/Records/*/..`, and `/records/*/*/..` of Kafka. `None` if
+    /// it leads elsewhere.
+    pub(crate) fn parse_in_record(text: &str) -> Option<Result<Self, PointerError>> {
+        let inside = THROUGH
+            .iter()
+            .find_map(|through| text.strip_prefix(through))?;
+        let inside = Self::parse(inside).and_then(Self::of_record);
+        Some(match inside {
+            Ok(Self { tokens, .. }) => Ok(Self {
+                text: text.to_owned(),
+                tokens,
+            }),
+            Err(PointerError::Changes(_, changes)) => {
+                Err(PointerError::Changes(text.to_owned(), changes))
+            }
+            Err(PointerError::Empty) => {
+                let changes = "a whole record changes with each delivery";
+                Err(PointerError::Changes(text.to_owned(), changes))
+            }
+            Err(_) => Err(PointerError::Star(text.to_owned())),
+        })
+    }
+
+    /// The same pointer, for a record: what it leads to there must not change with each delivery.
+    pub(crate) fn of_record(self) -> Result<Self, PointerError> {
+        let named = self
+            .tokens
+            .first()
+            .is_some_and(|token| token.eq_ignore_ascii_case("records"));
+        if named {
+            return Err(PointerError::NotInRecord(self.text));
+        }
+        match delivery::changes_in_record(&self.tokens) {
+            Some(changes) => Err(PointerError::Changes(self.text, changes)),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether it says where the records are.
+    pub(crate) fn is_through_records(&self) -> bool {
+        THROUGH.iter().any(|through| self.text.starts_with(through))
     }
 
     /// Follows the pointer into the JSON text of an event.
@@ -101,6 +145,9 @@ fn unescape(token: &str) -> Option<String> {
     Some(plain)
 }
 
+/// The ways into each record of a batch.
+const THROUGH: [&str; 2] = ["/Records/*", "/records/*/*"];
+
 /// Why a text is no pointer to a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -111,8 +158,10 @@ pub enum PointerError {
     NoSlash(String),
     /// It has a `~` that is neither `~0` nor `~1`.
     Tilde(String),
-    /// It has a `*`, and leads to more than one value.
+    /// It has a `*` where there is no record.
     Star(String),
+    /// It leads through the list of records, and not into each of them.
+    NotInRecord(String),
     /// It names something that is another with each delivery of the same event, for the reason given.
     Changes(String, &'static str),
 }
@@ -136,8 +185,15 @@ impl fmt::Display for PointerError {
             ),
             Self::Star(text) => (
                 text,
-                "an index is a number, as in `/Records/0/body`, and `*` is none",
+                "`*` stands for each record, as in `/Records/*/body` and in Kafka's `/records/*/*/value`, and nowhere else",
             ),
+            Self::NotInRecord(text) => {
+                return write!(
+                    f,
+                    "`{text}` does not lead into each record: write `*` in place of the number, as in `/Records/*/body`, \
+                     for every pointer of the rule"
+                );
+            }
         };
         write!(f, "`{text}` is not a JSON pointer: {right}")
     }

@@ -14,14 +14,18 @@ use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Error, Key, Locks, Operation, Response};
 
+use crate::batch::{Batch, BatchReport, KeyWork, Repeats, named};
+use crate::batch_locks::{self, BatchAdmission};
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
 use crate::dedup::Dedup;
-use crate::event::Event;
+use crate::event::{Event, RecordEvent};
 use crate::failure::LockError;
 use crate::invocation::Invocation;
 use crate::key::{Decision, KeyError, KeyRule};
-use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock};
+use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
+use crate::locked_batch::{BatchEnd, LockedBatch};
+use crate::records::Records;
 use crate::rejection::Rejection;
 use crate::shared::Shared;
 use crate::source::Source;
@@ -44,6 +48,8 @@ pub enum Admission {
     /// Run the handler, under this lock; without one if the event has no key and needs none. Release it
     /// afterwards.
     Run(Option<InvocationLock>),
+    /// Run the handler under the locks of this batch, with the event that is left of it. Finish the batch afterwards.
+    RunBatch(Box<LockedBatch>),
     /// Do not run the handler; answer this.
     Answer(Rejection),
     /// Do not run the handler; fail with this.
@@ -61,10 +67,18 @@ pub(crate) struct DoneOnce {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) source: Source,
-    decision: Decision,
+    work: Work,
     deadline: Option<Deadline>,
     /// Whether nobody reads the response.
     discards: bool,
+}
+
+/// What an event asks for.
+#[derive(Debug)]
+enum Work {
+    One(Decision),
+    /// The records of a batch, and the locks that they need.
+    Batch(Batch, Vec<KeyWork>),
 }
 
 impl Config {
@@ -93,6 +107,9 @@ impl Policy {
         let source = self.shared.refusal.to(|| event.source());
         if event.is_durable() {
             return self.shared.admit(Shared::plan_durable(source));
+        }
+        if let Some(plan) = self.shared.plan_batch(event, about) {
+            return self.shared.admit(plan);
         }
         let key = self.rule.find(event, about);
         let once = self.shared.once(event, about);
@@ -147,17 +164,61 @@ impl Shared {
         };
         Plan {
             source,
-            decision,
+            work: Work::One(decision),
             deadline: deadline.and_then(Deadline::of),
             discards,
         }
+    }
+
+    /// The same for an event that is a batch, if each of its records has a lock of its own.
+    pub(crate) fn plan_batch(&self, event: &str, about: Invocation<'_>) -> Option<Plan> {
+        let rule = self.records.as_ref()?;
+        let records = Records::find(event)?;
+        let decisions = records.records.iter().map(|record| {
+            let record = RecordEvent {
+                text: &event[record.span.clone()],
+                origin: records.origin.as_deref(),
+            };
+            let key = rule.find(&record, about);
+            match &self.dedup {
+                Some(dedup) => self
+                    .on_missing
+                    .decide_once(key, dedup.operation(&record, about)),
+                None => self.on_missing.decide(key),
+            }
+        });
+        let decisions = decisions.collect();
+        let repeats = match self.dedup {
+            Some(_) => Repeats::AreSkipped,
+            None => Repeats::Run,
+        };
+        let records = match self.batch_report {
+            BatchReport::Items => records,
+            BatchReport::Error => records.reports_nothing(),
+        };
+        let (batch, keys) = Batch::new(records, decisions, repeats, |record, why| {
+            let (record, failure) = (named(record), LockError::bad_key(&why));
+            let (name, message) = (failure.name(), failure.to_string());
+            tracing::warn!(
+                record,
+                name,
+                message,
+                "a record is held back: it comes again"
+            );
+        });
+        Some(Plan {
+            source: Source::Errors,
+            work: Work::Batch(batch, keys),
+            deadline: about.deadline.and_then(Deadline::of),
+            discards: true,
+        })
     }
 
     /// The same for an event of a durable execution, which no lock of one invocation covers.
     pub(crate) fn plan_durable(source: Source) -> Plan {
         Plan {
             source,
-            decision: Decision::Durable,
+            work: Work::One(Decision::Durable),
             deadline: None,
             discards: false,
         }
@@ -168,12 +229,19 @@ impl Shared {
         if self.disabled {
             return Box::pin(ready(Admission::Run(None)));
         }
-        Box::pin(ready(match plan.decision {
+        let decision = match plan.work {
+            Work::One(decision) => decision,
+            Work::Batch(batch, keys) => {
+                return Box::pin(Arc::clone(self).take_all(batch, keys, plan.deadline));
+            }
+        };
+        Box::pin(ready(match decision {
             Decision::Lock(key, operation) => {
                 let locking = Locking {
                     key,
                     operation,
                     deadline: plan.deadline,
+                    wait: Wait::AsConfigured,
                 };
                 return Box::pin(Arc::clone(self).take(locking, source, plan.discards));
             }
@@ -188,6 +256,24 @@ impl Shared {
             Decision::Bad(why) => Admission::refuse(LockError::bad_key(&why), source),
             Decision::Durable => Admission::refuse(LockError::durable(), source),
         }))
+    }
+
+    async fn take_all(
+        self: Arc<Self>,
+        batch: Batch,
+        keys: Vec<KeyWork>,
+        deadline: Option<Deadline>,
+    ) -> Admission {
+        match batch_locks::acquire(self, batch, keys, deadline).await {
+            BatchAdmission::Run(batch) => Admission::RunBatch(Box::new(batch)),
+            BatchAdmission::Over(BatchEnd::Unchanged) => {
+                Admission::Answer(Rejection::nothing(Source::Errors))
+            }
+            BatchAdmission::Over(BatchEnd::Report(report)) => {
+                Admission::Answer(Rejection::report(report))
+            }
+            BatchAdmission::Over(BatchEnd::Failed(failure)) => Admission::Fail(failure),
+        }
     }
 
     async fn take(self: Arc<Self>, locking: Locking, source: Source, discards: bool) -> Admission {
@@ -209,6 +295,18 @@ impl Shared {
 impl Shared {
     /// The answer to an event that was done before.
     fn answer(&self, duplicate: &Duplicate, source: Source, discards: bool) -> Admission {
+        self.told_of(duplicate);
+        let Duplicate { key, completed, .. } = duplicate;
+        let replays = self.dedup.as_ref().is_some_and(Dedup::replays);
+        match completed.response() {
+            Response::Text(text) if replays => Admission::Answer(Rejection::replay(text, source)),
+            _ if !replays || discards => Admission::Answer(Rejection::nothing(source)),
+            _ => Admission::refuse(LockError::response_gone(key), source),
+        }
+    }
+
+    /// An event was done before.
+    pub(crate) fn told_of(&self, duplicate: &Duplicate) {
         let Duplicate {
             key,
             completed,
@@ -222,11 +320,6 @@ impl Shared {
             "a duplicate: the event was done before, and the handler is skipped"
         );
         self.metrics.duplicate(replays, *from_memory, *waited);
-        match completed.response() {
-            Response::Text(text) if replays => Admission::Answer(Rejection::replay(text, source)),
-            _ if !replays || discards => Admission::Answer(Rejection::nothing(source)),
-            _ => Admission::refuse(LockError::response_gone(key), source),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::failure::LockError;
-use crate::replay::Replay;
+use crate::replay::{Replay, raw};
 use crate::source::Source;
 
 /// The response to a caller whose handler did not run: over HTTP if the event came over HTTP, else `null`; or
@@ -20,6 +20,8 @@ enum Kind {
     Nothing,
     Response(Response),
     Replay(Replay),
+    /// What the source of a batch is told, as JSON text.
+    Report(String),
 }
 
 /// A refusal as a response over HTTP.
@@ -70,7 +72,7 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match &self.0 {
-            Kind::Nothing => None,
+            Kind::Nothing | Kind::Report(_) => None,
             Kind::Response(response) => Some(response.status),
             Kind::Replay(replay) => replay.status(),
         }
@@ -79,6 +81,11 @@ impl Rejection {
     /// The response of the run that has done the event before.
     pub(crate) fn replay(response: &str, source: Source) -> Self {
         Self(Kind::Replay(Replay::new(response, source)))
+    }
+
+    /// What the source of a batch is told of its records.
+    pub(crate) fn report(report: String) -> Self {
+        Self(Kind::Report(report))
     }
 
     /// Whether it is the response of an earlier run.
@@ -93,7 +100,7 @@ impl Rejection {
         match self.0 {
             Kind::Response(response) => Ok(response),
             Kind::Replay(replay) => Err(Some(replay)),
-            Kind::Nothing => Err(None),
+            Kind::Nothing | Kind::Report(_) => Err(None),
         }
     }
 }
@@ -140,6 +147,7 @@ impl Serialize for Rejection {
             Kind::Nothing => serializer.serialize_none(),
             Kind::Response(response) => response.serialize(serializer),
             Kind::Replay(replay) => replay.serialize(serializer),
+            Kind::Report(report) => raw(report, serializer),
         }
     }
 }

@@ -10,7 +10,11 @@ mod closure;
 
 mod extract;
 
+mod held;
+
 mod service;
+
+mod each_record;
 
 #[cfg(feature = "http")]
 mod http;
@@ -19,6 +23,7 @@ mod layer;
 
 pub use self::answer::{Buffered, LockResponse};
 pub use self::closure::{ByEvent, ByField, ByPayload, KeyFn, KeyValue};
+pub use self::each_record::{EachRecord, RecordReport, records};
 pub use self::error::{LayerError, PayloadError};
 pub use self::extract::KeyExtractor;
 pub use self::layer::LockLayer;

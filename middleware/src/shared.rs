@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use dynamodb_locks::{AcquireOptions, Error, Key, Locks, Vars};
 
+use crate::batch::BatchReport;
 use crate::config::{Client, Config, Handler, Lease, OnBusy};
 use crate::deadline::{Deadline, Reserve};
 use crate::dedup::Dedup;
-use crate::key::OnMissing;
+use crate::key::{KeyRule, OnMissing};
 use crate::local_queue::LocalQueues;
 use crate::metrics::Metrics;
 use crate::source::RefusalMode;
@@ -20,6 +21,10 @@ pub(crate) struct Shared {
     pub(crate) locks: Locks,
     pub(crate) on_missing: OnMissing,
     pub(crate) on_busy: OnBusy,
+    pub(crate) on_busy_records: OnBusy,
+    /// The rule for each record of a batch, if each has a lock of its own.
+    pub(crate) records: Option<KeyRule>,
+    pub(crate) batch_report: BatchReport,
     pub(crate) refusal: RefusalMode,
     pub(crate) metrics: Metrics,
     pub(crate) local_queues: LocalQueues,
@@ -27,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) handler: Handler,
     pub(crate) disabled: bool,
     pub(crate) dedup: Option<Dedup>,
-    reserve: Reserve,
+    pub(crate) reserve: Reserve,
     ending: AtomicBool,
     /// The mean of how long locks were held lately; 0 as long as it is not known.
     typical_ms: AtomicU64,
@@ -48,7 +53,11 @@ impl Shared {
         let shared = Self {
             locks: locks(config.client, config.handler)?,
             on_missing: config.on_missing,
-            on_busy: config.on_busy,
+            on_busy: config.on_busy.unwrap_or_default(),
+            // A batch that waited would hold the locks of its other records meanwhile.
+            on_busy_records: config.on_busy.unwrap_or(OnBusy::Fail),
+            records: config.record_rule,
+            batch_report: config.batch_report,
             refusal: config.refusal,
             metrics,
             local_queues: LocalQueues::default(),

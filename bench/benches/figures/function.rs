@@ -45,12 +45,19 @@ pub(crate) async fn invoke<S>(function: &mut S, order: &str) -> Result<(), Error
 where
     S: Service<RawEvent, Error: Display>,
 {
+    invoke_with(function, &json!({ "orderId": order })).await
+}
+
+/// Gives a function an event.
+pub(crate) async fn invoke_with<S>(function: &mut S, event: &Value) -> Result<(), Error>
+where
+    S: Service<RawEvent, Error: Display>,
+{
     let mut context = Context::default();
     let now = Clock::system().since_epoch().as_millis();
     context.deadline = u64::try_from(now).unwrap_or_default() + TIMEOUT_MS;
     let failed = |e: S::Error| Error::new(format!("an invocation failed: {e}"));
-    let payload =
-        to_raw_value(&json!({ "orderId": order })).map_err(|e| Error::new(e.to_string()))?;
+    let payload = to_raw_value(event).map_err(|e| Error::new(e.to_string()))?;
     let event = LambdaEvent::new(payload, context);
     let answered = function.ready().await.map_err(failed)?.call(event).await;
     answered.map(drop).map_err(failed)

@@ -16,6 +16,7 @@ mod server;
 mod side;
 
 mod added;
+mod batch;
 mod cold;
 mod contended;
 mod counts;
@@ -53,6 +54,7 @@ async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
     figures.push(swept::figure().await?);
     figures.extend(cold::figures().await?);
+    figures.splice(0..0, batch::figures().await?);
     figures.splice(0..0, once::figures().await?);
     figures.splice(0..0, keys::figures().await?);
     figures.splice(0..0, cpu::figures().await?);

@@ -46,6 +46,13 @@ impl Error {
         Self::new(ErrorKind::KeyReused, message)
     }
 
+    pub(crate) fn released_before_completion(key: &Key) -> Self {
+        let message = format!(
+            "lock `{key}` was released with all others of its client before what was done under it was recorded"
+        );
+        Self::new(ErrorKind::Lost, message)
+    }
+
     pub(crate) fn response_gone(key: &Key) -> Self {
         let message = format!(
             "the operation is done already, under lock `{key}`, and its response was too large to keep or is gone"

@@ -105,14 +105,20 @@ fn a_window_counts_from_the_latest_now_and_has_a_bound() {
 }
 
 #[test]
-fn an_update_forgets_what_is_over_but_not_its_own_operation() {
-    let own = OperationId::of([0; 12]);
+fn an_update_forgets_what_is_over_but_nothing_that_it_speaks_of() {
+    let (attempted, completed) = (OperationId::of([0; 12]), OperationId::of([1; 12]));
     let over = OperationState::Completed(done(1, Kept::None));
     let operations: Vec<_> = (0..100)
         .map(|n| (OperationId::of([n; 12]), over.clone()))
         .collect();
     let listed = operations.iter().map(|(id, state)| (id, state));
-    let update = OperationUpdate::default().forgetting(listed, own, at(2));
+    let update = OperationUpdate {
+        attempted: Some((attempted, Attempt::of(FENCE, at(2)))),
+        completes: [(completed, done(9, Kept::None))].into(),
+        ..OperationUpdate::default()
+    };
+    let update = update.forgetting(listed, at(2));
     assert_eq!(update.forgets.len(), MOST_FORGOTTEN);
-    assert!(!update.forgets.contains(&own));
+    assert!(!update.forgets.contains(&attempted));
+    assert!(!update.forgets.contains(&completed));
 }

@@ -74,7 +74,7 @@ impl Acquisition {
     /// The entry is still in the queue: the renewal time was not before our now, a late copy has
     /// arrived, or it must stay.
     pub(super) fn leave_again(&mut self, then: AfterLeave, at: Moment) -> Action {
-        if self.granted && self.completion.is_none() && self.row.pinned == Some(self.ticket) {
+        if self.granted && self.completions.is_empty() && self.row.pinned == Some(self.ticket) {
             return self.over(Outcome::Recovered(RecoveryOutcome::Pinned));
         }
         let renewal = match self.in_flight {
@@ -92,7 +92,7 @@ impl Acquisition {
         self.phase = Phase::Leaving(then);
         // A fail-closed holder that has begun may have left something half done, unless it has noted
         // that its work was completed.
-        let begun = self.granted && self.completion.is_none();
+        let begun = self.granted && self.completions.is_empty();
         let operation = match self.granted {
             true => self.operation_update(at),
             false => OperationUpdate::default(),

@@ -4,6 +4,7 @@
 //! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
 //! successor has done, and the client that is first in the queue has seen every completion there is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Acquisition, AfterLeave, Phase};
@@ -18,9 +19,14 @@ use crate::write::Write;
 const DATES: Duration = Duration::from_secs(3);
 
 impl Acquisition {
-    /// The operation is done: the write that hands the lock on says so.
-    pub fn complete(&mut self, completion: Completion) {
-        self.completion = Some(completion);
+    /// An operation is done: the write that hands the lock on says so.
+    pub fn complete(&mut self, operation: OperationId, completion: Completion) {
+        self.completions.insert(operation, completion);
+    }
+
+    /// Nothing was done under the lock: the write that hands it on does not say that the operation was attempted.
+    pub fn leave_unused(&mut self) {
+        self.granted = false;
     }
 
     /// Nobody is to know any more that this operation is done: the write that hands the lock on forgets it.
@@ -32,6 +38,12 @@ impl Acquisition {
     #[must_use]
     pub fn was_attempted(&self) -> bool {
         self.own_state().is_some()
+    }
+
+    /// What the row says of operations. To the client that is first in the queue it says all that there is.
+    #[must_use]
+    pub fn operations(&self) -> &BTreeMap<OperationId, OperationState> {
+        &self.row.operations
     }
 
     fn own_state(&self) -> Option<&OperationState> {
@@ -75,21 +87,23 @@ impl Acquisition {
 
     /// What the write that hands the lock on says: done, or begun in vain; and what nobody needs any more.
     pub(super) fn operation_update(&self, at: Moment) -> OperationUpdate {
-        let Some(operation) = self.operation() else {
-            return OperationUpdate {
-                forgets: self.forgets.into_iter().collect(),
-                ..OperationUpdate::default()
-            };
+        let own = self.operation();
+        let update = match own {
+            Some(own) if self.granted && !self.completions.contains_key(&own) => {
+                OperationUpdate::attempted(&self.me, at.now.latest)
+            }
+            _ => OperationUpdate::default(),
         };
-        let update = match self.completion.clone() {
-            Some(completion) => OperationUpdate {
-                ttl: self.outlives(&completion, at),
-                completes: Some((operation, completion)),
-                ..OperationUpdate::default()
-            },
-            None => OperationUpdate::attempted(&self.me, at.now.latest),
+        let update = OperationUpdate {
+            ttl: self.outlives_completions(at),
+            completes: self.completions.clone(),
+            forgets: self.forgets.into_iter().collect(),
+            ..update
         };
-        update.forgetting(&self.row.operations, operation, at.now.earliest)
+        match own.is_some() || !update.completes.is_empty() {
+            true => update.forgetting(&self.row.operations, at.now.earliest),
+            false => update,
+        }
     }
 
     /// The operation, as the entry names it: of an orphan nothing else is known.
@@ -97,10 +111,14 @@ impl Acquisition {
         self.me.fields()?.operation
     }
 
-    /// A later date for the row, if the one that came with the entry does not outlive the completion.
-    fn outlives(&self, completion: &Completion, at: Moment) -> Option<u64> {
+    /// A later date for the row, if the one that came with the entry does not outlive all completions.
+    fn outlives_completions(&self, at: Moment) -> Option<u64> {
         let dated = (Timestamp(self.ticket.0) + self.terms.grace).0 / 1_000_000;
-        let needed = completion.keeps_row_until();
+        let needed = self
+            .completions
+            .values()
+            .map(Completion::keeps_row_until)
+            .max()?;
         let late = self.terms.on_expiry == OnExpiry::TakeOver && needed > dated;
         late.then(|| needed.max(self.ttl(at)))
     }
@@ -113,22 +131,21 @@ impl Acquisition {
             .unwrap_or_default()
     }
 
-    /// Whether the row shows that an earlier copy of our write has completed the operation.
+    /// Whether the row shows that an earlier copy of our write has completed the operations. All of them: one that a
+    /// transaction has completed before says nothing of that write.
     pub(super) fn has_completed(&self, row: &Row) -> bool {
-        let Some(ours) = &self.completion else {
-            return false;
+        let is_ours = |(operation, ours): (&OperationId, &Completion)| {
+            let state = row.operations.get(operation);
+            matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
         };
-        let state = self
-            .operation()
-            .and_then(|operation| row.operations.get(&operation));
-        matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
+        !self.completions.is_empty() && self.completions.iter().all(is_ours)
     }
 
     /// How the entry has left.
     pub(super) fn left(&self) -> RecoveryOutcome {
-        match self.completion {
-            Some(_) => RecoveryOutcome::Completed,
-            None => RecoveryOutcome::Withdrawn,
+        match self.completions.is_empty() {
+            false => RecoveryOutcome::Completed,
+            true => RecoveryOutcome::Withdrawn,
         }
     }
 

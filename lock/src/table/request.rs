@@ -3,6 +3,9 @@
 //! Every attribute goes through an expression name: `ttl` and `group` are reserved words, and users
 //! rename columns.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
@@ -110,7 +113,7 @@ pub(super) fn texts(layout: &TableLayout, mut expression: UpdateExpression) -> T
     Texts {
         names: own.chain(expression.names).collect(),
         values: values
-            .map(|(name, value)| (name.to_owned(), value))
+            .map(|(name, value)| (name.into_owned(), value))
             .collect(),
         update,
         condition,

@@ -1,5 +1,7 @@
 //! One write, piece by piece: its changes and its conditions.
 
+use std::borrow::Cow;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{self, column};
@@ -21,13 +23,13 @@ const UNPINNED: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 /// One write: its changes and its conditions.
 #[derive(Default)]
 pub(super) struct UpdateExpression {
-    pub(super) set: Vec<&'static str>,
+    pub(super) set: Vec<Cow<'static, str>>,
     pub(super) queue: &'static str,
     pub(super) remove: Vec<String>,
     pub(super) when: Vec<&'static str>,
     pub(super) ttl: Option<u64>,
     pub(super) names: Vec<(String, String)>,
-    pub(super) values: Vec<(&'static str, AttributeValue)>,
+    pub(super) values: Vec<(Cow<'static, str>, AttributeValue)>,
 }
 
 impl UpdateExpression {
@@ -48,8 +50,8 @@ impl UpdateExpression {
             .join(" ")
     }
 
-    pub(super) fn set(mut self, clause: &'static str) -> Self {
-        self.set.push(clause);
+    pub(super) fn set(mut self, clause: impl Into<Cow<'static, str>>) -> Self {
+        self.set.push(clause.into());
         self
     }
 
@@ -58,8 +60,12 @@ impl UpdateExpression {
         self
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
-        self.values.push((name, value));
+    pub(super) fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: AttributeValue,
+    ) -> Self {
+        self.values.push((name.into(), value));
         self
     }
 
@@ -102,11 +108,19 @@ impl UpdateExpression {
     /// Says what became of operations.
     pub(super) fn updates(self, update: &OperationUpdate) -> Self {
         let mut expression = self;
-        if let Some((id, completion)) = &update.completes {
+        for (number, (&id, completion)) in update.completes.iter().enumerate() {
+            // Short names: DynamoDB bounds the length of an expression.
+            let name = match number {
+                0 => "done".to_owned(),
+                _ => format!("d{number}"),
+            };
             expression = expression
-                .called("#done", *id)
-                .set("#done = :done")
-                .with(":done", AttributeValue::S(completion.to_string()));
+                .called(&format!("#{name}"), id)
+                .set(format!("#{name} = :{name}"))
+                .with(
+                    format!(":{name}"),
+                    AttributeValue::S(completion.to_string()),
+                );
         }
         if let Some((id, attempt)) = &update.attempted {
             expression = expression

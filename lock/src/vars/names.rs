@@ -4,7 +4,9 @@
 pub(super) const PREFIX: &str = "LOCKS_";
 
 /// Every variable that a crate of this workspace reads.
-pub(super) const NAMES: [&str; 37] = [
+pub(super) const NAMES: [&str; 40] = [
+    "LOCKS_BATCH_CONCURRENCY",
+    "LOCKS_BATCH_REPORT",
     "LOCKS_CLOCK_SKEW_MS",
     "LOCKS_CONTEXT",
     "LOCKS_DEBUG_LOGS",
@@ -33,6 +35,7 @@ pub(super) const NAMES: [&str; 37] = [
     "LOCKS_PROXY",
     "LOCKS_PROXY_PORT",
     "LOCKS_QUEUE_CAP",
+    "LOCKS_RECORDS",
     "LOCKS_REFUSAL",
     "LOCKS_RELEASE",
     "LOCKS_RESERVE_MS",

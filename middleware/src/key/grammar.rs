@@ -3,7 +3,8 @@
 //! ```text
 //! rule     = part *( "," part )
 //! part     = pointer | "@tenant" | "@function" | "@source" | "@request-id" | constant
-//! pointer  = "/" token *( "/" token )      a JSON pointer without commas
+//! pointer  = "/" token *( "/" token )      a JSON pointer without commas; `/Records/*/..` and `/records/*/*/..` lead
+//!                                          into each record of a batch
 //! constant = "'" text "'"                  in it, `''` is one quote
 //! ```
 
@@ -33,10 +34,17 @@ pub(super) fn parse(text: &str) -> Result<KeyRule, KeyRuleError> {
         terms.push(term);
         rest = behind;
     }
-    Ok(KeyRule {
+    let rule = KeyRule {
         terms,
         variable: "LOCKS_KEY",
-    })
+    };
+    match rule.pointer_outside_records() {
+        Some(outside) if rule.is_of_records() => {
+            let outside = PointerError::NotInRecord(outside.to_string());
+            Err(KeyRuleError::Pointer(outside))
+        }
+        _ => Ok(rule),
+    }
 }
 
 /// The first part of a text, and what stands behind the comma after it.
@@ -54,7 +62,13 @@ fn term(text: &str) -> Result<(Term, Option<&str>), KeyRuleError> {
         "@source" => Term::Source,
         "@request-id" => Term::RequestId,
         word if word.starts_with('@') => return Err(KeyRuleError::Word(word.to_owned())),
-        pointer => Term::Pointer(Pointer::parse(pointer).map_err(KeyRuleError::Pointer)?),
+        pointer => {
+            let parsed = match Pointer::parse_in_record(pointer) {
+                Some(in_record) => in_record.map(Term::InRecord),
+                None => Pointer::parse(pointer).map(Term::Pointer),
+            };
+            parsed.map_err(KeyRuleError::Pointer)?
+        }
     };
     Ok((term, rest))
 }

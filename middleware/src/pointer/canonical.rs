@@ -12,6 +12,11 @@ pub(super) fn value(text: &str) -> Value<'static> {
     read(text).unwrap_or_else(|why| Value::Unreadable(why.to_string()))
 }
 
+/// The canonical form of any JSON; the text itself if it is none.
+pub(crate) fn canonical_text(text: &str) -> String {
+    serde_json::from_str(text).map_or_else(|_| text.to_owned(), |json| canonical(&json))
+}
+
 fn read(text: &str) -> Result<Value<'static>, Error> {
     Ok(match text.as_bytes().first() {
         Some(b'"') => Value::Text(serde_json::from_str(text)?),

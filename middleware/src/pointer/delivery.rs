@@ -22,6 +22,14 @@ pub(super) fn changes(tokens: &[String]) -> Option<&'static str> {
     }
 }
 
+/// The same for the tokens of a pointer into a record.
+pub(super) fn changes_in_record(tokens: &[String]) -> Option<&'static str> {
+    match tokens {
+        [name] if name == "attributes" => Some("a record's attributes count its deliveries"),
+        tokens => changes(tokens),
+    }
+}
+
 const ONE_REQUEST: &str = "each request has one of its own";
 
 const TRACE: &str = "x-amzn-trace-id";

@@ -28,6 +28,7 @@ use super::service::{Call, Locked, ResponseFuture};
 use crate::event::Event;
 use crate::invocation::Invocation;
 use crate::key::{KeyError, KeyRule};
+use crate::locked_batch::LockedBatch;
 use crate::rejection::Rejection;
 
 /// What finds the key in a request.
@@ -104,7 +105,7 @@ where
     type Error = S::Error;
     type Work = Collect<S::Future>;
 
-    fn start(mut self) -> Result<Self::Work, PayloadError> {
+    fn start(mut self, _batch: Option<&LockedBatch>) -> Result<Self::Work, PayloadError> {
         let answer = self.service.call(self.request);
         Ok(Collect::Answer { answer })
     }

@@ -101,6 +101,7 @@ macro_rules! build {
             /// When a setting is wrong, or the journal's folder cannot be used.
             pub fn build<T>(mut self) -> Result<LockLayer<T, $closure<F>>, Error> {
                 self.checked()?;
+                self.only_whole_events()?;
                 if self.rule.take().is_some() {
                     tracing::warn!("LOCKS_KEY is not used: the key comes from the closure");
                 }

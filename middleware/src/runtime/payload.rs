@@ -19,6 +19,17 @@ pub enum Payload<T> {
     Read(LambdaEvent<T>),
 }
 
+impl<T> Payload<T> {
+    /// The event with another text, if there is one.
+    pub(super) fn rewritten(self, rewrite: impl FnOnce(&str) -> Option<String>) -> Self {
+        let Self::Raw(LambdaEvent { payload, context }) = self else {
+            return self;
+        };
+        let rewritten = rewrite(payload.get()).and_then(|text| RawValue::from_string(text).ok());
+        Self::Raw(LambdaEvent::new(rewritten.unwrap_or(payload), context))
+    }
+}
+
 impl<T: DeserializeOwned> Payload<T> {
     pub(super) fn event(self) -> Result<LambdaEvent<T>, PayloadError> {
         match self {

@@ -22,10 +22,12 @@ use tower::Service;
 use super::answer::{Buffered, LockResponse};
 use super::error::{LayerError, PayloadError};
 use super::extract::{KeyExtractor, about};
+use super::held::Held;
 use super::payload::{Payload, RawEvent};
 use crate::event::Event;
 use crate::key::KeyRule;
-use crate::lock::{Boxed, Finish, InvocationLock};
+use crate::lock::{Boxed, Finish};
+use crate::locked_batch::{BatchEnd, LockedBatch};
 use crate::policy::{Admission, Plan};
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -46,7 +48,8 @@ pub trait Call {
     type Error;
     type Work: Future<Output = Result<Self::Answer, Self::Error>>;
 
-    fn start(self) -> Result<Self::Work, PayloadError>;
+    /// Starts the handler, with the event that is left of a batch.
+    fn start(self, batch: Option<&LockedBatch>) -> Result<Self::Work, PayloadError>;
 
     /// An answer as JSON text.
     fn text(answer: &Self::Answer) -> Option<String>;
@@ -80,8 +83,8 @@ pin_project! {
         C: Call,
     {
         Acquire { admitted: Boxed<Admission>, call: Option<C> },
-        Work { #[pin] work: Option<C::Work>, lock: Option<InvocationLock> },
-        Release { released: Boxed<()>, outcome: Option<Outcome<C>> },
+        Work { #[pin] work: Option<C::Work>, held: Held },
+        Release { released: Boxed<Option<BatchEnd>>, outcome: Option<Outcome<C>> },
     }
 }
 
@@ -162,6 +165,10 @@ where
             return ResponseFuture::new(&shared, plan, EventCall { service, payload });
         }
         let known = about(&event.context, shared.function.as_deref());
+        if let Some(plan) = shared.plan_batch(event.payload.get(), known) {
+            let payload = Payload::Raw(event);
+            return ResponseFuture::new(&shared, plan, EventCall { service, payload });
+        }
         let once = shared.once(event.payload.get(), known);
         match self.keys.extract(event, shared.function.as_deref()) {
             Ok((key, payload)) => {
@@ -182,11 +189,15 @@ where
     type Error = S::Error;
     type Work = S::Future;
 
-    fn start(self) -> Result<S::Future, PayloadError> {
+    fn start(self, batch: Option<&LockedBatch>) -> Result<S::Future, PayloadError> {
         let Self {
             mut service,
             payload,
         } = self;
+        let payload = match batch {
+            Some(batch) => payload.rewritten(|event| batch.event(event)),
+            None => payload,
+        };
         Ok(service.call(payload.event()?))
     }
 
@@ -209,7 +220,7 @@ impl<C: Call> ResponseFuture<C> {
 
     /// The invocation failed before a lock was needed.
     fn failed(source: Source, failure: LayerError<C::Error>) -> Self {
-        let step = Step::release(None, Ok(Err(failure)));
+        let step = Step::release(Held::Nothing, Ok(Err(failure)));
         Self { step, source }
     }
 }
@@ -223,23 +234,30 @@ impl<C: Call> Future for ResponseFuture<C> {
             let next = match this.step.as_mut().project() {
                 StepProjection::Acquire { admitted, call } => {
                     match ready!(admitted.as_mut().poll(cx)) {
-                        Admission::Run(lock) => Step::start(lock, call.take()),
+                        Admission::Run(lock) => {
+                            let held =
+                                lock.map_or(Held::Nothing, |lock| Held::Lock(Box::new(lock)));
+                            Step::start(held, call.take())
+                        }
+                        Admission::RunBatch(batch) => Step::start(Held::Batch(batch), call.take()),
                         Admission::Answer(rejection) => return Poll::Ready(Ok(rejection.into())),
                         Admission::Fail(failure) => {
                             return Poll::Ready(Err(LayerError::Lock(failure)));
                         }
                     }
                 }
-                StepProjection::Work { mut work, lock } => {
-                    let outcome = ready!(Step::<C>::poll_work(work.as_mut(), lock.as_mut(), cx));
-                    let outcome = Step::<C>::drop_work(work, lock.as_ref(), outcome);
-                    Step::release(lock.take(), outcome)
+                StepProjection::Work { mut work, held } => {
+                    let outcome = ready!(Step::<C>::poll_work(work.as_mut(), held, cx));
+                    let outcome = Step::<C>::drop_work(work, held, outcome);
+                    Step::release(std::mem::replace(held, Held::Nothing), outcome)
                 }
                 StepProjection::Release { released, outcome } => {
-                    ready!(released.as_mut().poll(cx));
+                    let end = ready!(released.as_mut().poll(cx));
                     let outcome = outcome.take();
                     let outcome = outcome.expect("a future is not polled after it is done");
-                    return Poll::Ready(answered(outcome, *this.source));
+                    return Poll::Ready(
+                        answered(outcome, *this.source).and_then(|answer| told(end, answer)),
+                    );
                 }
             };
             this.step.set(next);
@@ -263,32 +281,47 @@ fn answered<A, E>(
     }
 }
 
+/// The answer, or what the source of a batch is told instead.
+fn told<A, E>(
+    end: Option<BatchEnd>,
+    answer: LockResponse<A>,
+) -> Result<LockResponse<A>, LayerError<E>> {
+    match end {
+        None | Some(BatchEnd::Unchanged) => Ok(answer),
+        Some(BatchEnd::Report(report)) => Ok(Rejection::report(report).into()),
+        Some(BatchEnd::Failed(failure)) => Err(LayerError::Lock(failure)),
+    }
+}
+
 impl<C: Call> Step<C> {
-    fn start(lock: Option<InvocationLock>, call: Option<C>) -> Self {
+    fn start(held: Held, call: Option<C>) -> Self {
         let call = call.expect("the lock is acquired once");
         // The service is dropped in there as well: its destructor is the user's, and may panic.
-        let called = || within(lock.as_ref(), || call.start());
+        let batch = match &held {
+            Held::Batch(batch) => Some(&**batch),
+            Held::Nothing | Held::Lock(_) => None,
+        };
+        let called = || held.within(|| call.start(batch));
         match catch_unwind(AssertUnwindSafe(called)) {
             Ok(Ok(work)) => Self::Work {
                 work: Some(work),
-                lock,
+                held,
             },
-            Ok(Err(error)) => Self::release(lock, Ok(Err(LayerError::Payload(error)))),
-            Err(panic) => Self::release(lock, Err(panic)),
+            Ok(Err(error)) => Self::release(held, Ok(Err(LayerError::Payload(error)))),
+            Err(panic) => Self::release(held, Err(panic)),
         }
     }
 
     fn poll_work(
         work: Pin<&mut Option<C::Work>>,
-        mut lock: Option<&mut InvocationLock>,
+        held: &mut Held,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<C>> {
-        let interrupted = lock.as_mut().map(|lock| lock.poll_interrupted(cx));
-        if let Some(Poll::Ready(failure)) = interrupted {
+        if let Poll::Ready(failure) = held.poll_interrupted(cx) {
             return Poll::Ready(Ok(Err(LayerError::Lock(failure))));
         }
         let work = work.as_pin_mut().expect("the work is not done yet");
-        let polled = || within(lock.as_deref(), || work.poll(cx));
+        let polled = || held.within(|| work.poll(cx));
         match catch_unwind(AssertUnwindSafe(polled)) {
             Ok(answer) => answer.map(|answer| Ok(answer.map_err(LayerError::Handler))),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -300,37 +333,26 @@ impl<C: Call> Step<C> {
     /// layer, but not that of a lock's failure.
     fn drop_work(
         mut work: Pin<&mut Option<C::Work>>,
-        lock: Option<&InvocationLock>,
+        held: &Held,
         outcome: Outcome<C>,
     ) -> Outcome<C> {
-        let dropped = || within(lock, || work.set(None));
+        let dropped = || held.within(|| work.set(None));
         match (catch_unwind(AssertUnwindSafe(dropped)), &outcome) {
             (Err(panic), Ok(Ok(_) | Err(LayerError::Handler(_)))) => Err(panic),
             _ => outcome,
         }
     }
 
-    fn release(lock: Option<InvocationLock>, outcome: Outcome<C>) -> Self {
-        let finish = match (&lock, &outcome) {
-            (Some(lock), Ok(Ok(answer))) if lock.is_for_once() => Finish::Answered(C::text(answer)),
+    fn release(held: Held, outcome: Outcome<C>) -> Self {
+        let finish = match &outcome {
+            Ok(Ok(answer)) if held.asks_for_answer() => Finish::Answered(C::text(answer)),
+            Ok(Ok(_)) => Finish::Answered(None),
             _ => Finish::Failed,
         };
         Self::Release {
-            released: Box::pin(async move {
-                if let Some(lock) = lock {
-                    lock.finish(finish).await;
-                }
-            }),
+            released: Box::pin(held.finish(finish)),
             outcome: Some(outcome),
         }
-    }
-}
-
-/// Does a piece of the handler's work under the lock, if there is one.
-fn within<T>(lock: Option<&InvocationLock>, work: impl FnOnce() -> T) -> T {
-    match lock {
-        Some(lock) => lock.scope(work),
-        None => work(),
     }
 }
 

@@ -12,6 +12,10 @@ fn id() -> OperationId {
     OperationId::of([7; 12])
 }
 
+fn another() -> OperationId {
+    OperationId::of([8; 12])
+}
+
 fn once() -> Terms {
     Terms {
         operation: Some(OperationTerms {
@@ -182,13 +186,13 @@ fn a_release_says_that_the_operation_is_done_or_was_attempted() {
     hand.happens(Event::Release);
     let attempt = Attempt::of(hand.acquisition.ticket(), at(0));
     assert_eq!(update(&hand).attempted, Some((id(), attempt)));
-    assert_eq!(update(&hand).completes, None);
+    assert!(update(&hand).completes.is_empty());
 
     let mut hand = begun();
     let completion = done(hand.acquisition.ticket().0);
-    hand.acquisition.complete(completion.clone());
+    hand.acquisition.complete(id(), completion.clone());
     hand.happens(Event::Release);
-    assert_eq!(update(&hand).completes, Some((id(), completion)));
+    assert_eq!(update(&hand).completes, [(id(), completion)].into());
     assert_eq!(update(&hand).attempted, None);
     hand.applied(row([])).ends(&Outcome::Released);
 }
@@ -198,7 +202,7 @@ fn a_refused_completion_is_settled_by_its_own_fence_alone() {
     for (own, outcome) in [(true, Outcome::Released), (false, Outcome::Lost)] {
         let mut hand = begun();
         let ticket = hand.acquisition.ticket().0;
-        hand.acquisition.complete(done(ticket));
+        hand.acquisition.complete(id(), done(ticket));
         // Long after the end of the lease.
         hand.later(20_000);
         hand.happens(Event::Release).lost();
@@ -219,7 +223,7 @@ fn a_completion_dates_a_row_that_would_not_outlive_it() {
             until: NOON / 1_000_000 + window,
             ..done(hand.acquisition.ticket().0)
         };
-        hand.acquisition.complete(completion);
+        hand.acquisition.complete(id(), completion);
         hand.happens(Event::Release);
         update(&hand).ttl
     };
@@ -227,6 +231,66 @@ fn a_completion_dates_a_row_that_would_not_outlive_it() {
     // The row lives for a day after its ticket here.
     assert_eq!(dated(0), None);
     assert_eq!(dated(10), Some(NOON / 1_000_000 + 10 + day));
+}
+
+#[test]
+fn a_row_outlives_the_latest_of_its_completions() {
+    let mut hand = begun();
+    let ticket = hand.acquisition.ticket().0;
+    let until = |window| Completion {
+        until: NOON / 1_000_000 + window,
+        ..done(ticket)
+    };
+    hand.acquisition.complete(id(), until(20));
+    hand.acquisition.complete(another(), until(10));
+    hand.happens(Event::Release);
+    let day = 24 * 60 * 60;
+    assert_eq!(update(&hand).ttl, Some(NOON / 1_000_000 + 20 + day));
+}
+
+#[test]
+fn what_completes_others_says_that_its_own_operation_was_attempted() {
+    let mut hand = begun();
+    let ticket = hand.acquisition.ticket();
+    hand.acquisition.complete(another(), done(ticket.0));
+    hand.happens(Event::Release);
+    assert_eq!(
+        update(&hand).completes,
+        [(another(), done(ticket.0))].into()
+    );
+    let attempt = Attempt::of(ticket, at(0));
+    assert_eq!(update(&hand).attempted, Some((id(), attempt)));
+}
+
+#[test]
+fn several_completions_are_settled_by_all_of_them() {
+    // A transaction has completed one of them before.
+    for (applied, outcome) in [(true, Outcome::Released), (false, Outcome::Lost)] {
+        let mut hand = begun();
+        let ticket = hand.acquisition.ticket().0;
+        hand.acquisition.complete(id(), done(ticket));
+        hand.acquisition.complete(another(), done(ticket));
+        hand.later(20_000);
+        hand.happens(Event::Release).lost();
+        let mut passed = Row {
+            last: Some(Ticket(ticket)),
+            ..saying(row([]), OperationState::Completed(done(ticket)))
+        };
+        if applied {
+            let state = OperationState::Completed(done(ticket));
+            passed.operations.insert(another(), state);
+        }
+        hand.refused(passed).ends(&outcome);
+    }
+}
+
+#[test]
+fn a_lock_that_was_not_used_leaves_no_attempt() {
+    let mut hand = begun();
+    hand.acquisition.leave_unused();
+    hand.happens(Event::Release).asks_for("release");
+    assert_eq!(*update(&hand), OperationUpdate::default());
+    hand.applied(row([])).ends(&Outcome::Released);
 }
 
 #[test]
@@ -256,14 +320,14 @@ fn recovery_completes_what_was_noted_also_where_the_lock_fails_closed() {
     });
     let ticket = run.ticket().unwrap();
     let mut acquisition = Acquisition::left_behind(terms(), run, ticket, true);
-    acquisition.complete(done(ticket.0));
+    acquisition.complete(id(), done(ticket.0));
     let mut hand = Hand {
         acquisition,
         millis: 0,
         asked: Action::Poll,
     };
     hand.happens(Event::GiveUp).asks_for("withdraw");
-    assert_eq!(update(&hand).completes, Some((id(), done(ticket.0))));
+    assert_eq!(update(&hand).completes, [(id(), done(ticket.0))].into());
     assert!(matches!(hand.write(), Write::Withdraw { unless: None, .. }));
     let completed = Outcome::Recovered(RecoveryOutcome::Completed);
     hand.applied(row([])).ends(&completed);

@@ -50,6 +50,10 @@ impl Event for Request {
     fn discards_responses(&self) -> bool {
         false
     }
+
+    fn is_record(&self, pointer: &Pointer) -> bool {
+        !pointer.is_through_records()
+    }
 }
 
 fn bytes(body: &Body) -> &[u8] {

@@ -1,5 +1,6 @@
 //! Operations that are done once: laws 11 to 18 of DESIGN.md, on the embedded table.
 
+mod batches;
 mod deaths;
 mod people;
 mod responses;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use dynamodb_locks::protocol::OperationState;
 use dynamodb_locks::{AcquireOptions, Error, LockGuard, Locks, Once, Operation};
 use testkit::locks::{KEY, LockTable};
+
+use crate::journal::folder::Folder;
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -56,6 +59,15 @@ fn is_completed(table: &LockTable) -> bool {
 
 fn is_attempted(table: &LockTable) -> bool {
     matches!(states(table)[..], [OperationState::Attempted(_)])
+}
+
+/// What the only record of a journal notes as done.
+fn noted(folder: &Folder) -> Vec<String> {
+    let intent = folder.intents().remove(0);
+    let noted = intent["completions"].as_object().into_iter().flatten();
+    noted
+        .map(|(_, line)| line.as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// Two tickets of one moment would be the same.

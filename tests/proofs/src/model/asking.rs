@@ -37,6 +37,7 @@ impl System {
         at: Moment,
     ) -> Event {
         let (time, mutant, window) = (self.time, config.mutant, config.window);
+        let begun = self.begun.clone();
         let it = self.client(client);
         match trigger {
             Trigger::Begin | Trigger::StaleBegin => {
@@ -49,8 +50,8 @@ impl System {
                         Some(mutant) => mutant.recovers(recorded, &heir, window, at),
                         None => recorded,
                     };
-                    if let Some(recorded) = recorded {
-                        heir.complete(recorded);
+                    for (operation, completion) in recorded {
+                        heir.complete(operation, completion);
                     }
                     it.acquisition = Some(heir);
                     return Event::GiveUp;
@@ -77,10 +78,15 @@ impl System {
                 (it.leaving, it.lets_go, it.acts) = (true, true, None);
                 if let Some(acquisition) = &mut it.acquisition {
                     let at = mutant.map_or(at, |mutant| mutant.dates_completions(at));
-                    let completion = completion(acquisition, window, at);
-                    acquisition.complete(completion.clone());
-                    it.recorded = Some(completion.clone());
-                    self.well.insert(completion.fence, (completion, time));
+                    let (fence, completion) =
+                        (acquisition.ticket(), completion(acquisition, window, at));
+                    let runs = begun.iter().filter(|(_, run)| **run == fence);
+                    it.recorded = runs.map(|(&id, _)| (id, completion.clone())).collect();
+                    for (&operation, completion) in &it.recorded {
+                        acquisition.complete(operation, completion.clone());
+                    }
+                    let recorded = it.recorded.clone();
+                    self.well.insert(fence, (recorded, time));
                 }
                 Event::Release
             }
@@ -90,7 +96,9 @@ impl System {
                 let completes = mutant.is_some_and(Mutant::completes_failures);
                 if let Some(acquisition) = it.acquisition.as_mut().filter(|_| completes) {
                     let completion = completion(acquisition, window, at);
-                    acquisition.complete(completion);
+                    if let Some(operation) = acquisition.terms().operation {
+                        acquisition.complete(operation.id, completion);
+                    }
                 }
                 Event::Release
             }

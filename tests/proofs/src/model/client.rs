@@ -1,6 +1,6 @@
 //! One client, and what is known of it from outside.
 
-use dynamodb_locks::protocol::{Acquisition, Answer, Completion, Entry, MonotonicInstant, Write};
+use dynamodb_locks::protocol::{Acquisition, Answer, Completions, Entry, MonotonicInstant, Write};
 
 /// A seat at the table: a client, or who sweeps up after it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -18,8 +18,8 @@ pub(super) struct Client {
     pub(super) leaving: bool,
     /// Whether it has released.
     pub(super) lets_go: bool,
-    /// Its work has ended well, and is noted with this completion.
-    pub(super) recorded: Option<Completion>,
+    /// Its work has ended well, and is noted with these completions.
+    pub(super) recorded: Completions,
     /// Whether its clock has seen an answer.
     pub(super) heard: bool,
     /// Whether a copy of the write that it waits for was applied already.
@@ -65,7 +65,7 @@ impl Client {
             died: false,
             leaving: false,
             lets_go: false,
-            recorded: None,
+            recorded: Completions::new(),
             heard: false,
             spent: false,
             covered: false,

@@ -93,7 +93,7 @@ impl Coverage {
             return said.is_some_and(|said| said.attempted.is_some());
         }
         if self == Self::Recovered {
-            return heir && said.is_some_and(|said| said.completes.is_some());
+            return heir && said.is_some_and(|said| !said.completes.is_empty());
         }
         match write {
             Write::Evict { behind, .. } => {

@@ -112,7 +112,7 @@ impl System {
             Coverage::Deleted => self.row.is_none() && self.fence.0 > 0,
             Coverage::Kept => self.row().is_pinned() && any(|it| it.heir && it.asks().is_some()),
             Coverage::Completed => !self.done.is_empty(),
-            Coverage::Skipped => any(|it| it.recorded.is_none() && is_told_done(it)),
+            Coverage::Skipped => any(|it| it.recorded.is_empty() && is_told_done(it)),
             _ => self.clients.iter().any(|it| applied(it, coverage)),
         }
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Completion, Entry, MonotonicInstant, OperationState, Outcome, RecoveryOutcome, Refusal,
-    RefusalReason, RenewalUpdate, Row, Ticket, Timestamp, Write,
+    Completions, Entry, MonotonicInstant, OperationId, OperationState, Outcome, RecoveryOutcome,
+    Refusal, RefusalReason, RenewalUpdate, Row, Ticket, Timestamp, Write,
 };
 
 use super::clock::{self, truth};
-use super::config::Config;
+use super::config::{Config, id};
 use super::invariant::Invariant;
+use super::mutant::Mutant;
 use super::system::{Done, System};
 use super::table::operation;
 
@@ -50,10 +51,15 @@ impl System {
 
     /// Judges what a write says of operations.
     fn judge_operation(&mut self, config: &Config, write: &Write, after: &Row) {
-        if let Some((id, completion)) = operation(write).and_then(|said| said.completes.clone()) {
+        let completes = operation(write)
+            .into_iter()
+            .flat_map(|said| &said.completes);
+        for (&id, completion) in completes {
             let (last, fence) = (self.begun.get(&id).copied(), completion.fence);
             match self.well.get(&fence) {
-                Some((noted, time)) if *noted == completion && last == Some(fence) => {
+                Some((noted, time))
+                    if noted.get(&id) == Some(completion) && last == Some(fence) =>
+                {
                     // A window counts from the end of the work.
                     let until = truth(config.elapsed(*time)) + config.window;
                     self.done.entry(id).or_insert(Done { fence, until });
@@ -65,9 +71,11 @@ impl System {
             return;
         };
         let noted = me.ticket().and_then(|ticket| self.well.get(&ticket));
-        let said = |(noted, _): &(Completion, u8)| {
-            let mut states = after.operations.values();
-            states.any(|state| *state == OperationState::Completed(noted.clone()))
+        let said = |(noted, _): &(Completions, u8)| {
+            noted.iter().all(|(id, completion)| {
+                let state = after.operations.get(id);
+                state == Some(&OperationState::Completed(completion.clone()))
+            })
         };
         if noted.is_some_and(|noted| !said(noted)) {
             self.breaks(Invariant::NotedIsCompleted);
@@ -144,12 +152,27 @@ impl System {
         let it = &self.clients[client];
         let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
         let Some(operation) = operation else { return };
-        self.begun.insert(operation.id, ticket);
+        let second = self.second(config, client);
         let now = truth(config.elapsed(self.time));
-        let done = self.done.remove(&operation.id);
-        if config.is_sound() && done.is_some_and(|done| now <= done.until) {
-            self.breaks(Invariant::DoneOnce);
+        for id in [Some(operation.id), second].into_iter().flatten() {
+            self.begun.insert(id, ticket);
+            let done = self.done.remove(&id);
+            if config.is_sound() && done.is_some_and(|done| now <= done.until) {
+                self.breaks(Invariant::DoneOnce);
+            }
         }
+    }
+
+    /// The second operation of a client, if that is to be done: as the guard of its lock tells.
+    fn second(&self, config: &Config, client: usize) -> Option<OperationId> {
+        let second = id(config.seats[client].second?);
+        let known = self.clients[client].acquisition.as_ref()?.operations();
+        let earliest = self.moment(config, client, 0).now.earliest;
+        let done = known
+            .get(&second)
+            .and_then(|state| state.completed(earliest));
+        let ignores = config.mutant.is_some_and(Mutant::ignores_the_second);
+        (done.is_none() || ignores).then_some(second)
     }
 
     /// Judges a client that is over, or has taken another ticket.

@@ -108,4 +108,8 @@ mutants! {
     AttemptsOverwrite,
     /// A refused completing release counts as done.
     RefusedCompletionIsDone,
+    /// The recovery completes one operation of all that were noted.
+    RecoveryCompletesOne,
+    /// A holder does its second operation without looking whether that is done.
+    IgnoresTheSecond,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Completion, Event, Moment, MonotonicInstant, OperationState,
+    Acquisition, Action, Answer, Completions, Event, Moment, MonotonicInstant, OperationState,
     Outcome, Pause, RecoveryOutcome, RenewalUpdate, Row, Timestamp, Write,
 };
 
@@ -37,7 +37,7 @@ impl Mutant {
                 true
             }
             (Self::CompletesWithoutTheEntry, Write::Release { operation, .. }, Contains(_)) => {
-                operation.completes.is_some()
+                !operation.completes.is_empty()
             }
             (Self::IgnoresCompletions | Self::WindowEndsByLatest, _, NotDone(_)) => true,
             _ => false,
@@ -65,7 +65,7 @@ impl Mutant {
                 }
             }
             (Self::ForgetsTheDone, Write::Release { operation, .. })
-                if operation.completes.is_none() =>
+                if operation.completes.is_empty() =>
             {
                 after.operations.clear();
             }
@@ -151,7 +151,9 @@ impl Mutant {
                 Self::RefusedCompletionIsDone,
                 Some(Write::Release { operation, .. }),
                 Event::Answered(Refused(row)),
-            ) if operation.completes.is_some() => Event::Answered(Applied(row.unwrap_or_default())),
+            ) if !operation.completes.is_empty() => {
+                Event::Answered(Applied(row.unwrap_or_default()))
+            }
             (Self::IgnoresHeld, _, Event::Answered(Refused(Some(row)))) => {
                 Event::Answered(Refused(Some(unheld(row, it))))
             }
@@ -246,18 +248,27 @@ impl Mutant {
     /// What the sweep completes.
     pub(super) fn recovers(
         self,
-        recorded: Option<Completion>,
+        recorded: Completions,
         heir: &Acquisition,
         window: Duration,
         at: Moment,
-    ) -> Option<Completion> {
+    ) -> Completions {
         match self {
-            Self::RecoveryForgetsTheNote => None,
-            Self::RecoveryCompletesAll => {
-                Some(recorded.unwrap_or_else(|| completion(heir, window, at)))
+            Self::RecoveryForgetsTheNote => Completions::new(),
+            Self::RecoveryCompletesOne => recorded.into_iter().take(1).collect(),
+            Self::RecoveryCompletesAll if recorded.is_empty() => {
+                let own = heir.entry().fields().and_then(|fields| fields.operation);
+                own.map(|own| (own, completion(heir, window, at)))
+                    .into_iter()
+                    .collect()
             }
             _ => recorded,
         }
+    }
+
+    /// Whether a holder does its second operation without looking whether that is done.
+    pub(super) fn ignores_the_second(self) -> bool {
+        self == Self::IgnoresTheSecond
     }
 
     /// Whether a run that failed is completed.

@@ -16,6 +16,7 @@ pub struct Seat {
     pub(super) after: Vec<Reading>,
     pub(super) sweeps: bool,
     pub(super) operation: Option<u8>,
+    pub(super) second: Option<u8>,
 }
 
 impl Seat {
@@ -31,6 +32,7 @@ impl Seat {
             after: vec![Reading::TRUE],
             sweeps: true,
             operation: None,
+            second: None,
         }
     }
 
@@ -66,6 +68,12 @@ impl Seat {
     pub fn once(self, operation: u8) -> Self {
         let operation = Some(operation);
         Self { operation, ..self }
+    }
+
+    /// Does another operation as well, under the same lock and without asking for it again.
+    pub fn and(self, operation: u8) -> Self {
+        let second = Some(operation);
+        Self { second, ..self }
     }
 
     /// Has bounds of the time that are this far from the truth, in milliseconds, and a guess between

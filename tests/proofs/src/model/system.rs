@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dynamodb_locks::protocol::{Completion, Entry, OperationId, Row, Ticket, Timestamp};
+use dynamodb_locks::protocol::{Completions, Entry, OperationId, Row, Ticket, Timestamp};
 
 use super::client::Client;
 use super::config::{Budget, Config};
@@ -41,7 +41,7 @@ pub struct System {
     pub(super) done: BTreeMap<OperationId, Done>,
     pub(super) begun: BTreeMap<OperationId, Ticket>,
     /// What the runs have noted whose work ended well, and when.
-    pub(super) well: BTreeMap<Ticket, (Completion, u8)>,
+    pub(super) well: BTreeMap<Ticket, (Completions, u8)>,
     /// When it became the holder's turn; none if it was first at once.
     pub(super) turn: Option<Timestamp>,
     /// Entries that are over, and of which a copy is still on its way.

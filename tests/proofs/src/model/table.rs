@@ -227,7 +227,7 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
 }
 
 fn say(row: &mut Row, update: &OperationUpdate) {
-    if let Some((id, completion)) = &update.completes {
+    for (id, completion) in &update.completes {
         let state = OperationState::Completed(completion.clone());
         row.operations.insert(*id, state);
     }

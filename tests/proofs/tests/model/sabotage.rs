@@ -6,7 +6,8 @@ use proofs::model::Mutant::{self, *};
 use proofs::model::{Config, Invariant, Seat, check, check_liveness};
 
 use super::configs::{
-    apart, beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying, two_and_another,
+    apart, batch_and_one, beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying,
+    two_and_another,
 };
 
 /// Everything that is left out, and where that is caught.
@@ -188,7 +189,14 @@ fn of_operations() -> Vec<(Mutant, Config)> {
         ),
         (AttemptsOverwrite, again()),
         (RefusedCompletionIsDone, zombie()),
+        (RecoveryCompletesOne, batches()),
+        (IgnoresTheSecond, batches()),
     ]
+}
+
+/// Two operations under one lock, which two are to do.
+fn batches() -> Config {
+    Config::new("once: batches", 2, batch_and_one()).crashes(1)
 }
 
 /// One line of the table.

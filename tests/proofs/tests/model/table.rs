@@ -136,7 +136,7 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
 fn operations(rng: &mut Rng, write: &Write) -> BTreeMap<OperationId, OperationState> {
     let asked = unless_done(write);
     let said = operation(write).into_iter().flat_map(|update| {
-        let completes = update.completes.iter().map(|(id, _)| *id);
+        let completes = update.completes.keys().copied();
         let attempted = update.attempted.iter().map(|(id, _)| *id);
         completes.chain(attempted).chain(update.forgets.clone())
     });

@@ -112,7 +112,7 @@ async fn a_whole_note_behind_a_link_or_beyond_the_bound_is_not_read() {
     forged["entry"] = table.row().holder().unwrap().as_str().into();
     folder.write("../outside", &forged.to_string());
     folder.link("linked", "../outside");
-    forged["padding"] = "x".repeat(16 * 1024).into();
+    forged["padding"] = "x".repeat(48 * 1024).into();
     folder.write("huge", &forged.to_string());
     let why = "not a record: not a plain file, or too large";
     assert_eq!(folder.unreadable(), [why, why]);

@@ -1,10 +1,10 @@
 //! Runs that die, that lose their lease, and whose answers are lost.
 
-use dynamodb_locks::{ErrorKind, RecoveryOutcome};
+use dynamodb_locks::{AcquireOptions, ErrorKind, RecoveryOutcome};
 use testkit::dynamo::{Fate, Refusal};
 use testkit::locks::{KEY, LockTable, Step, die};
 
-use super::{LEASE, begin, is_attempted, is_completed, millis, pay, payment, states, tick};
+use super::{LEASE, begin, is_attempted, is_completed, millis, noted, pay, payment, states, tick};
 use crate::journal::folder::Folder;
 
 #[tokio::test(start_paused = true)]
@@ -120,12 +120,10 @@ async fn killed_between_the_effect_and_the_completion_it_is_completed_by_recover
     // The work has ended and is noted; no copy of the completion arrives before the process dies.
     let completing = tokio::spawn(held.complete(None));
     tokio::time::sleep(millis(100)).await;
-    let recorded = folder.intents().remove(0);
+    let noted = noted(&folder);
     assert!(
-        recorded["completion"]
-            .as_str()
-            .unwrap()
-            .starts_with("done ")
+        noted.len() == 1 && noted[0].starts_with("done "),
+        "{noted:?}"
     );
     completing.abort();
     folder.orphan();
@@ -157,7 +155,9 @@ async fn a_note_of_another_run_completes_nothing() {
     folder.orphan();
     let file = folder.files().remove(0);
     let mut intent = folder.intents().remove(0);
-    intent["completion"] = "done 9999999999 1763640123456789 - none".into();
+    let (_, operation) = intent["entry"].as_str().unwrap().split_once('@').unwrap();
+    let line = "done 9999999999 1763640123456789 - none";
+    intent["completions"] = serde_json::json!({ operation: line });
     folder.write(
         file.file_name().unwrap().to_str().unwrap(),
         &intent.to_string(),
@@ -204,6 +204,47 @@ async fn what_release_all_takes_over_is_completed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_release_all_released_before_its_end_is_not_done_and_nobody_is_told_so() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let held = begin(&a).await.unwrap();
+    assert!(a.release_all(LEASE / 5).await.is_empty());
+    let lost = held.complete(None).await.unwrap_err();
+    assert!(lost.is_lost(), "{lost}");
+    assert!(is_attempted(&table));
+    assert!(pay(&a).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_release_all_takes_over_is_known_to_be_done_only_when_the_table_has_said_so() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let limits = AcquireOptions::wait(LEASE).operation(payment().replays());
+    let held = a.acquire_with(KEY, limits).await.unwrap();
+    table.fate(
+        "a",
+        Step::KeepResponse,
+        1,
+        Fate::delivered().before(millis(300)),
+    );
+    for nth in 1..=100 {
+        table.fate("a", Step::Release, nth, Fate::dropped());
+    }
+    let completing = tokio::spawn(held.complete(Some("x".repeat(2048))));
+    tokio::time::sleep(millis(100)).await;
+    assert_eq!(a.release_all(millis(700)).await.len(), 1);
+    // It is recorded, so the next attempt to release the lock completes it.
+    completing.await.unwrap().unwrap();
+    assert!(states(&table).is_empty());
+    for nth in 1..=100 {
+        table.fate("a", Step::Release, nth, Fate::delivered());
+    }
+    let done = begin(&a).await.unwrap_err();
+    assert!(done.is_completed() && !done.is_from_memory(), "{done}");
+    assert!(is_completed(&table));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forced_release_leaves_an_attempt() {
     let table = LockTable::new();
     let held = begin(&table.client("a")).await.unwrap();
@@ -218,7 +259,7 @@ async fn a_forced_release_leaves_an_attempt() {
 async fn a_waiter_that_gives_up_leaves_no_attempt() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
-    let limits = dynamodb_locks::AcquireOptions::wait(millis(1000)).operation(payment());
+    let limits = AcquireOptions::wait(millis(1000)).operation(payment());
     let waited = table.client("b").acquire_with(KEY, limits).await;
     assert!(waited.unwrap_err().is_timed_out());
     held.release().await.unwrap();

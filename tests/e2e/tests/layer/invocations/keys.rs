@@ -230,7 +230,7 @@ async fn a_batch_is_never_locked_by_its_first_record() {
     assert_eq!(
         message,
         "`/Records/0/body/id` points to one of 2 records, and the lock would protect only that one; \
-         set BatchSize 1"
+         write `*` in place of the number, so that each record has its own lock"
     );
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn two_and_another() -> Vec<Seat> {
     ]
 }
 
+/// A batch of two events, and another delivery of its second one.
+pub(crate) fn batch_and_one() -> Vec<Seat> {
+    vec![Seat::new().once(1).and(2), Seat::new().once(2)]
+}
+
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
 pub(crate) fn apart() -> Vec<Seat> {
     let knows = |earliest, latest| Seat::new().once(1).knows(earliest, 0, latest);
@@ -66,6 +71,10 @@ pub(super) fn small() -> Vec<Config> {
             .losses(1)
             .crashes(1)
             .covers([Completed, Recovered]),
+        Config::new("once, 2: a batch and one of its events", 2, batch_and_one())
+            .losses(1)
+            .crashes(1)
+            .covers([Completed, Recovered, Skipped, Attempted]),
         Config::new(
             "once, 3: two of one event, and another",
             1,

@@ -1,5 +1,7 @@
 //! Reading a request back into the write that it says.
 
+use std::iter;
+
 use dynamodb_locks::protocol::{
     Entry, OperationId, OperationState, OperationUpdate, RenewalUpdate, RowLifetime, Ticket,
     Timestamp, UnlessDone, Write,
@@ -150,17 +152,23 @@ impl Said<'_> {
     }
 
     fn operation(&self) -> OperationUpdate {
-        let completes = self.id("#done").map(|id| match self.line(":done") {
-            OperationState::Completed(completion) => (id, completion),
-            other => panic!("no completion: {other:?}"),
-        });
+        let others = (1..).map(|number| format!("d{number}"));
+        let completes = iter::once("done".to_owned())
+            .chain(others)
+            .map_while(|name| {
+                let id = self.id(&format!("#{name}"))?;
+                match self.line(&format!(":{name}")) {
+                    OperationState::Completed(completion) => Some((id, completion)),
+                    other => panic!("no completion: {other:?}"),
+                }
+            });
         let attempted = self.id("#begun").map(|id| match self.line(":begun") {
             OperationState::Attempted(attempt) => (id, attempt),
             other => panic!("no attempt: {other:?}"),
         });
         let over = self.removes().into_iter();
         OperationUpdate {
-            completes,
+            completes: completes.collect(),
             attempted,
             forgets: over.filter_map(|name| self.id(name)).collect(),
             ttl: self.maybe(":t"),

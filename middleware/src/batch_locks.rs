@@ -1,0 +1,220 @@
+//! Acquiring the locks of a batch, side by side.
+//!
+//! No lock is held while another one is waited for, unless the settings ask for that. Then the waits follow the order
+//! of the keys, and only locks of smaller keys are held meanwhile: no two invocations wait for each other.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::batch::{Batch, Fate, KeyWork, RecordWork};
+use crate::config::OnBusy;
+use crate::deadline::Deadline;
+use crate::failure::{LockError, LockErrorKind};
+use crate::lock::{self, Finish, Locking, NoLock, Wait};
+use crate::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch};
+use crate::shared::Shared;
+
+/// What becomes of a batch before its handler runs.
+pub(crate) enum BatchAdmission {
+    Run(LockedBatch),
+    /// No record remains.
+    Over(BatchEnd),
+}
+
+/// What the acquisition of one key has shown.
+#[derive(Default)]
+struct Acquired {
+    held: Option<HeldKey>,
+    /// Records whose events were done before.
+    done: Vec<usize>,
+    /// Work that has no lock, and why.
+    refused: Vec<(KeyWork, LockError)>,
+}
+
+/// Acquires the locks of a batch.
+pub(crate) async fn acquire(
+    shared: Arc<Shared>,
+    batch: Batch,
+    keys: Vec<KeyWork>,
+    deadline: Option<Deadline>,
+) -> BatchAdmission {
+    let mut acquiring = Acquiring {
+        shared,
+        batch,
+        deadline,
+        held: Vec::new(),
+        busy: Vec::new(),
+        failure: None,
+    };
+    acquiring.side_by_side(keys).await;
+    if acquiring.shared.on_busy_records == OnBusy::Wait {
+        acquiring.in_turn().await;
+    }
+    acquiring.done().await
+}
+
+struct Acquiring {
+    shared: Arc<Shared>,
+    batch: Batch,
+    deadline: Option<Deadline>,
+    held: Vec<HeldKey>,
+    /// Work whose locks others hold.
+    busy: Vec<KeyWork>,
+    /// The first failure that is not a busy lock's.
+    failure: Option<LockError>,
+}
+
+impl Acquiring {
+    async fn side_by_side(&mut self, keys: Vec<KeyWork>) {
+        let (shared, deadline) = (Arc::clone(&self.shared), self.deadline);
+        let acquired = stream::iter(keys)
+            .map(|work| of_key(Arc::clone(&shared), work, deadline, Wait::Never))
+            .buffer_unordered(AT_ONCE);
+        let acquired: Vec<_> = acquired.collect().await;
+        for acquired in acquired {
+            self.take(acquired);
+        }
+    }
+
+    /// Waits for busy locks, one after the other in the order of their keys. Locks of greater keys are given back first.
+    async fn in_turn(&mut self) {
+        let mut waiting = std::mem::take(&mut self.busy);
+        let Some(first) = waiting.iter().map(|work| work.key.clone()).min() else {
+            return;
+        };
+        let (kept, greater) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held| held.lock.key().as_str() < first.as_str());
+        self.held = kept;
+        let greater: Vec<HeldKey> = greater;
+        waiting.extend(greater.iter().map(HeldKey::work));
+        release_unused(greater).await;
+        waiting.sort_by(|one, other| one.key.cmp(&other.key));
+        for work in waiting {
+            let (shared, deadline) = (Arc::clone(&self.shared), self.deadline);
+            let acquired = of_key(shared, work, deadline, Wait::AsConfigured).await;
+            self.take(acquired);
+        }
+    }
+
+    fn take(&mut self, acquired: Acquired) {
+        for record in acquired.done {
+            self.batch.set(record, Fate::Done);
+        }
+        self.held.extend(acquired.held);
+        for (work, failure) in acquired.refused {
+            self.shared.metrics.refused(&failure);
+            if failure.is_busy() {
+                self.busy.push(work);
+                continue;
+            }
+            self.hold_back(&work, &failure);
+            if failure.kind() != LockErrorKind::KeyReused {
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    fn hold_back(&mut self, work: &KeyWork, failure: &LockError) {
+        for work in &work.works {
+            let record = self.batch.name(work.record);
+            tracing::warn!(record, name = failure.name(), message = %failure, "a record is held back: it comes again");
+            self.batch.set(work.record, Fate::HeldBack);
+        }
+    }
+
+    async fn done(mut self) -> BatchAdmission {
+        for work in std::mem::take(&mut self.busy) {
+            let given_up = self.shared.on_busy_records == OnBusy::Skip;
+            for RecordWork { record, .. } in work.works {
+                let name = self.batch.name(record);
+                let fate = match given_up {
+                    true => Fate::Done,
+                    false => Fate::HeldBack,
+                };
+                tracing::info!(
+                    record = name,
+                    key = work.key,
+                    ?fate,
+                    "the record's lock is held by another invocation"
+                );
+                self.batch.set(record, fate);
+            }
+        }
+        self.batch.hold_back_followers();
+        let batch = &self.batch;
+        for held in &mut self.held {
+            held.works.retain(|work| batch.runs(work.record));
+        }
+        let (held, unused) = self
+            .held
+            .into_iter()
+            .partition(|held: &HeldKey| !held.works.is_empty());
+        release_unused(unused).await;
+        let held: Vec<HeldKey> = held;
+        let locked = LockedBatch::new(self.shared, self.batch, held, self.deadline);
+        match (locked.has_work(), self.failure) {
+            (true, _) => BatchAdmission::Run(locked),
+            // DynamoDB does not answer, or the function is not set up: sources slow down where invocations fail.
+            (false, Some(failure)) => BatchAdmission::Over(BatchEnd::Failed(failure)),
+            (false, None) => BatchAdmission::Over(locked.finish(Finish::Answered(None)).await),
+        }
+    }
+}
+
+/// Acquires the lock of a key, for the first of its operations that is not done yet.
+async fn of_key(
+    shared: Arc<Shared>,
+    work: KeyWork,
+    deadline: Option<Deadline>,
+    wait: Wait,
+) -> Acquired {
+    let KeyWork { key, works } = work;
+    let mut acquired = Acquired::default();
+    let refuse = |works| KeyWork {
+        key: key.clone(),
+        works,
+    };
+    let mut works = works.into_iter();
+    while let Some(first) = works.next() {
+        let locking = Locking {
+            key: key.clone(),
+            operation: first.operation,
+            deadline,
+            wait,
+        };
+        match lock::acquire(Arc::clone(&shared), locking).await {
+            Ok(lock) => {
+                let mut held = vec![first];
+                for work in works {
+                    match work.operation.map(|operation| lock.completed(&operation)) {
+                        None | Some(Ok(None)) => held.push(work),
+                        Some(Ok(Some(_))) => acquired.done.push(work.record),
+                        Some(Err(failure)) => acquired.refused.push((refuse(vec![work]), failure)),
+                    }
+                }
+                acquired.held = Some(HeldKey { lock, works: held });
+                return acquired;
+            }
+            Err(NoLock::Duplicate(duplicate)) => {
+                shared.told_of(&duplicate);
+                acquired.done.push(first.record);
+            }
+            Err(NoLock::LayerError(failure)) if failure.kind() == LockErrorKind::KeyReused => {
+                acquired.refused.push((refuse(vec![first]), failure));
+            }
+            Err(NoLock::LayerError(failure)) => {
+                let rest = std::iter::once(first).chain(works).collect();
+                acquired.refused.push((refuse(rest), failure));
+                return acquired;
+            }
+        }
+    }
+    acquired
+}
+
+async fn release_unused(held: Vec<HeldKey>) {
+    let released = stream::iter(held).map(|held| held.lock.release_unused());
+    released.buffer_unordered(AT_ONCE).collect::<()>().await;
+}

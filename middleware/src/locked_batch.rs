@@ -1,0 +1,199 @@
+//! A batch with its locks, from the grant to the report: they are released together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use dynamodb_locks::{LockHandle, LockScope, Operation};
+use futures_util::stream::{self, StreamExt};
+
+use crate::batch::{Batch, KeyWork, RecordWork, Reported, report};
+use crate::batch_scope::BatchScope;
+use crate::deadline::Deadline;
+use crate::failure::LockError;
+use crate::lock::{Finish, InvocationLock};
+use crate::shared::Shared;
+
+/// How many requests are under way at a time.
+pub(crate) const AT_ONCE: usize = 64;
+
+/// A batch whose remaining records the handler may work on now.
+///
+/// Not `Clone`, as [`InvocationLock`] is not. Dropped without [`finish`](Self::finish), it leaves orphans.
+#[must_use = "locks that are dropped are only released by the next call, or when their leases end"]
+pub struct LockedBatch {
+    shared: Arc<Shared>,
+    batch: Batch,
+    held: Vec<HeldKey>,
+    scope: LockScope,
+    told: Arc<BatchScope>,
+}
+
+/// The end of a batch: what its source is told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BatchEnd {
+    /// The handler's own response.
+    Unchanged,
+    /// This response, as JSON text, in place of the handler's.
+    Report(String),
+    /// The invocation fails: all records come again.
+    Failed(LockError),
+}
+
+/// A lock, and the records that are worked on under it.
+pub(crate) struct HeldKey {
+    pub(crate) lock: InvocationLock,
+    pub(crate) works: Vec<RecordWork>,
+}
+
+impl HeldKey {
+    fn handle(&self) -> &LockHandle {
+        self.lock.handle()
+    }
+
+    pub(crate) fn work(&self) -> KeyWork {
+        let (key, works) = (self.lock.key().to_string(), self.works.clone());
+        KeyWork { key, works }
+    }
+
+    /// Releases the lock, and completes the operations of the records that are done.
+    async fn finish(self, done: &[bool]) {
+        let operations = self.works.iter().filter(|work| done[work.record]);
+        let operations: Vec<Operation> = operations.filter_map(|work| work.operation).collect();
+        self.lock.finish_operations(&operations).await;
+    }
+}
+
+impl LockedBatch {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        batch: Batch,
+        held: Vec<HeldKey>,
+        deadline: Option<Deadline>,
+    ) -> Self {
+        let told = BatchScope::new(locks_of(&batch, &held), deadline, shared.reserve);
+        Self {
+            scope: LockScope::new(held.iter().map(HeldKey::handle)),
+            told: Arc::new(told),
+            shared,
+            batch,
+            held,
+        }
+    }
+
+    /// Whether the handler gets anything.
+    pub(crate) fn has_work(&self) -> bool {
+        self.batch.has_work()
+    }
+
+    /// The event for the handler: the same, without the records that it is not to work on. `None` if it gets all of them.
+    /// `event` is the text with which the batch was admitted.
+    #[must_use]
+    pub fn event(&self, event: &str) -> Option<String> {
+        self.batch.event(event)
+    }
+
+    /// The locks that are held, one for each key.
+    pub fn locks(&self) -> impl Iterator<Item = &LockHandle> {
+        self.held.iter().map(HeldKey::handle)
+    }
+
+    /// Runs a piece of the handler's work under the locks.
+    pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.told.enter(|| self.scope.scope(work))
+    }
+
+    /// Waits until the handler has to be stopped: see [`InvocationLock::interrupted`].
+    pub async fn interrupted(&mut self) -> LockError {
+        poll_fn(|cx| self.poll_interrupted(cx)).await
+    }
+
+    pub(crate) fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<LockError> {
+        for held in &mut self.held {
+            if let Poll::Ready(failure) = held.lock.poll_interrupted(cx) {
+                return Poll::Ready(failure);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Releases the locks when the handler has ended, and completes the records that are done: those that the handler
+    /// was given and did not report.
+    pub async fn finish(self, finish: Finish) -> BatchEnd {
+        let Self {
+            shared,
+            batch,
+            held,
+            told,
+            ..
+        } = self;
+        let (failed, response) = match finish {
+            Finish::Failed => (true, None),
+            Finish::Answered(response) => (false, response),
+        };
+        let reported = match failed {
+            true => Reported::AllFailed,
+            false if batch.can_report() => Reported::read(response.as_deref()),
+            false => Reported::Done,
+        };
+        let done = batch.done(&reported, told.tells_all());
+        stream::iter(held)
+            .map(|held| held.finish(&done))
+            .buffer_unordered(AT_ONCE)
+            .collect::<()>()
+            .await;
+        let tally = batch.tally(&done);
+        shared.metrics.batch(tally);
+        tracing::info!(
+            records = tally.records,
+            run = tally.run,
+            held_back = tally.held_back,
+            failed = tally.failed,
+            duplicates = tally.duplicates,
+            "a batch"
+        );
+        match failed {
+            // The handler's own error tells the source.
+            true => BatchEnd::Unchanged,
+            false => end(&batch, &done, &reported, response.as_deref()),
+        }
+    }
+}
+
+/// The lock of each record that the handler gets, in their order.
+fn locks_of(batch: &Batch, held: &[HeldKey]) -> Vec<Option<LockHandle>> {
+    let mut locks = BTreeMap::new();
+    for held in held {
+        locks.extend(held.works.iter().map(|work| (work.record, held.handle())));
+    }
+    let given = (0..batch.len()).filter(|record| batch.runs(*record));
+    given
+        .map(|record| locks.get(&record).copied().cloned())
+        .collect()
+}
+
+/// What the source is told.
+fn end(batch: &Batch, done: &[bool], reported: &Reported, response: Option<&str>) -> BatchEnd {
+    let failures = batch.failures(done);
+    if !batch.can_report() {
+        return match done.iter().filter(|done| !**done).count() {
+            0 => BatchEnd::Unchanged,
+            failed => BatchEnd::Failed(LockError::partial_batch(failed, done.len())),
+        };
+    }
+    match response.is_some() && reported.is_of(&failures) {
+        true => BatchEnd::Unchanged,
+        false => BatchEnd::Report(report(response, &failures)),
+    }
+}
+
+impl fmt::Debug for LockedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedBatch")
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
