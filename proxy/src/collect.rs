@@ -69,25 +69,27 @@ async fn whole(
     post: &Post,
 ) -> Request<Body> {
     let posted = post.posted(Some(body.clone()));
-    let body = match session.collected(&post.id, posted).await {
-        Some(replacement) => {
-            head.headers.remove(TRANSFER_ENCODING);
-            head.headers.remove(TRAILER);
-            head.headers.remove(RESPONSE_MODE);
-            head.headers
-                .insert(CONTENT_LENGTH, replacement.len().into());
-            Full::new(replacement).map_err(never).boxed_unsync()
+    if let Some(instead) = session.collected(&post.id, posted).await {
+        for of_the_body in [TRANSFER_ENCODING.as_str(), TRAILER.as_str(), RESPONSE_MODE] {
+            head.headers.remove(of_the_body);
         }
-        None => match trailers {
-            Some(trailers) => {
-                let trailers = async { Some(Ok(trailers)) };
-                Full::new(body)
-                    .with_trailers(trailers)
-                    .map_err(never)
-                    .boxed_unsync()
-            }
-            None => Full::new(body).map_err(never).boxed_unsync(),
-        },
+        let (instead, body) = instead.ending(&post.id).into_parts();
+        head.uri = instead.uri;
+        head.headers.extend(instead.headers);
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+        return Request::from_parts(head, full(body));
+    }
+    let body = match trailers {
+        Some(trailers) => {
+            let trailers = async { Some(Ok(trailers)) };
+            let body = Full::new(body).with_trailers(trailers);
+            body.map_err(never).boxed_unsync()
+        }
+        None => full(body),
     };
     Request::from_parts(head, body)
+}
+
+fn full(body: Bytes) -> Body {
+    Full::new(body).map_err(never).boxed_unsync()
 }

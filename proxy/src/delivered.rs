@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use hyper::body::Bytes;
-
+use crate::instead::Instead;
 use crate::invocation::Invocation;
 use crate::post::{Posted, Wanted};
 
@@ -19,7 +18,7 @@ pub(crate) struct Delivered {
     pub(crate) posted: Posted,
     /// Whether nothing of its response has reached Lambda, so that another can take its place.
     pub(crate) collected: bool,
-    pub(crate) replacement: Option<Bytes>,
+    pub(crate) replacement: Option<Instead>,
 }
 
 /// How far its invocation has come.
@@ -47,10 +46,10 @@ impl Delivered {
         }
     }
 
-    /// Puts a body in the place of the response, unless some of it may have reached Lambda.
-    pub(crate) fn replace(&mut self, body: Bytes) -> bool {
+    /// Puts an answer in the place of the response, unless some of that may have reached Lambda.
+    pub(crate) fn replace(&mut self, instead: Instead) -> bool {
         let waits = self.collected && self.stage == Stage::Posted;
-        self.replacement = waits.then_some(body).or(self.replacement.take());
+        self.replacement = waits.then_some(instead).or(self.replacement.take());
         waits
     }
 }

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hyper::body::Bytes;
 use tower::Service;
 
 use crate::instead::Instead;
@@ -89,11 +88,11 @@ impl Finished {
         self.session.take_posted()
     }
 
-    /// Lets another body reach Lambda in the place of the response's own. False if the response was not
+    /// Lets another answer reach Lambda in the place of the response. False if the response was not
     /// [collected](Handover::collect_response): then it passes as the runtime posted it, and so does an
     /// error.
-    pub fn replace(&self, body: impl Into<Bytes>) -> bool {
-        self.session.replace(body.into())
+    pub fn replace(&self, instead: Instead) -> bool {
+        self.session.replace(instead)
     }
 
     /// Lets the end of the response reach Lambda before the service completes, and waits until Lambda

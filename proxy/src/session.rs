@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use crate::delivered::{Delivered, Stage};
+use crate::instead::Instead;
 use crate::invocation::Invocation;
 use crate::post::{Posted, Wanted};
 
@@ -150,7 +151,7 @@ impl Session {
     }
 
     /// The same for a response of which nothing has reached Lambda. Completes with what takes its place.
-    pub(crate) async fn collected(&self, id: &str, posted: Posted) -> Option<Bytes> {
+    pub(crate) async fn collected(&self, id: &str, posted: Posted) -> Option<Instead> {
         self.0.send_modify(|state| {
             if let Some(delivered) = state.delivered(id) {
                 delivered.collected = matches!(posted, Posted::Response(_));
@@ -177,12 +178,13 @@ impl Session {
             .unwrap_or_default()
     }
 
-    /// Puts a body in the place of a response of which nothing has reached Lambda. False if there is none.
-    pub(crate) fn replace(&self, body: Bytes) -> bool {
+    /// Puts an answer in the place of a response of which nothing has reached Lambda. False if there is
+    /// none.
+    pub(crate) fn replace(&self, instead: Instead) -> bool {
         let mut replaced = false;
         self.0.send_modify(|state| {
             let delivered = state.delivered.as_mut();
-            replaced = delivered.is_some_and(|delivered| delivered.replace(body));
+            replaced = delivered.is_some_and(|delivered| delivered.replace(instead));
         });
         replaced
     }

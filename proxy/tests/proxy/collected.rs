@@ -20,7 +20,7 @@ async fn collecting(replacement: Option<&[u8]>) -> Stage {
     let stage = Stage::set().await;
     stage.behave(|behaviour| {
         behaviour.collects = true;
-        behaviour.replacement = replacement.map(<[u8]>::to_vec);
+        behaviour.replacement = replacement.map(|body| Instead::response(body.to_vec()));
     });
     stage.give(&["1"]);
     stage
@@ -82,21 +82,15 @@ fn a_replacement_may_be_longer_or_shorter_or_empty() {
 }
 
 #[test]
-fn an_empty_response_is_replaced() {
+fn an_empty_response_is_collected_and_replaced() {
     play(async {
-        let stage = collecting(Some(b"{}")).await;
-        let arrived = arrives(&stage, &response("1", b"")).await;
-        assert_eq!((&*arrived.body, length(&arrived)), (&b"{}"[..], Some("2")));
-        assert_eq!(stage.log.count("collected 0"), 1);
-    });
-}
-
-#[test]
-fn an_empty_response_passes_as_it_is() {
-    play(async {
-        let stage = collecting(None).await;
-        let arrived = arrives(&stage, &response("1", b"")).await;
-        assert_eq!((&*arrived.body, length(&arrived)), (&b""[..], Some("0")));
+        for (replacement, expected) in [(None, &b""[..]), (Some(&b"{}"[..]), b"{}")] {
+            let stage = collecting(replacement).await;
+            let arrived = arrives(&stage, &response("1", b"")).await;
+            assert_eq!(&*arrived.body, expected);
+            assert_eq!(length(&arrived), Some(&*expected.len().to_string()));
+            assert_eq!(stage.log.count("collected 0"), 1);
+        }
     });
 }
 
@@ -263,6 +257,22 @@ fn a_replacement_may_arrive_before_the_service_is_done() {
 }
 
 #[test]
+fn an_error_may_take_the_place_of_a_response() {
+    play(async {
+        let stage = collecting(None).await;
+        let error = Instead::error("Lock.Failed", "2 of 3 records failed");
+        stage.behave(|behaviour| behaviour.replacement = Some(error));
+        let sent = [CHUNKED, "5\r\nfirst\r\n0\r\n\r\n"].concat();
+        let arrived = arrives(&stage, sent.as_bytes()).await;
+        assert_eq!(arrived.path, "/2018-06-01/runtime/invocation/1/error");
+        let name = &arrived.headers["lambda-runtime-function-error-type"];
+        assert_eq!(name, "Lock.Failed");
+        assert_eq!(length(&arrived), Some(&*arrived.body.len().to_string()));
+        assert!(String::from_utf8_lossy(&arrived.body).contains("2 of 3 records failed"));
+    });
+}
+
+#[test]
 fn a_replacement_that_lambda_refuses_is_refused_in_its_own_words() {
     play(async {
         let stage = collecting(Some(b"another")).await;
@@ -279,17 +289,14 @@ fn a_replacement_that_lambda_refuses_is_refused_in_its_own_words() {
 fn each_response_is_replaced_by_its_own() {
     play(async {
         let stage = collecting(Some(b"of 1")).await;
-        stage.give(&["2", "3"]);
+        stage.give(&["2"]);
         let mut runtime = stage.runtime().await;
         runtime.next().await;
         runtime.respond("1", b"1").await;
         stage.behave(|behaviour| behaviour.replacement = None);
         runtime.next().await;
         runtime.respond("2", b"2").await;
-        stage.behave(|behaviour| behaviour.instead = Some(Instead::response("3")));
-        runtime.send_next().await;
-        stage.log.reached("ended 3", 1).await;
         let bodies = stage.platform.posts().into_iter().map(|post| post.body);
-        assert!(bodies.eq([&b"of 1"[..], b"2", b"3"]));
+        assert!(bodies.eq([&b"of 1"[..], b"2"]));
     });
 }

@@ -28,7 +28,7 @@ pub(crate) struct Behaviour {
     /// Responses are collected.
     pub(crate) collects: bool,
     /// Responses are replaced by this.
-    pub(crate) replacement: Option<Vec<u8>>,
+    pub(crate) replacement: Option<Instead>,
 }
 
 /// Makes the service.
