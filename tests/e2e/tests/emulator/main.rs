@@ -6,6 +6,7 @@
 //! next work began.
 
 mod any_language;
+mod batches;
 mod local;
 mod managed;
 mod once;
