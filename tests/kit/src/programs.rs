@@ -49,6 +49,13 @@ pub fn single() -> Result<&'static Path, Error> {
     built.as_deref().map_err(Clone::clone)
 }
 
+/// Builds `batches`, the same function on messages of a queue, the first time that this process asks.
+pub fn batches() -> Result<&'static Path, Error> {
+    static BUILT: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| cargo(&["--example", "batches"])?.path("batches"));
+    built.as_deref().map_err(Clone::clone)
+}
+
 /// The libraries that a test was built against, the first time that this process asks.
 pub fn libraries(test: &str, names: &[&str]) -> Result<&'static [PathBuf], Error> {
     static BUILT: OnceLock<Result<Vec<PathBuf>, Error>> = OnceLock::new();

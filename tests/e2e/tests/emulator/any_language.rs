@@ -2,6 +2,7 @@
 //!
 //! The scenes, which each language plays.
 
+mod batches;
 mod node;
 mod python;
 

@@ -1,293 +1,224 @@
-//! Batches for a function in Python: each record has its lock, and the handler gets one smaller event.
+//! Batches of messages, to real functions, some of which die: each message has its effect once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::Error;
 use testkit::dynamo::{Dynamo, Schema, Wire};
-use testkit::emulator::{Environment, Line, Signal};
+use testkit::emulator::{Environment, Line};
 use testkit::lambda::{Answer, Function};
-use testkit::programs::Programs;
+use testkit::programs::{self, Programs};
 
-use crate::language::Language;
-use crate::scene::{PREFIX, TABLE, emulator, intents};
-use crate::seen::recovered;
+use crate::scene::{TABLE, emulator, intents};
 
-/// Two environments of one function that handles batches, over one table.
-struct Batches {
-    a: Environment,
-    b: Environment,
-    dynamo: Dynamo,
+/// Environments of a function that works on a queue.
+struct Workers {
+    all: Vec<Environment>,
     _wire: Wire,
 }
 
-impl Batches {
-    async fn start(change: impl Fn(Function) -> Function) -> Result<Option<Self>, Error> {
-        let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
+impl Workers {
+    /// None where there is no emulator.
+    async fn start(many: usize) -> Result<Option<Self>, Error> {
+        let Some(emulator) = emulator() else {
             return Ok(None);
         };
-        let programs = Programs::build()?;
         let dynamo = Dynamo::new();
         dynamo.create_table(&Schema::locks(TABLE))?;
         let wire = dynamo.listen().await?;
-        let function = Function::new(&programs.function, &wire.url(), TABLE);
-        let function = function.extension(&programs.extension);
-        let function = orders.handler("batches.handler").start(function);
-        let function = change(function.variable("LOCKS_KEY", "/Records/*/body/orderId"));
-        let a = emulator.start(&function).await?;
-        let b = emulator.start(&function).await?;
-        Ok(Some(Self {
-            a,
-            b,
-            dynamo,
-            _wire: wire,
-        }))
+        let function = Function::new(programs::batches()?, &wire.url(), TABLE)
+            .extension(&Programs::build()?.extension)
+            .variable("LOCKS_KEY", "/Records/*/body/orderId")
+            .variable("LOCKS_DEDUP", "skip")
+            .variable("LOCKS_DEDUP_KEY", "/Records/*/messageId")
+            .timeout(Duration::from_secs(10));
+        let mut all = Vec::new();
+        for _ in 0..many {
+            all.push(emulator.start(&function).await?);
+        }
+        Ok(Some(Self { all, _wire: wire }))
     }
 
-    /// Shuts both down: nothing is held, and nothing is left to recover.
-    async fn end(self, orders: usize) -> Result<(), Error> {
-        tokio::try_join!(self.a.shut_down(), self.b.shut_down())?;
-        for environment in [&self.a, &self.b] {
-            assert_eq!(intents(environment.journal()), 0, "the journal is empty");
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        self.all.iter().flat_map(Environment::lines)
+    }
+
+    /// How often each message has had its effect.
+    fn effects(&self) -> BTreeMap<String, usize> {
+        let mut effects = BTreeMap::new();
+        for line in self
+            .lines()
+            .filter(|line| line.message() == Some("message done"))
+        {
+            let id = line.field("message_id").and_then(Value::as_str);
+            *effects
+                .entry(id.unwrap_or_default().to_owned())
+                .or_default() += 1;
         }
-        for nth in 0..orders {
-            let row = self.dynamo.row(TABLE, &order(nth), PREFIX);
-            let row = row.unwrap_or_default();
-            assert_eq!(row.get("queue"), None, "the queue of order {nth} is empty");
+        effects
+    }
+
+    async fn shut_down(&self) -> Result<(), Error> {
+        for environment in &self.all {
+            environment.shut_down().await?;
+            assert_eq!(intents(environment.journal()), 0, "the journal is empty");
         }
         Ok(())
     }
 }
 
-fn order(nth: usize) -> String {
-    format!("order-{nth}")
-}
-
-fn message(nth: usize, work_ms: u64, then: &str) -> Value {
-    let body = json!({ "orderId": order(nth), "workMs": work_ms, "then": then });
+fn message(id: &str, order: &str, work_ms: u64, then: &str) -> Value {
+    let body = json!({"orderId": order, "workMs": work_ms, "then": then});
     json!({
-        "messageId": format!("m{nth}"),
-        "receiptHandle": format!("receipt of {nth}"),
+        "messageId": id,
+        "receiptHandle": format!("receipt of {id}"),
         "body": body.to_string(),
-        "attributes": { "ApproximateReceiveCount": "1" },
+        "attributes": {"ApproximateReceiveCount": "1"},
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders",
-        "awsRegion": "us-east-1"
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders",
     })
 }
 
-fn batch(records: impl IntoIterator<Item = Value>) -> Value {
-    json!({ "Records": records.into_iter().collect::<Vec<_>>() })
+fn batch(messages: &[Value]) -> Value {
+    json!({"Records": messages})
 }
 
-fn ids(of: impl IntoIterator<Item = usize>) -> Value {
-    of.into_iter().map(|nth| format!("m{nth}")).collect()
-}
-
-/// What the source of a batch was told to send again, and what the handler was given.
-fn told(answer: &Answer) -> (Value, &Value) {
+fn failures(answer: &Answer) -> Vec<String> {
     let Answer::Response(response) = answer else {
-        panic!("no response, but {answer:?}")
+        panic!("no response: {answer:?}")
     };
-    let failures = response["batchItemFailures"].as_array();
-    let failures = failures.expect("it is a report").iter();
-    let failed = failures.map(|failure| failure["itemIdentifier"].clone());
-    (failed.collect(), &response["seen"])
+    let failures = response["batchItemFailures"]
+        .as_array()
+        .expect("a report")
+        .iter();
+    failures
+        .map(|failure| failure["itemIdentifier"].as_str().unwrap_or("?").to_owned())
+        .collect()
 }
 
-fn begins(nth: usize) -> impl Fn(&Line) -> bool {
-    move |line| {
-        line.message() == Some("work begins")
-            && line.field("order_id") == Some(&Value::from(order(nth)))
+#[tokio::test]
+async fn four_environments_work_off_batches_of_ten_that_share_their_orders() -> Result<(), Error> {
+    let Some(workers) = Workers::start(4).await? else {
+        return Ok(());
+    };
+    let messages = (0..60).map(|n| message(&format!("m{n}"), &format!("o{}", n % 7), 20, "ok"));
+    // Each is delivered twice, as queues do now and then.
+    let queue: VecDeque<_> = messages.clone().chain(messages).collect();
+    let queue = Mutex::new(queue);
+    let locked = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = async |environment: &Environment| {
+        loop {
+            let ten: Vec<_> = {
+                let mut queue = locked();
+                let many = queue.len().min(10);
+                queue.drain(..many).collect()
+            };
+            if ten.is_empty() {
+                return Ok::<_, Error>(());
+            }
+            let failed = failures(&environment.invoke(batch(&ten)).await?);
+            let again = |message: &&Value| failed.iter().any(|id| message["messageId"] == **id);
+            let again: Vec<_> = ten.iter().filter(again).cloned().collect();
+            if again.len() == ten.len() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            locked().extend(again);
+        }
+    };
+    let [a, b, c, d] = &workers.all[..] else {
+        panic!("four environments")
+    };
+    tokio::try_join!(work(a), work(b), work(c), work(d))?;
+    let effects = workers.effects();
+    assert_eq!(effects.len(), 60, "no effect is missing: {effects:?}");
+    assert!(
+        effects.values().all(|often| *often == 1),
+        "none is double: {effects:?}"
+    );
+    let at_once = most_at_once(&workers);
+    assert_eq!(at_once.len(), 7);
+    assert!(
+        at_once.values().all(|most| *most == 1),
+        "one at a time: {at_once:?}"
+    );
+    workers.shut_down().await
+}
+
+/// How many have worked on each order at once, by the handlers' own lines.
+fn most_at_once(workers: &Workers) -> BTreeMap<String, i32> {
+    let mut steps: Vec<_> = workers
+        .lines()
+        .filter_map(|line| {
+            let step = match line.message()? {
+                "work begins" => 1,
+                "work ends" => -1,
+                _ => return None,
+            };
+            let order = line.field("order_id")?.as_str()?.to_owned();
+            let fence = line.field("fence")?.as_u64()?;
+            Some((line.written()?, step, order, fence))
+        })
+        .collect();
+    steps.sort();
+    let (mut now, mut most) = (
+        BTreeMap::<String, i32>::new(),
+        BTreeMap::<String, i32>::new(),
+    );
+    for (_, step, order, _) in steps {
+        let now = now.entry(order.clone()).or_default();
+        *now += step;
+        let most = most.entry(order).or_default();
+        *most = (*most).max(*now);
     }
+    most
 }
 
 #[tokio::test]
-async fn busy_records_are_held_back_and_the_handler_gets_the_others() -> Result<(), Error> {
-    let Some(batches) = Batches::start(|function| function).await? else {
+async fn all_that_a_killed_batch_held_is_released_at_once() -> Result<(), Error> {
+    let Some(workers) = Workers::start(2).await? else {
         return Ok(());
     };
-    batches.a.invoke(batch([message(20, 0, "ok")])).await?;
-    let busy = batch([message(3, 700, "ok"), message(7, 700, "ok")]);
-    let contend = async {
-        batches.b.line(begins(3)).await?;
-        let all = batch((0..10).map(|nth| message(nth, 0, "ok")));
-        batches.a.invoke(all).await
+    let [a, b] = &workers.all[..] else {
+        panic!("two environments")
     };
-    let (first, second) = tokio::try_join!(batches.b.invoke(busy), contend)?;
-    assert_eq!(told(&first), (ids([]), &ids([3, 7])));
-    let others = ids([0, 1, 2, 4, 5, 6, 8, 9]);
-    assert_eq!(told(&second), (ids([3, 7]), &others));
-    let Answer::Response(response) = &second else {
-        panic!("it is a response")
-    };
-    let fences = response["fences"].as_array().map(Vec::len);
-    assert_eq!(fences, Some(8), "one lock for each record: {response}");
-    // They come again, and are free.
-    let again = batches
-        .a
-        .invoke(batch([3, 7].map(|nth| message(nth, 0, "ok"))));
-    assert_eq!(told(&again.await?), (ids([]), &ids([3, 7])));
-    batches.end(10).await
-}
-
-#[tokio::test]
-async fn a_report_of_the_handler_is_merged_with_what_was_held_back() -> Result<(), Error> {
-    let Some(batches) = Batches::start(|function| function).await? else {
-        return Ok(());
-    };
-    batches.a.invoke(batch([message(20, 0, "ok")])).await?;
-    let contend = async {
-        batches.b.line(begins(1)).await?;
-        let records = [
-            message(0, 0, "report"),
-            message(1, 0, "ok"),
-            message(2, 0, "ok"),
-        ];
-        batches.a.invoke(batch(records)).await
-    };
-    let busy = batches.b.invoke(batch([message(1, 700, "ok")]));
-    let (_, answer) = tokio::try_join!(busy, contend)?;
-    assert_eq!(told(&answer), (ids([0, 1]), &ids([0, 2])));
-    batches.end(3).await
-}
-
-fn once(function: Function) -> Function {
-    let function = function.variable("LOCKS_DEDUP", "skip");
-    function.variable("LOCKS_DEDUP_KEY", "/Records/*/messageId")
-}
-
-#[tokio::test]
-async fn duplicates_are_left_out_and_a_batch_of_them_does_not_wake_the_runtime() -> Result<(), Error>
-{
-    let Some(batches) = Batches::start(once).await? else {
-        return Ok(());
-    };
-    let records = |range: std::ops::Range<usize>| batch(range.map(|nth| message(nth, 0, "ok")));
-    assert_eq!(
-        told(&batches.a.invoke(records(0..6)).await?),
-        (ids([]), &ids(0..6))
+    let ok: Vec<_> = (0..5)
+        .map(|n| message(&format!("m{n}"), &format!("o{n}"), 2000, "ok"))
+        .collect();
+    let dies = message("m5", "o5", 100, "abort");
+    let first = a.invoke(batch(&[&ok[..], &[dies]].concat())).await?;
+    assert_eq!(first, Answer::Died);
+    let quick: Vec<_> = (0..6)
+        .map(|n| message(&format!("m{n}"), &format!("o{n}"), 10, "ok"))
+        .collect();
+    let failed = failures(&b.invoke(batch(&quick)).await?);
+    assert_eq!(failed, [""; 0], "nothing is held any more");
+    let effects = workers.effects();
+    assert!(
+        effects.len() == 6 && effects.values().all(|often| *often == 1),
+        "{effects:?}"
     );
-    assert_eq!(
-        told(&batches.b.invoke(records(4..10)).await?),
-        (ids([]), &ids(6..10))
-    );
-    let function = batches.b.function()?;
-    let before = function.context_switches()?;
-    for _ in 0..3 {
-        let answer = batches.b.invoke(records(0..10)).await?;
-        assert_eq!(told(&answer), (ids([]), &Value::Null));
-    }
-    assert_eq!(function.context_switches()?, before, "the runtime slept");
-    batches.end(10).await
+    workers.shut_down().await
 }
 
 #[tokio::test]
-async fn what_was_reported_is_not_done_and_runs_again() -> Result<(), Error> {
-    let Some(batches) = Batches::start(once).await? else {
+async fn a_message_that_fails_comes_again_alone() -> Result<(), Error> {
+    let Some(workers) = Workers::start(1).await? else {
         return Ok(());
     };
-    let records = [message(0, 0, "ok"), message(1, 0, "report")];
-    assert_eq!(
-        told(&batches.a.invoke(batch(records)).await?),
-        (ids([1]), &ids([0, 1]))
-    );
-    let again = [message(0, 0, "ok"), message(1, 0, "ok")];
-    assert_eq!(
-        told(&batches.b.invoke(batch(again)).await?),
-        (ids([]), &ids([1]))
-    );
-    batches.end(2).await
-}
-
-#[tokio::test]
-async fn a_handler_that_raises_fails_its_batch_and_releases_all_of_it() -> Result<(), Error> {
-    let Some(batches) = Batches::start(once).await? else {
-        return Ok(());
-    };
-    let records = [
-        message(0, 0, "ok"),
-        message(1, 0, "error"),
-        message(2, 0, "ok"),
+    let a = &workers.all[0];
+    let messages = [
+        message("m1", "o1", 10, "ok"),
+        message("m2", "o2", 10, "error"),
+        message("m3", "o3", 10, "panic"),
+        message("m4", "", 10, "ok"),
+        json!({"messageId": "m5", "body": "no JSON", "eventSource": "aws:sqs"}),
     ];
-    let failed = batches.a.invoke(batch(records)).await?;
-    assert!(
-        matches!(&failed, Answer::Error { kind, .. } if kind == "ValueError"),
-        "{failed:?}"
-    );
-    let again = (0..3).map(|nth| message(nth, 0, "ok"));
-    assert_eq!(
-        told(&batches.b.invoke(batch(again)).await?),
-        (ids([]), &ids(0..3))
-    );
-    batches.end(3).await
-}
-
-#[tokio::test]
-async fn a_source_that_reads_no_report_is_told_by_an_error() -> Result<(), Error> {
-    let error = |function: Function| once(function).variable("LOCKS_BATCH_REPORT", "error");
-    let Some(batches) = Batches::start(error).await? else {
-        return Ok(());
-    };
-    batches.a.invoke(batch([message(20, 0, "ok")])).await?;
-    let records = || batch([0, 1].map(|nth| message(nth, 0, "ok")));
-    let contend = async {
-        batches.b.line(begins(1)).await?;
-        batches.a.invoke(records()).await
-    };
-    let busy = batches.b.invoke(batch([message(1, 700, "ok")]));
-    let (_, answer) = tokio::try_join!(busy, contend)?;
-    assert!(
-        matches!(&answer, Answer::Error { kind, .. } if kind == "Lock.PartialBatch"),
-        "{answer:?}"
-    );
-    // What was held back was done by the other one, and nothing runs twice.
-    let retried = batches.a.invoke(records()).await?;
-    assert_eq!(retried, Answer::Response(Value::Null));
-    batches.end(2).await
-}
-
-#[tokio::test]
-async fn all_locks_of_a_batch_whose_function_is_killed_are_recovered() -> Result<(), Error> {
-    let Some(batches) = Batches::start(|function| function).await? else {
-        return Ok(());
-    };
-    let kill = async {
-        batches.a.line(begins(2)).await?;
-        batches.a.function()?.signal(Signal::KILL)
-    };
-    let records = (0..5).map(|nth| message(nth, 0, if nth == 2 { "hang" } else { "ok" }));
-    let (died, ()) = tokio::try_join!(batches.a.invoke(batch(records)), kill)?;
-    assert_eq!(died, Answer::Died);
-    let free = batches
-        .b
-        .invoke(batch((0..5).map(|nth| message(nth, 0, "ok"))));
-    assert_eq!(told(&free.await?), (ids([]), &ids(0..5)));
-    // The proxy holds them, and releases them itself at SHUTDOWN.
-    assert!(!batches.a.lines().iter().any(recovered));
-    batches.end(5).await
-}
-
-#[tokio::test]
-async fn all_locks_of_a_batch_whose_extension_is_killed_are_recovered_by_the_next()
--> Result<(), Error> {
-    let Some(batches) = Batches::start(|function| function).await? else {
-        return Ok(());
-    };
-    let kill = async {
-        batches.a.line(begins(2)).await?;
-        let function = batches.a.function()?;
-        batches.a.extension()?.signal(Signal::KILL)?;
-        function.death().await
-    };
-    let records = (0..5).map(|nth| message(nth, 0, if nth == 2 { "hang" } else { "ok" }));
-    let (died, _) = tokio::try_join!(batches.a.invoke(batch(records)), kill)?;
-    assert_eq!(died, Answer::Died);
-    batches.a.invoke(batch([message(20, 0, "ok")])).await?;
-    batches.a.line(recovered).await?;
-    let free = batches
-        .b
-        .invoke(batch((0..5).map(|nth| message(nth, 0, "ok"))));
-    assert_eq!(told(&free.await?), (ids([]), &ids(0..5)));
-    let lines = batches.a.lines();
-    assert_eq!(lines.iter().filter(|line| recovered(line)).count(), 5);
-    batches.end(5).await
+    let failed = failures(&a.invoke(batch(&messages)).await?);
+    assert_eq!(failed, ["m2", "m3", "m4", "m5"]);
+    let failed = failures(&a.invoke(batch(&messages[..1])).await?);
+    assert_eq!(failed, [""; 0]);
+    assert_eq!(workers.effects(), BTreeMap::from([("m1".to_owned(), 1)]));
+    workers.shut_down().await
 }

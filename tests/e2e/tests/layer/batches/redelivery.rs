@@ -1,133 +1,42 @@
 //! Any batches of any records, delivered until nothing is left, by models of the sources.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod source;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
-use testkit::locks::LockTable;
+use testkit::dynamo::{Fate, Request};
+use testkit::locks::{LockTable, die};
+use tokio::time::timeout;
 use tower::{Layer, service_fn};
 
-use super::{batch, deliver, in_queue, layer};
+use self::source::{Kind, Record, Source};
+use super::{deliver, layer};
 
-/// A source, and what it still has to deliver.
-struct Source {
-    kind: Kind,
-    waiting: VecDeque<Record>,
-    in_flight: Vec<Record>,
-    given_up: Vec<String>,
-}
-
+/// What goes wrong beside the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
-    Standard,
-    Fifo,
-    Shard,
+enum Faults {
+    None,
+    /// Requests and answers are lost or late, and processes die.
+    All,
 }
 
-#[derive(Clone, Debug)]
-struct Record {
-    id: String,
-    order: String,
-    group: String,
-    /// How often it was delivered.
-    delivered: u32,
-}
-
-/// After so many deliveries a record is given up.
-const MOST: u32 = 40;
-
-impl Source {
-    fn event(kind: Kind, records: &[Record]) -> Value {
-        let events = records.iter().map(
-            |Record {
-                 id, order, group, ..
-             }| match kind {
-                Kind::Standard => in_queue("orders", id, order, group),
-                Kind::Fifo => in_queue("orders.fifo", id, order, group),
-                Kind::Shard => {
-                    let mut record = in_queue("orders", id, order, "");
-                    record["eventSource"] = json!("aws:kinesis");
-                    record["kinesis"] = json!({"partitionKey": group, "sequenceNumber": id});
-                    record
-                }
-            },
-        );
-        batch(&events.collect::<Vec<_>>())
-    }
-
-    /// The next batch, if the source's order allows one.
-    fn next(&mut self, rng: &mut Rng) -> Option<Vec<Record>> {
-        let most = rng.usize(1..=6);
-        if self.kind == Kind::Shard && !self.in_flight.is_empty() {
-            return None;
-        }
-        let mut batch = Vec::new();
-        let mut left = VecDeque::new();
-        let busy: BTreeSet<_> = self
-            .in_flight
-            .iter()
-            .map(|record| record.group.clone())
-            .collect();
-        for record in std::mem::take(&mut self.waiting) {
-            let blocked = self.kind == Kind::Fifo && busy.contains(&record.group);
-            match blocked || batch.len() == most {
-                true => left.push_back(record),
-                false => batch.push(record),
-            }
-        }
-        self.waiting = left;
-        batch.iter_mut().for_each(|record| record.delivered += 1);
-        self.in_flight.extend(batch.iter().cloned());
-        (!batch.is_empty()).then_some(batch)
-    }
-
-    /// What the function has answered to a batch.
-    fn answered(&mut self, batch: &[Record], answer: &Result<Value, String>, rng: &mut Rng) {
-        self.in_flight
-            .retain(|record| !batch.iter().any(|other| other.id == record.id));
-        let failed = |record: &Record| match answer {
-            Err(_) => true,
-            Ok(answer) => answer["batchItemFailures"]
-                .as_array()
-                .is_some_and(|failures| {
-                    failures
-                        .iter()
-                        .any(|failure| failure["itemIdentifier"] == record.id)
-                }),
-        };
-        let first = batch.iter().position(failed);
-        let again: Vec<_> = match self.kind {
-            Kind::Shard => first.map_or(Vec::new(), |first| batch[first..].to_vec()),
-            Kind::Standard | Kind::Fifo => batch
-                .iter()
-                .filter(|record| failed(record))
-                .cloned()
-                .collect(),
-        };
-        if let Ok(answer) = answer
-            && self.kind == Kind::Shard
-        {
-            let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
-            assert!(failures <= 1, "a shard is told of one failure: {answer}");
-        }
-        for mut record in again.into_iter().rev() {
-            let poison = record.order.is_empty();
-            if record.delivered >= if poison { 4 } else { MOST } {
-                self.given_up.push(record.id);
-                continue;
-            }
-            if self.kind == Kind::Standard && rng.bool() {
-                // A queue delivers in any order, and now and then a message twice.
-                record.delivered -= 1;
-                self.waiting.push_back(record);
-            } else {
-                self.waiting.push_front(record);
-            }
-        }
-    }
+/// The layer with one thought left out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mutant {
+    None,
+    /// A record that is held back is not reported.
+    ForgetsOneThatIsHeldBack,
+    /// A shard is told of the last failure.
+    ReportsTheLast,
+    /// What the handler reports counts as done.
+    CompletesWhatFailed,
+    /// A queue that keeps an order is taken for one that does not.
+    ForgetsTheGroups,
 }
 
 /// What the handlers have done: the record ids, in the order of their effects, and who is at an order.
@@ -138,9 +47,19 @@ struct World {
 }
 
 /// One run of everything; `failing` of ten records fail at each run.
-async fn all_is_done_once(kind: Kind, seed: u64) {
+async fn all_is_done_once(
+    kind: Kind,
+    seed: u64,
+    faults: Faults,
+    mutant: Mutant,
+) -> Result<(), String> {
     let mut rng = Rng::with_seed(seed);
     let table = LockTable::new();
+    if faults == Faults::All {
+        let network = Mutex::new(Rng::with_seed(rng.u64(..)));
+        let fate = move |_: &Request| fate(&mut network.lock().expect("nobody panicked"));
+        table.dynamo().plan(fate);
+    }
     let failing = rng.u32(0..4);
     let records: VecDeque<_> = (0..rng.usize(4..24))
         .map(|n| {
@@ -174,74 +93,137 @@ async fn all_is_done_once(kind: Kind, seed: u64) {
         ("LOCKS_DEDUP_KEY", event_key),
         ("LOCKS_ON_BUSY", if rng.bool() { "fail" } else { "wait" }),
     ];
-    let environments: Vec<_> = (0..3)
-        .map(|n| {
-            let (world, seed) = (Arc::clone(&world), rng.u64(..));
-            let rng = Arc::new(Mutex::new(Rng::with_seed(seed)));
-            let handler = service_fn(move |event: LambdaEvent<Value>| {
-                let (world, rng) = (Arc::clone(&world), Arc::clone(&rng));
-                async move { work(kind, &event.payload, failing, &world, &rng).await }
-            });
-            layer(table.client(&format!("e{n}")), &vars).layer(handler)
-        })
-        .collect();
-    let mut rounds = 0;
-    loop {
-        rounds += 1;
-        assert!(rounds < 2000, "seed {seed}: it never ends");
+    let environment = |n: usize, seed: u64| {
+        let world = Arc::clone(&world);
+        let rng = Arc::new(Mutex::new(Rng::with_seed(seed)));
+        let handler = service_fn(move |event: LambdaEvent<Value>| {
+            let (world, rng) = (Arc::clone(&world), Arc::clone(&rng));
+            async move { work(kind, &event.payload, failing, mutant, &world, &rng).await }
+        });
+        layer(table.client(&format!("e{n}")), &vars).layer(handler)
+    };
+    let mut environments: Vec<_> = (0..3).map(|n| environment(n, rng.u64(..))).collect();
+    // Effects of batches that died before they could say so.
+    let mut untold = Vec::new();
+    for round in 0.. {
+        if round == 2000 {
+            return Err(format!("seed {seed}: it never ends"));
+        }
         let mut running = Vec::new();
-        for environment in &environments {
+        for (n, environment) in environments.iter().enumerate() {
             let Some(records) = source.next(&mut rng) else {
                 continue;
             };
+            let kind = match mutant {
+                Mutant::ForgetsTheGroups if kind == Kind::Fifo => Kind::Standard,
+                _ => kind,
+            };
             let (mut environment, event) = (environment.clone(), Source::event(kind, &records));
-            running.push((
-                records,
-                tokio::spawn(async move { deliver(&mut environment, &event).await }),
-            ));
+            let dies = faults == Faults::All && rng.u8(0..12) == 0;
+            let lives = if dies { rng.u64(1..250) } else { 1_000_000 };
+            let answer = async move {
+                let mut answer = Box::pin(async move { deliver(&mut environment, &event).await });
+                match timeout(Duration::from_millis(lives), &mut answer).await {
+                    Ok(answer) => Some(answer),
+                    Err(_) => {
+                        die(answer);
+                        None
+                    }
+                }
+            };
+            running.push((n, records, tokio::spawn(answer)));
         }
         if running.is_empty() {
             break;
         }
-        for (records, answer) in running {
-            source.answered(&records, &answer.await.expect("no panic"), &mut rng);
+        for (n, records, answer) in running {
+            let answer = answer.await.map_err(|panic| panic.to_string())?;
+            let answer = answer.unwrap_or_else(|| {
+                environments[n] = environment(n, rng.u64(..));
+                let mut world = world.lock().expect("nobody panicked");
+                for record in &records {
+                    world.at_work.remove(&record.body());
+                    untold.push(record.id.clone());
+                }
+                Err("it died".to_owned())
+            });
+            let answer = answer.map(|answer| changed(answer, &records, mutant));
+            if kind == Kind::Shard && failures(&answer).len() > 1 {
+                return Err(format!(
+                    "seed {seed}: a shard is told of one failure: {answer:?}"
+                ));
+            }
+            source.answered(&records, &answer, &mut rng);
         }
-        tokio::time::sleep(Duration::from_millis(rng.u64(1..50))).await;
+        let pause = match faults {
+            Faults::None => rng.u64(1..50),
+            Faults::All => rng.u64(1..4000),
+        };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    let world = world.lock().expect("nobody panicked");
-    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
-    world
-        .effects
-        .iter()
-        .for_each(|id| *times.entry(id).or_default() += 1);
-    for record in &all {
-        let expected = u32::from(!record.order.is_empty());
-        let given_up = source.given_up.contains(&record.id);
-        let times = times.get(record.id.as_str()).copied().unwrap_or_default();
-        assert!(
-            times == expected || given_up && expected == 1 && times == 0,
-            "seed {seed}: {} had {times} effects",
-            record.id
-        );
-        assert!(
-            !given_up || expected == 0,
-            "seed {seed}: {} was given up",
-            record.id
-        );
+    let effects = std::mem::take(&mut world.lock().expect("nobody panicked").effects);
+    judge(kind, &all, &source.given_up, &untold, &effects)
+        .map_err(|why| format!("seed {seed}: {why}"))
+}
+
+fn failures(answer: &Result<Value, String>) -> Vec<Value> {
+    let failures = answer
+        .as_ref()
+        .ok()
+        .and_then(|answer| answer["batchItemFailures"].as_array());
+    failures.cloned().unwrap_or_default()
+}
+
+/// What the source is told, as the mutant has it.
+fn changed(answer: Value, records: &[Record], mutant: Mutant) -> Value {
+    let mut failures = failures(&Ok(answer.clone()));
+    match mutant {
+        _ if failures.is_empty() => return answer,
+        Mutant::ForgetsOneThatIsHeldBack => drop(failures.remove(0)),
+        Mutant::ReportsTheLast => {
+            let last = records.last().map(|record| &record.id);
+            failures = vec![json!({ "itemIdentifier": last })];
+        }
+        _ => return answer,
     }
-    if kind != Kind::Standard {
-        for group in ["g0", "g1", "g2"] {
-            let of_group = |id: &&String| {
-                all.iter()
-                    .any(|record| record.id == **id && record.group == group)
-            };
-            let effects: Vec<_> = world.effects.iter().filter(of_group).collect();
-            assert!(
-                effects.is_sorted(),
-                "seed {seed}: {group} was worked on as {effects:?}"
-            );
+    json!({"batchItemFailures": failures})
+}
+
+/// Whether every record that can be worked on had its effect once, and in the order of its group.
+fn judge(
+    kind: Kind,
+    all: &VecDeque<Record>,
+    given_up: &[String],
+    untold: &[String],
+    effects: &[String],
+) -> Result<(), String> {
+    for record in all {
+        let expected = usize::from(!record.order.is_empty());
+        let times = effects.iter().filter(|id| **id == record.id).count();
+        let again = untold.iter().filter(|id| **id == record.id).count();
+        if times < expected || times > expected + again * expected {
+            return Err(format!("{} had {times} effects", record.id));
+        }
+        if given_up.contains(&record.id) && expected == 1 {
+            return Err(format!("{} was given up", record.id));
         }
     }
+    if kind == Kind::Standard {
+        return Ok(());
+    }
+    for group in ["g0", "g1", "g2"] {
+        let is_of = |id: &str| {
+            all.iter()
+                .any(|record| record.id == id && record.group == group)
+        };
+        // What is done again because a process died comes out of its turn.
+        let once = |id: &&String| is_of(id) && !untold.contains(id);
+        let effects: Vec<_> = effects.iter().filter(once).collect();
+        if !effects.is_sorted() {
+            return Err(format!("{group} was worked on in the order {effects:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Works on a batch: some records fail, and in a group all behind one that fails are left.
@@ -249,6 +231,7 @@ async fn work(
     kind: Kind,
     event: &Value,
     failing: u32,
+    mutant: Mutant,
     world: &Mutex<World>,
     rng: &Mutex<Rng>,
 ) -> Result<Value, String> {
@@ -296,29 +279,83 @@ async fn work(
     for order in &orders {
         world.lock().expect("nobody panicked").at_work.remove(order);
     }
-    match fails_whole {
-        true => Err("it failed".to_owned()),
-        false => Ok(json!({"batchItemFailures": failures})),
+    match (fails_whole, mutant) {
+        (true, _) => Err("it failed".to_owned()),
+        (false, Mutant::CompletesWhatFailed) => Ok(Value::Null),
+        (false, _) => Ok(json!({"batchItemFailures": failures})),
     }
 }
 
-async fn seeds(kind: Kind) {
-    for seed in 0..150 {
-        all_is_done_once(kind, seed).await;
+const SEEDS: u64 = 150;
+
+/// Deaths take leases, and time.
+const SEEDS_WITH_FAULTS: u64 = 40;
+
+async fn seeds(kind: Kind, faults: Faults) {
+    let seeds = match faults {
+        Faults::None => SEEDS,
+        Faults::All => SEEDS_WITH_FAULTS,
+    };
+    for seed in 0..seeds {
+        let done = all_is_done_once(kind, seed, faults, Mutant::None).await;
+        assert_eq!(done, Ok(()));
+    }
+}
+
+/// What happens to a request.
+fn fate(rng: &mut Rng) -> Fate {
+    let late = |most: u64, rng: &mut Rng| Duration::from_millis(rng.u64(0..most));
+    let fate = match rng.u8(0..20) {
+        0 => Fate::lost(),
+        1 => Fate::dropped(),
+        2 => Fate::delivered().again(late(2000, rng)),
+        _ => Fate::delivered(),
+    };
+    let most = if rng.u8(0..20) == 0 { 1500 } else { 20 };
+    fate.before(late(most, rng)).after(late(most, rng))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_thought_that_is_left_out_is_noticed() {
+    for (kind, mutant) in [
+        (Kind::Standard, Mutant::ForgetsOneThatIsHeldBack),
+        (Kind::Standard, Mutant::CompletesWhatFailed),
+        (Kind::Fifo, Mutant::ForgetsOneThatIsHeldBack),
+        (Kind::Fifo, Mutant::CompletesWhatFailed),
+        (Kind::Fifo, Mutant::ForgetsTheGroups),
+        (Kind::Shard, Mutant::ForgetsOneThatIsHeldBack),
+        (Kind::Shard, Mutant::CompletesWhatFailed),
+        (Kind::Shard, Mutant::ReportsTheLast),
+    ] {
+        let mut noticed = false;
+        for seed in 0..SEEDS {
+            noticed = noticed
+                || all_is_done_once(kind, seed, Faults::None, mutant)
+                    .await
+                    .is_err();
+        }
+        assert!(noticed, "{kind:?}: {mutant:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_delivers_until_every_message_had_its_effect_once() {
-    seeds(Kind::Standard).await;
+    seeds(Kind::Standard, Faults::None).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fifo_queue_delivers_until_every_message_had_its_effect_once_and_in_its_order() {
-    seeds(Kind::Fifo).await;
+    seeds(Kind::Fifo, Faults::None).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_is_read_until_every_record_had_its_effect_once_and_in_its_order() {
-    seeds(Kind::Shard).await;
+    seeds(Kind::Shard, Faults::None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_where_answers_are_lost_and_processes_die() {
+    for kind in [Kind::Standard, Kind::Fifo, Kind::Shard] {
+        seeds(kind, Faults::All).await;
+    }
 }
