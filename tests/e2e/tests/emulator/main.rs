@@ -7,6 +7,7 @@
 
 mod any_language;
 mod batches;
+mod examples;
 mod local;
 mod managed;
 mod once;
