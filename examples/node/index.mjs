@@ -9,7 +9,8 @@ export const handler = async (event, context) => {
 };
 
 export function fencingToken(context) {
-  return context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
+  const lock = context.clientContext?.custom?.["lambda-locks"];
+  return lock ? JSON.parse(lock).fence : null;
 }
 
 // What the AWS SDK's UpdateCommand takes; it fails with ConditionalCheckFailedException if a later holder has

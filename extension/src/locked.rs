@@ -11,7 +11,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use lambda_locks::{Admission, BatchEnd, Finish, InvocationLock, LockHandle, LockedBatch, Policy};
 use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome, Posted};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::{Layer, Service};
 
 use crate::mode::{Context, Release};
@@ -87,7 +87,7 @@ impl RuntimeLocks {
     ) -> Result<Outcome, Infallible> {
         if let (Some(lock), Context::Fence) = (&lock, self.context) {
             let held = json!({"key": lock.key().as_str(), "fence": lock.fence()});
-            invocation.set_custom(CONTEXT, &held);
+            show(&held, &mut invocation);
         }
         if lock.as_ref().is_some_and(InvocationLock::is_for_once) {
             runtime.keep_response();
@@ -141,13 +141,21 @@ impl RuntimeLocks {
     }
 }
 
-/// Shows the handler each lock of its batch. Runtimes refuse a longer header.
+/// Shows the handler each lock of its batch.
 fn show_fences(batch: &LockedBatch, invocation: &mut Invocation) {
     let lock = |lock: &LockHandle| json!({"key": lock.key().as_str(), "fence": lock.fence()});
-    let held = json!({"locks": batch.locks().map(lock).collect::<Vec<_>>()});
-    match held.to_string().len() <= LONGEST_CONTEXT {
-        true => _ = invocation.set_custom(CONTEXT, &held),
-        false => tracing::warn!("the batch has too many locks to show their fencing tokens"),
+    show(
+        &json!({"locks": batch.locks().map(lock).collect::<Vec<_>>()}),
+        invocation,
+    );
+}
+
+/// Shows the handler what it holds, as text: in most languages `custom` holds nothing else.
+fn show(held: &Value, invocation: &mut Invocation) {
+    let held = held.to_string();
+    match held.len() <= LONGEST_CONTEXT {
+        true => _ = invocation.set_custom(CONTEXT, &held.into()),
+        false => tracing::warn!("there are too many locks to show their fencing tokens"),
     }
 }
 

@@ -107,20 +107,27 @@ impl Rejection {
 
 impl Response {
     fn new(failure: &LockError, source: Source) -> Self {
-        let body = serde_json::json!({"error": failure.name(), "message": failure.public()});
+        let status = failure.status();
+        // A problem, as RFC 9457 has it.
+        let body = serde_json::json!({
+            "type": format!("urn:lambda-locks:{}", failure.name()),
+            "title": failure.name(),
+            "status": status,
+            "detail": failure.public(),
+        });
         // The header knows only whole seconds, and one that is too early is of no use.
         let seconds = |after: Duration| after.as_millis().div_ceil(1000).max(1) as u64;
         Self {
             source,
-            status: failure.status(),
+            status,
             retry_after_s: failure.retry_after().map(seconds),
             body: body.to_string(),
         }
     }
 
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
-        let content =
-            (!self.body.is_empty()).then(|| ("content-type", "application/json".to_owned()));
+        let content = (!self.body.is_empty())
+            .then(|| ("content-type", "application/problem+json".to_owned()));
         let retry = self
             .retry_after_s
             .map(|after| ("retry-after", after.to_string()));

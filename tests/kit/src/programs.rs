@@ -56,6 +56,19 @@ pub fn batches() -> Result<&'static Path, Error> {
     built.as_deref().map_err(Clone::clone)
 }
 
+/// Builds the examples in Rust, the first time that this process asks, and names one of them.
+pub fn example(name: &str) -> Result<PathBuf, Error> {
+    static BUILT: OnceLock<Result<Report, Error>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let bins = EXAMPLES.iter().flat_map(|name| ["--bin", name]);
+        cargo(&bins.collect::<Vec<_>>())
+    });
+    built.as_ref().map_err(Clone::clone)?.path(name)
+}
+
+/// The programs in examples/rust.
+const EXAMPLES: [&str; 5] = ["program", "queue", "schedule", "state_machine", "web"];
+
 /// The libraries that a test was built against, the first time that this process asks.
 pub fn libraries(test: &str, names: &[&str]) -> Result<&'static [PathBuf], Error> {
     static BUILT: OnceLock<Result<Vec<PathBuf>, Error>> = OnceLock::new();

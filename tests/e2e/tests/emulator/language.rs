@@ -40,10 +40,11 @@ impl Orders {
     /// A function that is this one.
     pub(crate) fn start(&self, function: Function) -> Function {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        let wrapper = here().join("../../extension/lambda-layer/opt/lambda-locks");
         let folder = self.folder.to_string_lossy();
         let function = function.program(&self.program).arguments(&arguments);
-        let function = function.wrapper(&wrapper).variable("LOCKS_CONTEXT", "1");
+        let function = function
+            .wrapper(&opt("opt/lambda-locks"))
+            .variable("LOCKS_CONTEXT", "1");
         let function = function.variable("LAMBDA_TASK_ROOT", &folder);
         let function = function.variable("PYTHONDONTWRITEBYTECODE", "1");
         function.variable("PYTHONPATH", &folder)
@@ -51,11 +52,7 @@ impl Orders {
 
     /// The same on an OS-only runtime: the program is a script that starts it.
     pub(crate) fn start_by_itself(&self, function: Function) -> Function {
-        let bootstrap = here().join("../../extension/lambda-layer/os-only/bootstrap");
-        let function = self.start(function).os_only(&bootstrap, "program.sh");
-        let function = function.variable("AWS_LAMBDA_EXEC_WRAPPER", "");
-        let function = function.variable("AWS_LAMBDA_EXEC_WRAPPER", "");
-        let function = function.variable("LOCKS_PROXY", "1");
+        let function = os_only(self.start(function), "program.sh");
         function.variable("ORDERS_PYTHON", &self.program.to_string_lossy())
     }
 
@@ -88,6 +85,20 @@ impl Orders {
         let orders = self.handler(handler);
         Self { folder, ..orders }
     }
+}
+
+/// A function whose program, called as its handler, is started by the second Lambda layer's bootstrap.
+pub(crate) fn os_only(function: Function, handler: &str) -> Function {
+    let function = function.wrapper(&opt("opt/lambda-locks"));
+    let function = function.os_only(&opt("os-only/bootstrap"), handler);
+    // Such a runtime knows no wrapper.
+    let function = function.variable("AWS_LAMBDA_EXEC_WRAPPER", "");
+    function.variable("LOCKS_PROXY", "1")
+}
+
+/// A script of the Lambda layers.
+fn opt(script: &str) -> PathBuf {
+    here().join("../../extension/lambda-layer").join(script)
 }
 
 fn here() -> &'static Path {

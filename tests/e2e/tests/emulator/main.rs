@@ -8,6 +8,7 @@
 mod any_language;
 mod batches;
 mod ends;
+mod examples;
 mod language;
 mod local;
 mod managed;

@@ -8,8 +8,9 @@ use testkit::dynamo::{Fate, Refusal, Request};
 use testkit::emulator::{Emulator, Environment, Line};
 use testkit::history::violations;
 use testkit::lambda::{Answer, Function};
+use testkit::programs;
 
-use crate::language::Language;
+use crate::language::{Language, os_only};
 use crate::scene::{Scene, fence, order, say};
 use crate::seen::works;
 
@@ -170,6 +171,26 @@ async fn a_program_on_an_os_only_runtime_is_locked_by_event() -> Result<(), Erro
     let mut works = [&first, &second].map(works_of).concat();
     works.sort_by_key(|work| work.begin);
     assert_eq!((works.len(), violations(&works)), (2, Vec::new()));
+    scene.end(None).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_in_rust_reads_its_event_with_a_token_in_the_context() -> Result<(), Error> {
+    let Some(scene) = Scene::set().await? else {
+        return Ok(());
+    };
+    let program = programs::unlocked()?;
+    let folder = program.parent().unwrap_or(Path::new("/")).to_string_lossy();
+    let start = |function: Function| {
+        let function = os_only(function.program(program), "unlocked");
+        let function = function.variable("LAMBDA_TASK_ROOT", &folder);
+        function.variable("LOCKS_CONTEXT", "1")
+    };
+    let environment = scene.another(start).await?;
+    let answer = environment.invoke(order(0, "ok")).await?;
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    environment.shut_down().await?;
     scene.end(None).await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 export const handler = async (event, context) => {
   const order = event.orderId;
-  const fence = context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
+  const fence = fencingToken(context);
   log("work begins", order, fence);
   await sleep(event.workMs ?? 0);
   // A process that dies in there prints nothing more.
@@ -17,7 +17,7 @@ export const handler = async (event, context) => {
 // The same with a response that is streamed: the work goes on until its end.
 export const stream = awslambda.streamifyResponse(async (event, responseStream, context) => {
   const order = event.orderId;
-  const fence = context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
+  const fence = fencingToken(context);
   log("work begins", order, fence);
   responseStream.setContentType("application/json");
   try {
@@ -31,6 +31,12 @@ export const stream = awslambda.streamifyResponse(async (event, responseStream, 
   }
   responseStream.end("}");
 });
+
+// The token that the extension shows with LOCKS_CONTEXT=1.
+function fencingToken(context) {
+  const lock = context.clientContext?.custom?.["lambda-locks"];
+  return lock ? JSON.parse(lock).fence : null;
+}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -79,7 +79,7 @@ async fn another_request_with_the_same_key_and_one_without_are_refused() {
         statuses.push(response.status().as_u16());
         if statuses.len() > 1 {
             let body: Value = serde_json::from_slice(response.body().as_ref()).expect("JSON");
-            assert!(body["error"].as_str().expect("a name").starts_with("Lock."));
+            assert!(body["title"].as_str().expect("a name").starts_with("Lock."));
         }
     }
     assert_eq!(statuses, [200, 422, 400]);

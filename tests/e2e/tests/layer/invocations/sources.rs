@@ -59,12 +59,12 @@ async fn a_client_over_http_is_told_to_come_back() {
         let response = refused(event, &[]).await.unwrap();
         assert_eq!(response["statusCode"], 409);
         let headers = &response["headers"];
-        assert_eq!(headers["content-type"], "application/json");
+        assert_eq!(headers["content-type"], "application/problem+json");
         let after: u64 = headers["retry-after"].as_str().unwrap().parse().unwrap();
         assert!((1..=11).contains(&after), "{after}");
         assert_eq!(response["isBase64Encoded"], false);
         let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
-        assert_eq!(body["error"], "Lock.Busy");
+        assert_eq!(body["title"], "Lock.Busy");
         // Whose the lock is, is nobody's business out there.
         assert!(!body.to_string().contains("other"), "{body}");
         assert_eq!(response.as_object().unwrap().len(), 4);
