@@ -23,6 +23,7 @@ MISTAKES = {
     "no wrapper": ("      AWS_LAMBDA_EXEC_WRAPPER: /opt/lambda-locks\n", ""),
     "another runtime": ("runtime: provided.al2023", "runtime: provided.al2"),
     "another handler": ("handler: bootstrap", "handler: orders"),
+    "another Node": ("runtime: nodejs22.x", "runtime: nodejs18.x"),
     "no Lambda layer": ("[!Ref ExtensionLambdaLayer]", "[]"),
     "a function without the parameter": ("architecture: ${param", "architecture: arm64 # ${param"),
     "a zip for one architecture": ("orders-${param:architecture}.zip", "orders-arm64.zip"),
@@ -73,15 +74,43 @@ def rights(statements):
     }
 
 
-def python(description, runtime, handler, variables, layers):
-    """The facts of the function in Python; where its code lies is a part of its handler."""
+def other(language, description, runtime, handler, variables, layers):
+    """The facts of a function in another language; where its code lies is a part of its handler."""
     return {
-        "Python function's runtime": runtime,
-        "Python function's handler": handler,
-        "Python function's description": description,
-        "Python function's variables": variables,
-        "Python function's Lambda layers": layers,
+        f"{language} function's runtime": runtime,
+        f"{language} function's handler": handler,
+        f"{language} function's description": description,
+        f"{language} function's variables": variables,
+        f"{language} function's Lambda layers": layers,
     }
+
+
+def other_of_template(language, resources):
+    """The same of template.yaml, where each function has its own rights."""
+    function = resources[f"{language}OrdersFunction"]["Properties"]
+    if function["Policies"] != resources["OrdersFunction"]["Properties"]["Policies"]:
+        sys.exit("the functions of template.yaml have different rights")
+    return other(
+        language,
+        function["Description"],
+        function["Runtime"],
+        f"{function['CodeUri']}/{function['Handler']}",
+        function["Environment"]["Variables"],
+        len(function["Layers"]),
+    )
+
+
+def other_of_serverless(language, functions):
+    """The same of serverless.yml."""
+    function = functions[f"{language.lower()}Orders"]
+    return other(
+        language,
+        function["description"],
+        function["runtime"],
+        function["handler"],
+        function["environment"],
+        1 if function["layers"] == ["${ExtensionLambdaLayer}"] else 0,
+    )
 
 
 def of_template(tree):
@@ -91,17 +120,9 @@ def of_template(tree):
     function = resources["OrdersFunction"]["Properties"]
     layer = resources["ExtensionLayer"]["Properties"]
     [policy] = function["Policies"]
-    other = resources["PythonOrdersFunction"]["Properties"]
-    if other["Policies"] != function["Policies"]:
-        sys.exit("the functions of template.yaml have different rights")
     return {
-        **python(
-            other["Description"],
-            other["Runtime"],
-            f"{other['CodeUri']}/{other['Handler']}",
-            other["Environment"]["Variables"],
-            len(other["Layers"]),
-        ),
+        **other_of_template("Python", resources),
+        **other_of_template("Node", resources),
         **table(resources["LockTable"]),
         **rights(policy["Statement"]),
         "architecture": tree["Parameters"]["Architecture"]["Default"],
@@ -130,15 +151,9 @@ def of_serverless(tree):
     provider, layer = tree["provider"], tree["layers"]["extension"]
     function = tree["functions"]["orders"]
     made_here = function["layers"] == ["${ExtensionLambdaLayer}"]
-    other = tree["functions"]["pythonOrders"]
     return {
-        **python(
-            other["description"],
-            other["runtime"],
-            other["handler"],
-            other["environment"],
-            1 if other["layers"] == ["${ExtensionLambdaLayer}"] else 0,
-        ),
+        **other_of_serverless("Python", tree["functions"]),
+        **other_of_serverless("Node", tree["functions"]),
         **table(tree["resources"]["Resources"]["LockTable"]),
         **rights(provider["iam"]["role"]["statements"]),
         "architecture": tree["params"]["default"]["architecture"],

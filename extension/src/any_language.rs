@@ -5,13 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use dynamodb_locks::{Error, Vars};
-use lambda_locks::{Config, Policy};
+use lambda_locks::{Config, LockError, Policy};
 use lambda_locks_proxy::{fail_init, serve};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::locked::RuntimeLocks;
-use crate::mode::{Mode, unsupported};
+use crate::mode::{Mode, TableCheck, unsupported};
 
 /// The proxy that runs beside the extension's own life, and its locks.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(crate) struct AnyLanguage {
 const CONFIGURATION: &str = "Lock.Configuration";
 
 impl AnyLanguage {
-    /// Starts to listen if the variables ask for it. What is wrong with the locks' own settings reaches
-    /// the function's caller, as an error of the runtime's initialisation.
+    /// Starts to listen if the variables ask for it. What is wrong with the locks' own settings, or with
+    /// their table, reaches the function's caller, as an error of the runtime's initialisation.
     pub(crate) async fn start(vars: &Vars) -> io::Result<Option<Self>> {
         let Some(mode) = Mode::from_vars(vars).map_err(io::Error::other)? else {
             return Ok(None);
@@ -43,13 +43,23 @@ impl AnyLanguage {
             release: mode.release,
             context: mode.context,
         };
-        let connects = policy.clone();
-        // The runtime initialises meanwhile.
-        tokio::spawn(async move { connects.locks().connect().await });
+        let proxy = async move {
+            // The runtime initialises meanwhile, and connects when it wants its first event. That would wait
+            // for the connection to DynamoDB in any case.
+            let checked = match mode.table {
+                TableCheck::AtStart => locks.policy.locks().check().await,
+                TableCheck::Never => Ok(()),
+            };
+            match checked.map_err(LockError::from) {
+                Ok(()) => match serve(listener, mode.upstream, locks).await {},
+                Err(why) => {
+                    let (name, message) = (why.name(), why.to_string());
+                    match fail_init(listener, mode.upstream, name, &message).await {}
+                }
+            }
+        };
         Self {
-            proxy: tokio::spawn(
-                async move { match serve(listener, mode.upstream, locks).await {} },
-            ),
+            proxy: tokio::spawn(proxy),
             policy: Some(policy),
         }
     }

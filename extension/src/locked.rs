@@ -4,11 +4,12 @@
 //! Only the runtime's own POST, its request for another event, or the end of the environment ends a
 //! hold. The extension cannot stop the handler, so neither the deadline's margin nor a lost lease does.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use lambda_locks::{Admission, Finish, InvocationLock, Policy};
+use lambda_locks::{Admission, BatchEnd, Finish, InvocationLock, LockHandle, LockedBatch, Policy};
 use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome, Posted};
 use serde_json::json;
 use tower::{Layer, Service};
@@ -17,6 +18,9 @@ use crate::mode::{Context, Release};
 
 /// What the handler finds in `custom` of its client context.
 const CONTEXT: &str = "lambda-locks";
+
+/// The longest value that is shown. The HTTP clients of some runtimes take headers of 100 KB at most.
+const LONGEST_CONTEXT: usize = 32 * 1024;
 
 /// Puts the policy around the runtime.
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ impl RuntimeLocks {
     async fn work(self, runtime: Handover, invocation: Invocation) -> Result<Outcome, Infallible> {
         match admit(&self.policy, &invocation).await {
             Admission::Run(lock) => self.run(runtime, invocation, lock).await,
+            Admission::RunBatch(batch) => self.run_batch(runtime, invocation, *batch).await,
             Admission::Answer(rejection) => {
                 let answer = serde_json::to_vec(&rejection).unwrap_or_else(|_| b"null".to_vec());
                 Ok(Outcome::Instead(Instead::response(answer)))
@@ -99,6 +104,57 @@ impl RuntimeLocks {
     }
 }
 
+impl RuntimeLocks {
+    /// Gives the runtime one event with the records whose locks are held, and merges its report with those that were held
+    /// back. What the report becomes is known when the locks are released, so that comes first in any case.
+    async fn run_batch(
+        self,
+        mut runtime: Handover,
+        mut invocation: Invocation,
+        batch: LockedBatch,
+    ) -> Result<Outcome, Infallible> {
+        if let Context::Fence = self.context {
+            show_fences(&batch, &mut invocation);
+        }
+        if let Some(event) = batch.event(&text(&invocation)) {
+            invocation.set_event(event);
+        }
+        runtime.collect_response();
+        let outcome = runtime.call(invocation).await?;
+        let finish = match posted(&outcome) {
+            Posted::Response(Some(body)) => {
+                Finish::Answered(Some(String::from_utf8_lossy(&body).into_owned()))
+            }
+            // Lambda refuses a response that is too long to be collected.
+            _ => Finish::Failed,
+        };
+        let instead = match batch.finish(finish).await {
+            BatchEnd::Unchanged => None,
+            BatchEnd::Report(report) => Some(Instead::response(report)),
+            BatchEnd::Failed(failure) => Some(Instead::error(failure.name(), &failure.to_string())),
+            other => unreachable!("a batch has no other end: {other:?}"),
+        };
+        if let (Outcome::Finished(finished), Some(instead)) = (&outcome, instead) {
+            finished.replace(instead);
+        }
+        Ok(outcome)
+    }
+}
+
+/// Shows the handler each lock of its batch. Runtimes refuse a longer header.
+fn show_fences(batch: &LockedBatch, invocation: &mut Invocation) {
+    let lock = |lock: &LockHandle| json!({"key": lock.key().as_str(), "fence": lock.fence()});
+    let held = json!({"locks": batch.locks().map(lock).collect::<Vec<_>>()});
+    match held.to_string().len() <= LONGEST_CONTEXT {
+        true => _ = invocation.set_custom(CONTEXT, &held),
+        false => tracing::warn!("the batch has too many locks to show their fencing tokens"),
+    }
+}
+
+fn text(invocation: &Invocation) -> Cow<'_, str> {
+    String::from_utf8_lossy(invocation.event())
+}
+
 /// What the runtime has posted for an event, if it is done with it.
 fn posted(outcome: &Outcome) -> Posted {
     match outcome {
@@ -112,7 +168,7 @@ fn posted(outcome: &Outcome) -> Posted {
 async fn finish(lock: InvocationLock, posted: Posted) {
     match posted {
         Posted::Response(body) => {
-            let text = body.and_then(|body| String::from_utf8(body).ok());
+            let text = body.and_then(|body| String::from_utf8(body.into()).ok());
             lock.finish(Finish::Answered(text)).await;
         }
         _ => lock.release().await,
@@ -131,6 +187,5 @@ async fn admit(policy: &Policy, invocation: &Invocation) -> Admission {
     if let Some(tenant) = tenant.and_then(|tenant| tenant.to_str().ok()) {
         about = about.tenant_id(tenant);
     }
-    let event = String::from_utf8_lossy(invocation.event());
-    policy.admit(&event, about).await
+    policy.admit(&text(invocation), about).await
 }

@@ -20,6 +20,16 @@ pub(crate) struct Mode {
     pub(crate) upstream: Upstream,
     pub(crate) release: Release,
     pub(crate) context: Context,
+    pub(crate) table: TableCheck,
+}
+
+/// When it is found out whether the table can be used at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TableCheck {
+    /// While the runtime initialises.
+    AtStart,
+    /// No lock is ever acquired.
+    Never,
 }
 
 /// When a lock is released.
@@ -59,11 +69,14 @@ impl Mode {
         vars.text("LOCKS_EXEC_WRAPPER")?;
         let release = [("before", Release::Before), ("after", Release::After)];
         let context = [("0", Context::Nothing), ("1", Context::Fence)];
+        let disabled = [("0", TableCheck::AtStart), ("1", TableCheck::Never)];
+        let table = vars.choice("LOCKS_DISABLED", &disabled)?;
         Ok(Self {
             address: (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into(),
             upstream: upstream(vars)?,
             release: vars.choice("LOCKS_RELEASE", &release)?.unwrap_or_default(),
             context: vars.choice("LOCKS_CONTEXT", &context)?.unwrap_or_default(),
+            table: table.unwrap_or(TableCheck::AtStart),
         })
     }
 }

@@ -143,6 +143,20 @@ impl Locks {
         connection.open(layout).await
     }
 
+    /// Connects by a read of the table, so that a table that cannot be used is found before the first
+    /// acquisition. It needs the right to `GetItem`, as waiting does. Under SnapStart it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect); and if the table does not exist, has other keys, or may not be
+    /// read. Transient failures are no error here.
+    pub async fn check(&self) -> Result<(), Error> {
+        match self.shared.settings.ahead {
+            true => self.shared.connection.check(&self.shared.layout).await,
+            false => Ok(()),
+        }
+    }
+
     /// Recovers the locks of dead processes of this machine: removes each of their entries from its
     /// queue, or makes sure that it can no longer enter. It reads this client's journal, works for
     /// at most `budget`, and reports every entry.

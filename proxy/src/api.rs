@@ -11,6 +11,7 @@ pub(crate) const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 pub(crate) const DEADLINE_MS: &str = "lambda-runtime-deadline-ms";
 pub(crate) const CLIENT_CONTEXT: &str = "lambda-runtime-client-context";
 pub(crate) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+pub(crate) const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 
 /// The largest head of a request or response. Runtimes put the cause of an error, up to 1 MB, into
 /// one header, or into one trailer of a streamed response.

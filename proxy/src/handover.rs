@@ -9,7 +9,7 @@ use tower::Service;
 
 use crate::instead::Instead;
 use crate::invocation::Invocation;
-use crate::post::Posted;
+use crate::post::{Posted, Wanted};
 use crate::session::Session;
 
 /// Hands an event to the runtime, and completes when the runtime is done with it.
@@ -18,7 +18,7 @@ use crate::session::Session;
 #[derive(Clone, Debug)]
 pub struct Handover {
     session: Arc<Session>,
-    keeps: bool,
+    wanted: Wanted,
 }
 
 /// How a service is done with an event.
@@ -43,13 +43,21 @@ pub struct Finished {
 
 impl Handover {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        let keeps = false;
-        Self { session, keeps }
+        let wanted = Wanted::Nothing;
+        Self { session, wanted }
     }
 
     /// Keeps a copy of the response for [`Finished::posted`]. By default nothing is kept.
     pub fn keep_response(&mut self) {
-        self.keeps = true;
+        self.wanted = Wanted::Copy;
+    }
+
+    /// Collects the response: nothing of it reaches Lambda before the service completes or
+    /// [forwards](Finished::forward) it, so that [`Finished::replace`] can put another in its place, and
+    /// [`Finished::posted`] has its body. A streamed response is collected as well. A longer one than
+    /// Lambda takes without streaming it passes as it comes, and so does an error.
+    pub fn collect_response(&mut self) {
+        self.wanted = Wanted::Whole;
     }
 }
 
@@ -63,10 +71,10 @@ impl Service<Invocation> for Handover {
     }
 
     fn call(&mut self, invocation: Invocation) -> Self::Future {
-        let (session, keeps) = (Arc::clone(&self.session), self.keeps);
+        let (session, wanted) = (Arc::clone(&self.session), self.wanted);
         Box::pin(async move {
-            if let Some(invocation) = session.deliver(invocation, keeps) {
-                return Ok(Outcome::Undelivered(invocation));
+            if let Some(invocation) = session.deliver(invocation, wanted) {
+                return Ok(Outcome::Undelivered(invocation.into_original()));
             }
             session.done().await;
             Ok(Outcome::Finished(Finished { session }))
@@ -78,6 +86,13 @@ impl Finished {
     /// What the runtime has posted. The second call tells nothing.
     pub fn posted(&self) -> Posted {
         self.session.take_posted()
+    }
+
+    /// Lets another answer reach Lambda in the place of the response. False if the response was not
+    /// [collected](Handover::collect_response): then it passes as the runtime posted it, and so does an
+    /// error.
+    pub fn replace(&self, instead: Instead) -> bool {
+        self.session.replace(instead)
     }
 
     /// Lets the end of the response reach Lambda before the service completes, and waits until Lambda

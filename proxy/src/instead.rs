@@ -1,4 +1,4 @@
-//! The end of an invocation that the runtime never hears of.
+//! The end of an invocation that the runtime never hears of, or that takes the place of its response.
 
 use http::Request;
 use http::header::{CONTENT_TYPE, HeaderValue};

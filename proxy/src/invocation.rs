@@ -17,6 +17,8 @@ use crate::context::with_custom;
 pub struct Invocation {
     head: Parts,
     event: Bytes,
+    /// What the runtime is given in its place.
+    changed: Option<Bytes>,
 }
 
 impl Invocation {
@@ -26,7 +28,13 @@ impl Invocation {
         let (head, event) = answer.into_parts();
         let id = text(&head.headers, api::REQUEST_ID)?;
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
-        (!id.is_empty() && id.bytes().all(fits)).then_some(Self { head, event })
+        let changed = None;
+        let usable = !id.is_empty() && id.bytes().all(fits);
+        usable.then_some(Self {
+            head,
+            event,
+            changed,
+        })
     }
 
     /// The invocation's request id.
@@ -42,10 +50,16 @@ impl Invocation {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms))
     }
 
-    /// The event's bytes.
+    /// The event's bytes, as Lambda gave them.
     #[must_use]
     pub fn event(&self) -> &Bytes {
         &self.event
+    }
+
+    /// Gives the runtime another event in the place of Lambda's. An event that the runtime was not given
+    /// comes again as Lambda gave it.
+    pub fn set_event(&mut self, event: impl Into<Bytes>) {
+        self.changed = Some(event.into());
     }
 
     /// What Lambda says beside the event.
@@ -70,9 +84,16 @@ impl Invocation {
         true
     }
 
+    /// The invocation with Lambda's own event.
+    pub(crate) fn into_original(self) -> Self {
+        let changed = None;
+        Self { changed, ..self }
+    }
+
     /// What the runtime is given.
     pub(crate) fn into_answer(self) -> Response<Full<Bytes>> {
-        let Self { mut head, event } = self;
+        let mut head = self.head;
+        let event = self.changed.unwrap_or(self.event);
         api::remove_hop_by_hop(&mut head.headers);
         head.headers.remove(TRANSFER_ENCODING);
         head.headers.insert(CONTENT_LENGTH, event.len().into());

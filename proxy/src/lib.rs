@@ -10,7 +10,8 @@
 //! runtime has posted its response or error (a streamed response: when its last byte has arrived).
 //! What the service does after that is done before the end of the POST reaches Lambda, or after it
 //! if the service asks for that with [`Finished::forward`]. A service that answers with
-//! [`Outcome::Instead`] ends the invocation without waking the runtime.
+//! [`Outcome::Instead`] ends the invocation without waking the runtime. It may also change the event
+//! ([`Invocation::set_event`]) and the response ([`Handover::collect_response`]).
 //!
 //! Two laws:
 //!
@@ -41,9 +42,11 @@ mod upstream;
 // What is done.
 mod post;
 
+mod delivered;
 mod session;
 
 mod body;
+mod collect;
 mod handover;
 
 mod answer;

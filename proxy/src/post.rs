@@ -13,9 +13,20 @@ pub enum Posted {
     Nothing,
     /// An error, or a response whose stream ended with one.
     Error,
-    /// A response: its body, if that was to be kept and is no longer than a response may be that Lambda does not
-    /// stream.
-    Response(Option<Vec<u8>>),
+    /// A response: its body, if that was to be kept or collected and is no longer than a response may be that
+    /// Lambda does not stream.
+    Response(Option<Bytes>),
+}
+
+/// What the service wants of a response's body.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Wanted {
+    #[default]
+    Nothing,
+    /// A copy; the body passes as it comes.
+    Copy,
+    /// The body itself; nothing of it passes before the service has completed.
+    Whole,
 }
 
 /// A POST that is under way.
@@ -36,13 +47,17 @@ impl Post {
         Self { id, end, body }
     }
 
+    pub(crate) fn is_response(&self) -> bool {
+        self.end == End::Response
+    }
+
     /// Keeps the body from now on.
     pub(crate) fn keep(&mut self) {
         self.body = Some(Vec::new());
     }
 
-    /// A part of the message has arrived.
-    pub(crate) fn arrives(&mut self, frame: &Frame<Bytes>) {
+    /// A part of the message has arrived. What was kept of a body that has become too long is given back.
+    pub(crate) fn arrives(&mut self, frame: &Frame<Bytes>) -> Option<Vec<u8>> {
         if let Some(trailers) = frame.trailers_ref()
             && trailers.contains_key(ERROR_TYPE)
         {
@@ -51,14 +66,19 @@ impl Post {
         if let (Some(data), Some(body)) = (frame.data_ref(), &mut self.body) {
             body.extend_from_slice(data);
         }
-        self.body.take_if(|body| body.len() > LONGEST);
+        self.body.take_if(|body| body.len() > LONGEST)
     }
 
-    /// The whole message has arrived.
-    pub(crate) fn posted(&mut self) -> Posted {
+    /// What was kept of the body, once the whole message has arrived.
+    pub(crate) fn body(&mut self) -> Option<Bytes> {
+        self.body.take().map(Bytes::from)
+    }
+
+    /// What it was, once the whole message has arrived.
+    pub(crate) fn posted(&self, body: Option<Bytes>) -> Posted {
         match self.end {
             End::Error => Posted::Error,
-            End::Response => Posted::Response(self.body.take()),
+            End::Response => Posted::Response(body),
         }
     }
 }

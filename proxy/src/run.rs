@@ -44,6 +44,7 @@ pub(crate) async fn run_failed(
 ) -> Infallible {
     loop {
         session.asked().await;
+        tracing::error!(name, why = message, "the function does not start");
         let error = Instead::error(name, message);
         if let Err(error) = upstream.post(error.ending_init()).await {
             tracing::error!(%error, "Lambda does not accept the error of the initialisation");

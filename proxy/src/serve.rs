@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use crate::answer::{bad_gateway, superseded};
 use crate::api::{self, Call, ERROR_TYPE, End};
-use crate::body::HeldBack;
+use crate::collect::hold_back;
 use crate::handover::{Handover, Outcome};
 use crate::invocation::Invocation;
 use crate::post::Post;
@@ -120,15 +120,15 @@ async fn post(
 ) -> Answer {
     let posting = Posting::begin(&session);
     let forwarded = tokio::spawn(async move {
-        let (head, body) = request.into_parts();
-        let end = match head.headers.contains_key(ERROR_TYPE) {
+        let end = match request.headers().contains_key(ERROR_TYPE) {
             true => End::Error,
             false => end,
         };
         let post = Post::new(id.clone(), end);
-        let body = HeldBack::new(body, Arc::clone(&session), post).await;
-        let request = Request::from_parts(head, body.boxed_unsync());
-        let answer = upstream.send(request).await;
+        let answer = match hold_back(request, Arc::clone(&session), post).await {
+            Ok(request) => upstream.send(request).await,
+            Err(broken) => Err(broken),
+        };
         if answer.is_ok() {
             session.answered(&id);
         }

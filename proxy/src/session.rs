@@ -4,15 +4,16 @@
 //! that asks again on another connection has given up on the first one.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::{HeaderMap, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use tokio::sync::{oneshot, watch};
 
+use crate::delivered::{Delivered, Stage};
+use crate::instead::Instead;
 use crate::invocation::Invocation;
-use crate::post::Posted;
+use crate::post::{Posted, Wanted};
 
 /// The shared state.
 #[derive(Debug, Default)]
@@ -37,30 +38,6 @@ struct Next {
     number: u64,
     headers: HeaderMap,
     answer: oneshot::Sender<Answer>,
-}
-
-/// The event that the runtime was given last.
-#[derive(Debug)]
-struct Delivered {
-    id: String,
-    deadline: Option<SystemTime>,
-    stage: Stage,
-    /// Whether Lambda has answered a POST for it.
-    answered: bool,
-    /// Whether the body of its response is kept.
-    keeps: bool,
-    posted: Posted,
-}
-
-/// How far the invocation of the delivered event has come.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Stage {
-    /// The handler may be running.
-    Running,
-    /// The last byte of the response has arrived.
-    Posted,
-    /// The end of the POST may reach Lambda.
-    Forwarded,
 }
 
 /// A pending `next`; dropped when its connection closes.
@@ -119,14 +96,14 @@ impl Session {
     }
 
     /// Gives the runtime its event. Gives it back if no `next` is pending.
-    pub(crate) fn deliver(&self, invocation: Invocation, keeps: bool) -> Option<Invocation> {
+    pub(crate) fn deliver(&self, invocation: Invocation, wanted: Wanted) -> Option<Invocation> {
         let mut invocation = Some(invocation);
         self.0.send_modify(|state| {
             let Some(next) = state.next.take_if(|next| !next.answer.is_closed()) else {
                 return;
             };
             if let Some(invocation) = invocation.take() {
-                state.delivered = Some(Delivered::new(&invocation, keeps));
+                state.delivered = Some(Delivered::new(&invocation, wanted));
                 let _ = next.answer.send(invocation.into_answer());
             }
         });
@@ -173,11 +150,43 @@ impl Session {
             .await;
     }
 
-    /// Whether the response to this id is kept.
-    pub(crate) fn keeps(&self, id: &str) -> bool {
+    /// The same for a response of which nothing has reached Lambda. Completes with what takes its place.
+    pub(crate) async fn collected(&self, id: &str, posted: Posted) -> Option<Instead> {
+        self.0.send_modify(|state| {
+            if let Some(delivered) = state.delivered(id) {
+                delivered.collected = matches!(posted, Posted::Response(_));
+            }
+        });
+        self.ended(id, posted).await;
         let state = self.0.borrow();
-        let delivered = state.delivered.as_ref();
-        delivered.is_some_and(|delivered| delivered.id == id && delivered.keeps)
+        let delivered = state
+            .delivered
+            .as_ref()
+            .filter(|delivered| delivered.id == id);
+        delivered.and_then(|delivered| delivered.replacement.clone())
+    }
+
+    /// What the service wants of the response to this id.
+    pub(crate) fn wanted(&self, id: &str) -> Wanted {
+        let state = self.0.borrow();
+        let delivered = state
+            .delivered
+            .as_ref()
+            .filter(|delivered| delivered.id == id);
+        delivered
+            .map(|delivered| delivered.wanted)
+            .unwrap_or_default()
+    }
+
+    /// Puts an answer in the place of a response of which nothing has reached Lambda. False if there is
+    /// none.
+    pub(crate) fn replace(&self, instead: Instead) -> bool {
+        let mut replaced = false;
+        self.0.send_modify(|state| {
+            let delivered = state.delivered.as_mut();
+            replaced = delivered.is_some_and(|delivered| delivered.replace(instead));
+        });
+        replaced
     }
 
     /// What the runtime has posted for the delivered event.
@@ -225,19 +234,6 @@ impl State {
     fn delivered(&mut self, id: &str) -> Option<&mut Delivered> {
         let delivered = self.delivered.as_mut();
         delivered.filter(|delivered| delivered.id == id)
-    }
-}
-
-impl Delivered {
-    fn new(invocation: &Invocation, keeps: bool) -> Self {
-        Self {
-            id: invocation.request_id().to_owned(),
-            deadline: invocation.deadline(),
-            stage: Stage::Running,
-            answered: false,
-            keeps,
-            posted: Posted::Nothing,
-        }
     }
 }
 

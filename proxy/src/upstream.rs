@@ -113,7 +113,7 @@ impl Upstream {
     }
 }
 
-fn never(never: std::convert::Infallible) -> BoxError {
+pub(crate) fn never(never: std::convert::Infallible) -> BoxError {
     match never {}
 }
 

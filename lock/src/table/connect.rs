@@ -20,8 +20,9 @@ use aws_smithy_types::body::SdkBody;
 use tokio::sync::{OnceCell, RwLock};
 
 use super::endpoint::Endpoint;
-use super::{Failure, Table, TableLayout, failure};
+use super::{Failure, Table, TableLayout, failure, request};
 use crate::error::Error;
+use crate::key::Key;
 
 /// A client that is created on first use, unless the caller brings one.
 #[derive(Debug)]
@@ -90,6 +91,22 @@ impl Connection {
         Ok(())
     }
 
+    /// The same by a read of the table, so that a table that cannot be used is found before the first
+    /// acquisition.
+    ///
+    /// # Errors
+    ///
+    /// The same, and when the table is missing, has other keys, or may not be read.
+    pub(crate) async fn check(&self, layout: &TableLayout) -> Result<(), Error> {
+        let mut opened = self.opened.write().await;
+        let read = tokio::time::timeout(OPENING, async { read(self.client().await, layout).await });
+        if let Ok(Err(failure)) = read.await {
+            return Err(failure.explain(layout, &self.endpoint, "use the lock table"));
+        }
+        *opened = true;
+        Ok(())
+    }
+
     async fn client(&self) -> &Client {
         let connect = async || ours(&connect(self.region.clone()).await, &self.endpoint);
         self.client.get_or_init(connect).await
@@ -122,6 +139,20 @@ async fn prewarm(client: &Client) -> Result<(), Failure> {
         .await;
     let failed = prewarmed.err().map(failure::of);
     match failed.filter(Failure::is_configuration) {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+/// Reads a row, whichever: what counts is whether that can succeed. What may pass is no failure.
+async fn read(client: &Client, layout: &TableLayout) -> Result<(), Failure> {
+    if !has_region(client) {
+        return Err(Failure::no_region());
+    }
+    let key = Key::new("0").expect("a digit names a lock in tables of every type");
+    let read = request::get(client, layout, &key).send().await;
+    let failed = read.err().map(failure::of);
+    match failed.filter(|failure| failure.answer().is_none()) {
         Some(failure) => Err(failure),
         None => Ok(()),
     }

@@ -191,3 +191,40 @@ fn a_failed_start_reaches_the_caller_as_an_error_of_the_initialisation() {
         assert_eq!(body["errorMessage"], "no LOCKS_KEY");
     });
 }
+
+#[test]
+fn a_handler_is_given_the_event_that_the_service_has_made() {
+    play(async {
+        for event in ["{}", "\"longer than Lambda's own\"", ""] {
+            let stage = Stage::set().await;
+            stage.behave(|behaviour| behaviour.event = Some(event));
+            stage.give(&["1"]);
+            let given = stage.runtime().await.next().await;
+            assert_eq!((given.status, &*given.body), (200, event.as_bytes()));
+            let length = given.header("content-length");
+            assert_eq!(length, Some(event.len().to_string()));
+        }
+    });
+}
+
+#[test]
+fn an_event_that_was_not_delivered_comes_again_as_lambda_gave_it() {
+    play(async {
+        let stage = Stage::set().await;
+        let gate = Gate::default();
+        stage.behave(|behaviour| {
+            behaviour.acquired = Some(gate.clone());
+            behaviour.event = Some("{}");
+        });
+        stage.give(&["1"]);
+        let mut closed = stage.runtime().await;
+        closed.send_next().await;
+        stage.log.reached("acquire 1", 1).await;
+        drop(closed);
+        stage.settle().await;
+        gate.open();
+        stage.log.reached("undelivered 1", 1).await;
+        stage.behave(|behaviour| behaviour.event = None);
+        assert_eq!(stage.runtime().await.next().await.body, b"\"1\"");
+    });
+}

@@ -43,23 +43,31 @@ fn a_request_may_be_cut_at_each_byte() {
 
 #[test]
 fn a_response_to_an_event_may_be_cut_at_each_byte() {
-    play(async {
-        let stage = Stage::set().await;
-        let length = response("1000", b"\"x\"").len();
-        for end in 0..length {
-            let id = (1000 + end).to_string();
-            stage.give(&[&id]);
-            let mut runtime = stage.runtime().await;
-            runtime.next().await;
-            runtime.send(&response(&id, b"\"x\"")[..end]).await;
-            runtime.finish().await;
-            assert_eq!(stage.log.count(&format!("release {id}")), 0);
-            let again = stage.runtime().await.respond(&id, b"1").await;
-            assert_eq!(again.status, 202);
-            assert_eq!(stage.log.count(&format!("release {id}")), 1);
-        }
-        still_works(&stage, "1").await;
-    });
+    play(cut_at_each_byte(false));
+}
+
+#[test]
+fn a_collected_response_may_be_cut_at_each_byte() {
+    play(cut_at_each_byte(true));
+}
+
+async fn cut_at_each_byte(collects: bool) {
+    let stage = Stage::set().await;
+    stage.behave(|behaviour| behaviour.collects = collects);
+    let length = response("1000", b"\"x\"").len();
+    for end in 0..length {
+        let id = (1000 + end).to_string();
+        stage.give(&[&id]);
+        let mut runtime = stage.runtime().await;
+        runtime.next().await;
+        runtime.send(&response(&id, b"\"x\"")[..end]).await;
+        runtime.finish().await;
+        assert_eq!(stage.log.count(&format!("release {id}")), 0);
+        let again = stage.runtime().await.respond(&id, b"1").await;
+        assert_eq!(again.status, 202);
+        assert_eq!(stage.log.count(&format!("release {id}")), 1);
+    }
+    still_works(&stage, "1").await;
 }
 
 #[test]

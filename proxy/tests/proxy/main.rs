@@ -7,6 +7,7 @@ mod runtime;
 mod service;
 mod stage;
 
+mod collected;
 mod events;
 mod hostile;
 mod passing;

@@ -39,6 +39,7 @@ pub(crate) struct Post {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) trailers: HeaderMap,
 }
 
 /// How the platform answers.
@@ -185,6 +186,7 @@ impl Platform {
         Some(Post {
             path: path.to_owned(),
             headers: head.headers,
+            trailers: body.trailers().cloned().unwrap_or_default(),
             body: body.to_bytes(),
         })
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome};
+use lambda_locks_proxy::{Finished, Handover, Instead, Invocation, Outcome, Posted};
 use tower::{Layer, Service};
 
 use crate::log::{Gate, Log};
@@ -23,6 +23,12 @@ pub(crate) struct Behaviour {
     pub(crate) instead: Option<Instead>,
     /// Handlers are shown this.
     pub(crate) custom: Option<serde_json::Value>,
+    /// Handlers are given this event.
+    pub(crate) event: Option<&'static str>,
+    /// Responses are collected.
+    pub(crate) collects: bool,
+    /// Responses are replaced by this.
+    pub(crate) replacement: Option<Instead>,
 }
 
 /// Makes the service.
@@ -79,7 +85,16 @@ async fn work(
     if let Some(custom) = &behaviour.custom {
         invocation.set_custom("lock", custom);
     }
+    if let Some(event) = behaviour.event {
+        invocation.set_event(event);
+    }
+    if behaviour.collects {
+        inner.collect_response();
+    }
     let outcome = inner.call(invocation).await?;
+    if let Outcome::Finished(finished) = &outcome {
+        replace(&log, &behaviour, finished);
+    }
     match &outcome {
         Outcome::Finished(finished) if behaviour.forwards_first => finished.forward().await,
         Outcome::Finished(_) => {}
@@ -90,4 +105,17 @@ async fn work(
     }
     log.add(format!("release {id}"));
     Ok(outcome)
+}
+
+fn replace(log: &Log, behaviour: &Behaviour, finished: &Finished) {
+    if behaviour.collects {
+        log.add(match finished.posted() {
+            Posted::Response(Some(body)) => format!("collected {}", body.len()),
+            other => format!("{other:?}"),
+        });
+    }
+    if let Some(replacement) = behaviour.replacement.clone() {
+        let replaced = finished.replace(replacement);
+        log.add(format!("replaced: {replaced}"));
+    }
 }

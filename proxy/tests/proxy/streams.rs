@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::log::within;
 use crate::stage::{Stage, play};
 
-const HEAD: &str = "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\n\
+pub(crate) const HEAD: &str = "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\n\
     Host: runtime\r\n\
     Lambda-Runtime-Function-Response-Mode: streaming\r\n\
     Content-Type: application/vnd.awslambda.http-integration-response\r\n\

@@ -23,11 +23,13 @@ mod sandbox;
 
 mod environment;
 mod find;
+mod node;
 mod python;
 
 pub use environment::Environment;
 pub use find::Emulator;
 pub use log::Line;
+pub use node::Node;
 pub use process::{Process, Signal};
 pub use python::python;
 

@@ -11,6 +11,8 @@ pub struct Function {
     pub(crate) arguments: Vec<String>,
     /// The wrapper that starts the program, as `/opt/lambda-locks`.
     pub(crate) wrapper: Option<PathBuf>,
+    /// What starts the program as `/opt/bootstrap`, on an OS-only runtime.
+    pub(crate) bootstrap: Option<PathBuf>,
     pub(crate) extension: Option<PathBuf>,
     pub(crate) timeout: Duration,
     /// How many invocations each of its processes takes at a time, on Managed Instances.
@@ -26,6 +28,7 @@ impl Function {
             program,
             arguments: Vec::new(),
             wrapper: None,
+            bootstrap: None,
             extension: None,
             timeout,
             managed: None,
@@ -56,6 +59,21 @@ impl Function {
         let wrapper = Some(wrapper.into());
         let wrapped = Self { wrapper, ..self };
         wrapped.variable("AWS_LAMBDA_EXEC_WRAPPER", "/opt/lambda-locks")
+    }
+
+    /// The same without its wrapper.
+    pub fn without_wrapper(mut self) -> Self {
+        self.wrapper = None;
+        self.variables.remove("AWS_LAMBDA_EXEC_WRAPPER");
+        self
+    }
+
+    /// Runs on an OS-only runtime, where this starts its program as `/opt/bootstrap`, by the name of its
+    /// handler. The wrapper is there, too. Default: a managed runtime.
+    pub fn os_only(self, bootstrap: &Path, handler: &str) -> Self {
+        let bootstrap = Some(bootstrap.into());
+        let os_only = Self { bootstrap, ..self };
+        os_only.variable("_HANDLER", handler)
     }
 
     /// The extension that it is deployed with. Default: none.

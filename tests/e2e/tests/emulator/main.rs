@@ -7,13 +7,17 @@
 
 mod any_language;
 mod batches;
+mod ends;
 mod examples;
+mod language;
 mod local;
 mod managed;
 mod once;
 mod platform;
 mod scene;
 mod seen;
+mod starts;
+mod turns;
 
 use scene::{Scene, fence, order};
 use seen::recovered;

@@ -12,7 +12,8 @@ use testkit::emulator::{Emulator, Environment, Line, Signal};
 use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 
-use crate::scene::{TABLE, emulator, in_python, intents, python};
+use crate::language::Language;
+use crate::scene::{TABLE, emulator, intents};
 
 /// How many events come to the environments that are killed.
 const EVENTS: usize = 24;
@@ -204,10 +205,10 @@ async fn environments_that_are_killed_miss_no_effect_and_double_none() -> Result
 
 #[tokio::test]
 async fn a_python_functions_response_is_replayed() -> Result<(), Error> {
-    let (Some(emulator), Some(python)) = (emulator(), python()) else {
+    let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
         return Ok(());
     };
-    let change = |function: Function| in_python(function, python).variable("LOCKS_DEDUP", "replay");
+    let change = |function: Function| orders.start(function).variable("LOCKS_DEDUP", "replay");
     let environments = Environments::start(emulator, 2, change).await?;
     let [a, b] = &environments.all[..] else {
         panic!("two environments")
@@ -236,10 +237,10 @@ async fn a_python_functions_response_is_replayed() -> Result<(), Error> {
 
 #[tokio::test]
 async fn a_python_handler_that_raises_is_tried_again() -> Result<(), Error> {
-    let (Some(emulator), Some(python)) = (emulator(), python()) else {
+    let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
         return Ok(());
     };
-    let change = |function: Function| in_python(function, python).variable("LOCKS_DEDUP", "skip");
+    let change = |function: Function| orders.start(function).variable("LOCKS_DEDUP", "skip");
     let environments = Environments::start(emulator, 1, change).await?;
     let a = &environments.all[0];
     let mut event = message(1, 10);

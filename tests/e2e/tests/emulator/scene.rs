@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 use tokio::time::timeout;
 
+use crate::language::Language;
 use crate::seen::Seen;
 
 /// The order that both work on.
@@ -27,7 +28,7 @@ pub(crate) struct Scene {
     pub(crate) a: Environment,
     /// Has time enough to wait for all that `a` can go through.
     pub(crate) b: Environment,
-    dynamo: Dynamo,
+    pub(crate) dynamo: Dynamo,
     waiting: Gate,
     wire: Wire,
 }
@@ -48,15 +49,16 @@ impl Scene {
         }
     }
 
-    /// The same with Python functions, for which the extension locks.
-    pub(crate) async fn set_python(
+    /// The same with functions in another language, for which the extension locks.
+    pub(crate) async fn set_in(
+        language: Language,
         change: impl FnOnce(Function) -> Function,
     ) -> Result<Option<Self>, Error> {
-        let (Some(emulator), Some(python)) = (emulator(), python()) else {
+        let (Some(emulator), Some(orders)) = (emulator(), language.orders()) else {
             return Ok(None);
         };
         let change = |function| Ok(change(function));
-        Self::of(emulator, |function| in_python(function, python), change).await
+        Self::of(emulator, |function| orders.start(function), change).await
     }
 
     async fn of(
@@ -86,14 +88,17 @@ impl Scene {
         }))
     }
 
-    /// Another environment of the Rust function, over the same table.
-    pub(crate) async fn rust(&self) -> Result<Environment, Error> {
+    /// Another environment over the same table: of the Rust function, unless it is changed.
+    pub(crate) async fn another(
+        &self,
+        change: impl FnOnce(Function) -> Function,
+    ) -> Result<Environment, Error> {
         let programs = Programs::build()?;
         let function = Function::new(&programs.function, &self.wire.url(), TABLE);
         let function = function.extension(&programs.extension);
         let emulator = Emulator::find()?;
         emulator
-            .start(&function.timeout(Duration::from_secs(10)))
+            .start(&change(function.timeout(Duration::from_secs(10))))
             .await
     }
 
@@ -147,14 +152,17 @@ pub(crate) fn intents(journal: &Path) -> usize {
         .unwrap_or_default()
 }
 
-/// A gate, always open, that everybody passes who waits: nobody else reads.
+/// A gate, always open, that everybody passes who waits: nobody else reads this row.
 fn watch_waiters(dynamo: &Dynamo) -> Gate {
     let gate = Gate::closed();
     gate.open();
     let passed = gate.clone();
-    dynamo.plan(move |request: &Request| match &*request.op {
-        "GetItem" => Fate::delivered().before(&passed),
-        _ => Fate::delivered(),
+    dynamo.plan(move |request: &Request| {
+        let waits = &*request.op == "GetItem" && request.body["Key"]["id"]["S"] == KEY;
+        match waits {
+            true => Fate::delivered().before(&passed),
+            false => Fate::delivered(),
+        }
     });
     gate
 }
@@ -190,27 +198,8 @@ pub(crate) fn emulator() -> Option<&'static Emulator> {
     FOUND.get_or_init(|| found(Emulator::find())).as_ref()
 }
 
-/// The function `orders` in Python.
-pub(crate) fn in_python(function: Function, python: &Path) -> Function {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = here.join("tests/emulator/python");
-    let function = function.program(python);
-    let function = function.arguments(&["-m", "awslambdaric", "orders.handler"]);
-    let wrapper = here.join("../../extension/lambda-layer/opt/lambda-locks");
-    let function = function.wrapper(&wrapper).variable("LOCKS_CONTEXT", "1");
-    let function = function.variable("PYTHONDONTWRITEBYTECODE", "1");
-    function.variable("PYTHONPATH", &folder.to_string_lossy())
-}
-
-pub(crate) fn python() -> Option<&'static Path> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    FOUND
-        .get_or_init(|| found(testkit::emulator::python()))
-        .as_deref()
-}
-
 /// What a test needs, if it is here. In CI it must be.
-fn found<T>(result: Result<T, Error>) -> Option<T> {
+pub(crate) fn found<T>(result: Result<T, Error>) -> Option<T> {
     match result {
         Ok(found) => Some(found),
         Err(why) if Emulator::is_required() => panic!("CI runs all tests, but {why}"),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dynamodb_locks::{AcquireOptions, Error, Locks, Settings};
+use dynamodb_locks::{AcquireOptions, Error, KeyKind, Locks, Settings};
 use testkit::dynamo::{Dynamo, Fate, Refusal, Request, Schema};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -85,6 +85,43 @@ async fn a_partition_key_of_another_type() {
         let dynamo = with(&Schema::locks("locks").partition("id", kind));
         let error = refusal(&locks(&dynamo, |s| s)).await;
         assert!(error.is_bad_table(), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_finds_what_no_acquisition_could_repair() {
+    let missing = locks(&Dynamo::new(), |s| s).check().await.unwrap_err();
+    assert!(missing.is_bad_table(), "{missing}");
+    let message = "cannot use the lock table: there is no table `locks` in this region";
+    assert!(missing.to_string().starts_with(message), "{missing}");
+    let other = with(&Schema::locks("locks").partition("pk", "S"));
+    let other = locks(&other, |s| s).check().await.unwrap_err();
+    assert!(other.is_bad_table(), "{other}");
+    let dynamo = with(&Schema::locks("locks"));
+    dynamo.plan(|_: &Request| Fate::refused(Refusal::Denied));
+    let denied = locks(&dynamo, |s| s).check().await.unwrap_err();
+    assert!(denied.is_denied(), "{denied}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_is_one_read_and_no_failure_where_that_may_pass() {
+    for (kind, of_keys) in [("S", KeyKind::S), ("N", KeyKind::N), ("B", KeyKind::B)] {
+        let dynamo = with(&Schema::locks("locks").partition("id", kind));
+        locks(&dynamo, |s| s.partition_kind(of_keys))
+            .check()
+            .await
+            .unwrap();
+        assert_eq!(dynamo.counts().of("GetItem").requests, 1);
+        assert_eq!(dynamo.counts().total().requests, 1);
+    }
+    for fate in [
+        Fate::refused(Refusal::Throttled),
+        Fate::refused(Refusal::Internal),
+        Fate::dropped(),
+    ] {
+        let dynamo = with(&Schema::locks("locks"));
+        dynamo.plan(move |_: &Request| fate.clone());
+        locks(&dynamo, |s| s).check().await.unwrap();
     }
 }
 

@@ -110,6 +110,7 @@ async fn a_snapshot_carries_no_connection() {
     let settings = Settings::from_vars(&vars.into_iter().collect()).unwrap();
     let (_dynamo, _wire, network, locks) = stage(settings).await;
     locks.connect().await.unwrap();
+    locks.check().await.unwrap();
     assert_eq!(network.age.receiver_count(), 0);
     locks.acquire("42").await.unwrap().release().await.unwrap();
     assert_eq!(network.age.receiver_count(), 2, "there and back");

@@ -61,6 +61,7 @@ impl Environment {
                 // On Managed Instances it takes the program from there, and from nowhere else.
                 bootstrap: function.managed.map(|_| &*function.program),
                 wrapper: function.wrapper.as_deref(),
+                os_only: function.bootstrap.as_deref(),
             },
             &command(emulator, addresses, function),
             &variables,
@@ -189,8 +190,12 @@ fn command(emulator: &Path, addresses: [SocketAddr; 2], function: &Function) -> 
     let options = options
         .iter()
         .flat_map(|(name, value)| [name.into(), value.into()]);
-    once(emulator.into())
-        .chain(options)
+    let command = once(emulator.into()).chain(options);
+    if function.bootstrap.is_some() {
+        // It finds the one in /opt.
+        return command.collect();
+    }
+    command
         .chain(function.wrapper.iter().map(|_| "/opt/lambda-locks".into()))
         .chain(once(function.program.clone().into()))
         .chain(function.arguments.iter().map(OsString::from))

@@ -10,7 +10,7 @@ use super::process::Process;
 use crate::Error;
 
 /// Runs a program where `/opt/extensions` holds one file, or none, and `/var/task/bootstrap` is another,
-/// or is not there, and `/opt/lambda-locks` a third, until it ends or stdin does.
+/// or is not there, and so are `/opt/lambda-locks` and `/opt/bootstrap`, until it ends or stdin does.
 /// `sh` is the first process of its process namespace: the kernel lets no other outlive it.
 const SCRIPT: &str = r#"
     mount -t tmpfs tmpfs /opt && mkdir /opt/extensions || exit
@@ -18,14 +18,19 @@ const SCRIPT: &str = r#"
         mine="/opt/extensions/${1##*/}"
         : > "$mine" && mount --bind "$1" "$mine" || exit
     fi
-    if [ -n "$2" ]; then
+    if [ -n "$2$4" ]; then
         mount -t tmpfs tmpfs /var && mkdir /var/task || exit
+    fi
+    if [ -n "$2" ]; then
         : > /var/task/bootstrap && mount --bind "$2" /var/task/bootstrap || exit
     fi
     if [ -n "$3" ]; then
         : > /opt/lambda-locks && mount --bind "$3" /opt/lambda-locks || exit
     fi
-    shift 3
+    if [ -n "$4" ]; then
+        : > /opt/bootstrap && mount --bind "$4" /opt/bootstrap || exit
+    fi
+    shift 4
     exec 3<&0
     { read -r _ <&3; kill -KILL -1; } &
     "$@" 3<&- &
@@ -48,6 +53,8 @@ pub(super) struct Files<'a> {
     pub(super) bootstrap: Option<&'a Path>,
     /// `/opt/lambda-locks`.
     pub(super) wrapper: Option<&'a Path>,
+    /// `/opt/bootstrap`.
+    pub(super) os_only: Option<&'a Path>,
 }
 
 impl Sandbox {
@@ -117,7 +124,13 @@ fn unshare(files: Files<'_>) -> Command {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(["sh", "-c", SCRIPT, "sh"]);
-    for file in [files.extension, files.bootstrap, files.wrapper] {
+    let Files {
+        extension,
+        bootstrap,
+        wrapper,
+        os_only,
+    } = files;
+    for file in [extension, bootstrap, wrapper, os_only] {
         command.arg(file.unwrap_or(Path::new("")));
     }
     command

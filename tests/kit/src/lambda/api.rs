@@ -48,7 +48,12 @@ impl Api {
         let event = Response::builder()
             .header("lambda-runtime-aws-request-id", id)
             .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
-            .header("lambda-runtime-invoked-function-arn", arn);
+            .header("lambda-runtime-invoked-function-arn", arn)
+            .header(
+                "lambda-runtime-trace-id",
+                "Root=1-00000000-000000000000000000000000",
+            )
+            .header("content-type", "application/json");
         let event = event.body(body.to_string().into()).ok();
         self.state
             .send_modify(|state| (state.event, state.answer) = (event, None));

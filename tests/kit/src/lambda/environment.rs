@@ -109,12 +109,13 @@ impl Environment {
     async fn start(&self) -> Result<Running, Error> {
         let api = Api::start().await?;
         let extension = self.function.extension.as_deref();
-        let extension = extension.map(|program| self.spawn(program, &api, What::Extension));
+        let extension = extension.map(|program| self.spawn(program, &[], &api, What::Extension));
         let extension = extension.transpose()?;
         let alone = extension.is_none();
         let registered = api.until(|state| state.registered || alone);
         before_end("extension", extension.as_ref(), registered).await?;
-        let function = self.spawn(&self.function.program, &api, What::Function)?;
+        let (program, arguments) = (&self.function.program, &*self.function.arguments);
+        let function = self.spawn(program, arguments, &api, What::Function)?;
         let waiting = api.until(|state| state.function_waits && (state.extension_waits || alone));
         let waiting = before_end("extension", extension.as_ref(), waiting);
         before_end("function", Some(&function), waiting).await??;
@@ -125,9 +126,16 @@ impl Environment {
         })
     }
 
-    fn spawn(&self, program: &Path, api: &Api, line: fn(String) -> What) -> Result<Process, Error> {
+    fn spawn(
+        &self,
+        program: &Path,
+        arguments: &[String],
+        api: &Api,
+        line: fn(String) -> What,
+    ) -> Result<Process, Error> {
         let reporter = self.reporter.clone();
         let mut command = Command::new(program);
+        command.args(arguments);
         command.env_clear();
         command.envs(self.function.environment(self.journal.path()));
         command.env("AWS_LAMBDA_RUNTIME_API", api.server.address().to_string());

@@ -1,0 +1,154 @@
+//! When a hold of another language ends: with the stream's end, after the response, or not at all.
+
+use std::net::TcpListener;
+
+use testkit::Error;
+use testkit::dynamo::{Dynamo, Fate, Request, Schema};
+use testkit::emulator::Signal;
+use testkit::lambda::{self, Answer, Function};
+use testkit::programs::Programs;
+
+use crate::language::Language;
+use crate::scene::{KEY, PREFIX, Scene, TABLE, begins, fence, intents, order};
+
+/// The scene with Node functions that stream.
+async fn streaming() -> Result<Option<Scene>, Error> {
+    let Some(orders) = Language::Node.orders() else {
+        return Ok(None);
+    };
+    let streams = orders.handler("orders.stream");
+    Scene::set_in(Language::Node, |function| streams.start(function)).await
+}
+
+#[tokio::test]
+async fn a_stream_holds_its_lock_to_its_end() -> Result<(), Error> {
+    let Some(scene) = streaming().await? else {
+        return Ok(());
+    };
+    let (first, second) = scene.contend("ok").await?;
+    assert!(fence(&first) < fence(&second));
+    let Answer::Response(response) = &first else {
+        panic!("it is a response")
+    };
+    assert_eq!(response["echo"].as_str().map(str::len), Some(100_000));
+    scene.end(None).await?.released_by_the_layer("stream");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_midway_ends_its_hold_and_arrives_as_it_does_directly()
+-> Result<(), Error> {
+    let (Some(scene), Some(orders)) = (streaming().await?, Language::Node.orders()) else {
+        return Ok(());
+    };
+    let direct = scene.another(|function| {
+        let streams = orders.handler("orders.stream").start(function);
+        streams.without_wrapper()
+    });
+    let direct = direct.await?;
+    let (first, second) = scene.contend("error").await?;
+    assert!(!matches!(first, Answer::Response(_)), "{first:?}");
+    assert_eq!(
+        without_fence(&direct.invoke(order(30, "error")).await?),
+        without_fence(&first)
+    );
+    assert!(fence(&second) < fence(&scene.b.invoke(order(0, "ok")).await?));
+    direct.shut_down().await?;
+    scene
+        .end(None)
+        .await?
+        .released_by_the_layer("broken stream");
+    Ok(())
+}
+
+fn without_fence(answer: &Answer) -> String {
+    let text = format!("{answer:?}");
+    let digits = |c: char| c.is_ascii_digit();
+    text.replace("null", "0")
+        .chars()
+        .filter(|&c| !digits(c))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_release_may_come_after_the_response() -> Result<(), Error> {
+    assert!(matches!(
+        with_a_release_that_hangs("after").await?,
+        Some(Answer::Response(_)) | None
+    ));
+    assert!(matches!(
+        with_a_release_that_hangs("before").await?,
+        Some(Answer::TimedOut) | None
+    ));
+    Ok(())
+}
+
+/// What the caller gets, from a local Lambda that answers as soon as the response is posted.
+async fn with_a_release_that_hangs(release: &str) -> Result<Option<Answer>, Error> {
+    let Some(orders) = Language::Python.orders() else {
+        return Ok(None);
+    };
+    let programs = Programs::build()?;
+    let dynamo = Dynamo::new();
+    dynamo.create_table(&Schema::locks(TABLE))?;
+    dynamo.plan(|request: &Request| {
+        let update = request.body["UpdateExpression"].as_str();
+        match update.is_some_and(|update| update.contains("DELETE #queue")) {
+            true => Fate::dropped(),
+            false => Fate::delivered(),
+        }
+    });
+    let wire = dynamo.listen().await?;
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = port.map_err(|error| Error::new(error.to_string()))?.port();
+    let function = Function::new(&programs.function, &wire.url(), TABLE);
+    let function = function
+        .extension(&programs.extension)
+        .variable("LOCKS_RELEASE", release);
+    let function = orders.start_unwrapped(function, port);
+    let environment = lambda::Environment::new("a", &function, |_| {})?;
+    let answer = environment.invoke(order(0, "ok")).await;
+    let row = dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
+    assert_eq!(
+        row["queue"]["SS"].as_array().map(Vec::len),
+        Some(1),
+        "{row}"
+    );
+    Ok(Some(answer))
+}
+
+#[tokio::test]
+async fn a_function_that_releases_after_its_responses_takes_turns() -> Result<(), Error> {
+    let after = |function: Function| function.variable("LOCKS_RELEASE", "after");
+    let Some(scene) = Scene::set_in(Language::Python, after).await? else {
+        return Ok(());
+    };
+    let (first, second) = scene.contend("ok").await?;
+    assert!(fence(&first) < fence(&second));
+    scene.end(None).await?.released_by_the_layer("after");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fail_closed_lock_whose_work_has_begun_stays_for_an_operator() -> Result<(), Error> {
+    let closed = |function: Function| function.variable("LOCKS_FAIL", "closed");
+    let Some(scene) = Scene::set_in(Language::Python, closed).await? else {
+        return Ok(());
+    };
+    let kill = async {
+        scene.a.line(begins).await?;
+        scene.a.function()?.signal(Signal::KILL)
+    };
+    let (answer, ()) = tokio::try_join!(scene.a.invoke(order(0, "hang")), kill)?;
+    assert_eq!(answer, Answer::Died);
+    scene.a.shut_down().await?;
+    let row = scene.dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
+    assert_eq!(
+        row["queue"]["SS"].as_array().map(Vec::len),
+        Some(1),
+        "{row}"
+    );
+    assert!(row["pinned"].is_object(), "{row}");
+    assert_eq!(intents(scene.a.journal()), 0, "nothing is left to recover");
+    Ok(())
+}
