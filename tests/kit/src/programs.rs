@@ -38,7 +38,7 @@ impl Programs {
 /// Builds `unlocked`, the same function without the layer, the first time that this process asks.
 pub fn unlocked() -> Result<&'static Path, Error> {
     static BUILT: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| cargo(&["--example", "unlocked"])?.path("unlocked"));
+    let built = BUILT.get_or_init(|| cargo(&[])?.path("unlocked"));
     built.as_deref().map_err(Clone::clone)
 }
 
@@ -105,9 +105,9 @@ fn command(targets: &[&str]) -> Command {
         "--manifest-path",
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"),
     ]);
-    // The whole workspace, as in the build that made this program: dependencies then have the same
-    // features, and none is compiled again.
-    command.arg("--workspace").args(targets);
+    // The whole workspace, and an example, which needs the dev-dependencies, as in the build that made this program:
+    // dependencies then have the same features, and none is compiled again.
+    command.args(["--workspace", "--example", "unlocked"]).args(targets);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
