@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::batch::{Batch, Fate, KeyWork, RecordWork};
+use crate::batch::{Batch, Fate, KeyWork};
 use crate::config::OnBusy;
 use crate::deadline::Deadline;
 use crate::failure::{LockError, LockErrorKind};
