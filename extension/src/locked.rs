@@ -115,6 +115,7 @@ async fn finish(lock: InvocationLock, posted: Posted) {
             let text = body.and_then(|body| String::from_utf8(body).ok());
             lock.finish(Finish::Answered(text)).await;
         }
+        Posted::Error => lock.finish(Finish::Failed).await,
         _ => lock.release().await,
     }
 }

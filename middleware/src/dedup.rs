@@ -34,11 +34,13 @@ pub struct Dedup {
     window: Duration,
     scope: Option<String>,
     fingerprint: Result<FingerprintRule, String>,
+    at_most_once: bool,
 }
 
 const MODE: &str = "LOCKS_DEDUP";
 const KEY: &str = "LOCKS_DEDUP_KEY";
 const WINDOW: &str = "LOCKS_DEDUP_WINDOW_MS";
+const INTERRUPTED: &str = "LOCKS_DEDUP_INTERRUPTED";
 const SCOPE: &str = "LOCKS_DEDUP_SCOPE";
 const FINGERPRINT: &str = "LOCKS_DEDUP_FINGERPRINT";
 
@@ -71,6 +73,7 @@ impl Dedup {
             window: DEFAULT_WINDOW,
             scope: None,
             fingerprint: Ok(FingerprintRule::default()),
+            at_most_once: false,
         }
     }
 
@@ -94,6 +97,16 @@ impl Dedup {
         Self {
             fingerprint: fingerprint
                 .map_err(|error| format!("invalid fingerprint `{rule}`: {error}")),
+            ..self
+        }
+    }
+
+    /// Refuses an event of which it is not known how its first run ended: after a panic, a timeout, a lost lease or the
+    /// death of the process its next delivery fails with `Lock.Interrupted`, for the length of the window, and does not
+    /// run. A handler that returns an error may run again. Default: such an event runs again.
+    pub fn refuse_interrupted(self) -> Self {
+        Self {
+            at_most_once: true,
             ..self
         }
     }
@@ -123,6 +136,8 @@ impl Dedup {
         if let Some(window) = vars.millis(WINDOW, SHORTEST_WINDOW..=longest)? {
             dedup.window = window;
         }
+        let interrupted = [("retry", false), ("refuse", true)];
+        dedup.at_most_once = vars.choice(INTERRUPTED, &interrupted)?.unwrap_or(false);
         dedup.scope = vars.text(SCOPE)?.map(str::to_owned);
         if let Some(rule) = vars.text(FINGERPRINT)? {
             let fingerprint = FingerprintRule::parse(rule);
@@ -171,6 +186,10 @@ impl Dedup {
         let operation = Operation::new(scope, &key.find(event, about)?).window(self.window);
         let operation = match self.replays {
             true => operation.replays(),
+            false => operation,
+        };
+        let operation = match self.at_most_once {
+            true => operation.at_most_once(),
             false => operation,
         };
         Ok(match fingerprint.of(event, about)? {

@@ -27,6 +27,7 @@ use crate::key::BadKey;
 /// | `Lock.Configuration` | 500 | a setting is invalid, or the clients of one key have conflicting settings |
 /// | `Lock.KeyReused` | 422 | the event is done already, and its idempotency key came with another request |
 /// | `Lock.ResponseGone` | 410 | the event is done already, and its response cannot be replayed |
+/// | `Lock.Interrupted` | 409 | a run of the event has begun, nobody knows how it ended, and it is not to run twice |
 pub struct LockError {
     kind: LockErrorKind,
     message: String,
@@ -69,6 +70,8 @@ pub enum LockErrorKind {
     KeyReused,
     /// The event is done already, and its response cannot be replayed.
     ResponseGone,
+    /// A run of the event has begun, nobody knows how it ended, and it is not to run twice.
+    Interrupted,
 }
 
 impl LockError {
@@ -113,6 +116,7 @@ impl LockError {
             LockErrorKind::Configuration => "Lock.Configuration",
             LockErrorKind::KeyReused => "Lock.KeyReused",
             LockErrorKind::ResponseGone => "Lock.ResponseGone",
+            LockErrorKind::Interrupted => "Lock.Interrupted",
         }
     }
 
@@ -120,7 +124,10 @@ impl LockError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full => 409,
+            LockErrorKind::Busy
+            | LockErrorKind::TimedOut
+            | LockErrorKind::Full
+            | LockErrorKind::Interrupted => 409,
             LockErrorKind::BadKey => 400,
             LockErrorKind::ResponseGone => 410,
             LockErrorKind::KeyReused => 422,
@@ -190,6 +197,9 @@ impl LockError {
             }
             LockErrorKind::ResponseGone => {
                 "this was done already, and its response is no longer known"
+            }
+            LockErrorKind::Interrupted => {
+                "this was begun before, and it is not known how it ended; it is not begun again"
             }
             LockErrorKind::Lost => "the work was stopped half-way, and may have been started again",
             LockErrorKind::Deadline => "the work took too long, and was stopped",
@@ -289,6 +299,7 @@ impl From<Error> for LockError {
             error if error.is_configuration() => LockErrorKind::Configuration,
             error if error.is_key_reused() => LockErrorKind::KeyReused,
             error if error.is_response_gone() => LockErrorKind::ResponseGone,
+            error if error.is_interrupted() => LockErrorKind::Interrupted,
             _ => LockErrorKind::Unavailable,
         };
         Self {

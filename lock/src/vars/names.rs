@@ -4,12 +4,13 @@
 pub(super) const PREFIX: &str = "LOCKS_";
 
 /// Every variable that a crate of this workspace reads.
-pub(super) const NAMES: [&str; 37] = [
+pub(super) const NAMES: [&str; 38] = [
     "LOCKS_CLOCK_SKEW_MS",
     "LOCKS_CONTEXT",
     "LOCKS_DEBUG_LOGS",
     "LOCKS_DEDUP",
     "LOCKS_DEDUP_FINGERPRINT",
+    "LOCKS_DEDUP_INTERRUPTED",
     "LOCKS_DEDUP_KEY",
     "LOCKS_DEDUP_SCOPE",
     "LOCKS_DEDUP_WINDOW_MS",

@@ -313,6 +313,7 @@ impl<C: Call> Step<C> {
     fn release(lock: Option<InvocationLock>, outcome: Outcome<C>) -> Self {
         let finish = match (&lock, &outcome) {
             (Some(lock), Ok(Ok(answer))) if lock.is_for_once() => Finish::Answered(C::text(answer)),
+            (_, Err(_) | Ok(Err(LayerError::Lock(_)))) => Finish::Interrupted,
             _ => Finish::Failed,
         };
         Self::Release {
