@@ -4,6 +4,7 @@ mod at_most_once;
 mod batches;
 mod deaths;
 mod people;
+mod pitfalls;
 mod responses;
 mod runs;
 mod transactions;
