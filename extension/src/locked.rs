@@ -179,6 +179,7 @@ async fn finish(lock: InvocationLock, posted: Posted) {
             let text = body.and_then(|body| String::from_utf8(body.into()).ok());
             lock.finish(Finish::Answered(text)).await;
         }
+        Posted::Error => lock.finish(Finish::Failed).await,
         _ => lock.release().await,
     }
 }

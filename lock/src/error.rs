@@ -43,6 +43,7 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// | [`is_completed`](Error::is_completed) | the operation is done already | nothing: see [`completion`](Error::completion) |
 /// | [`is_key_reused`](Error::is_key_reused) | the same idempotency key came with another request | a key of its own for each request |
 /// | [`is_response_gone`](Error::is_response_gone) | the operation is done, and its response cannot be replayed | nothing |
+/// | [`is_interrupted`](Error::is_interrupted) | a run of the operation has begun, which is done at most once, and its end is not known | a person, and [`Locks::forget`](crate::Locks::forget) |
 /// | [`is_transaction_cancelled`](Error::is_transaction_cancelled) | DynamoDB has cancelled a transaction because of the caller's own items | what the reasons say; nothing was written |
 pub struct Error(Box<Inner>);
 
@@ -111,6 +112,7 @@ impl Error {
             RefusalReason::LaterFormat(format) => return Self::later_format(key, format),
             RefusalReason::Completed => return Self::done(key, refusal),
             RefusalReason::KeyReused => return Self::key_reused(key),
+            RefusalReason::Interrupted => return Self::interrupted(key),
             RefusalReason::Unreadable => return Self::unreadable(key),
         };
         let holder = refusal.holder.as_ref().map(owner_of).unwrap_or_default();

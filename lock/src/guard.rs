@@ -56,7 +56,7 @@ enum HandedOn {
 }
 
 /// How long a release may take.
-const RELEASE: Duration = Duration::from_secs(3);
+pub(crate) const RELEASE: Duration = Duration::from_secs(3);
 
 impl LockGuard {
     pub(crate) fn new(
@@ -153,7 +153,8 @@ impl LockGuard {
         self.trail.is_ours()
     }
 
-    /// Releases the lock. When this returns `Ok`, the next waiter may hold it.
+    /// Releases the lock. When this returns `Ok`, the next waiter may hold it. The operation of the lock, if it has one, is
+    /// not done: its next run begins, also where it is done [at most once](Operation::at_most_once).
     ///
     /// # Errors
     ///
@@ -170,6 +171,18 @@ impl LockGuard {
     ///
     /// As [`release`](Self::release).
     pub async fn release_within(self, time: Duration) -> Result<(), Error> {
+        let until = self.handle.lease().after(time);
+        self.hand_on(until, Acquisition::fail).await.map(drop)
+    }
+
+    /// Releases the lock after work of which it is not known how far it came, because it panicked or was stopped; tries for
+    /// at most this long. An operation that is done [at most once](Operation::at_most_once) does not run again; for any
+    /// other one this is a release like [`release`](Self::release).
+    ///
+    /// # Errors
+    ///
+    /// As [`release`](Self::release).
+    pub async fn release_interrupted(self, time: Duration) -> Result<(), Error> {
         let until = self.handle.lease().after(time);
         self.hand_on(until, |_| {}).await.map(drop)
     }

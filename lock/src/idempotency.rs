@@ -30,6 +30,7 @@ pub struct Operation {
     window: Duration,
     fingerprint: Option<Fingerprint>,
     pub(crate) replays: bool,
+    at_most_once: bool,
 }
 
 /// The operation is done; this is known of it.
@@ -70,6 +71,7 @@ impl Operation {
             window: WINDOW,
             fingerprint: None,
             replays: false,
+            at_most_once: false,
         }
     }
 
@@ -105,6 +107,25 @@ impl Operation {
         self.id == other.id
     }
 
+    /// Never runs it a second time when it is not known how the first run ended: after a panic, a lost lease, the death
+    /// of the process or a dropped future the next caller gets an error that
+    /// [`is_interrupted`](crate::Error::is_interrupted), for the length of the window, or until
+    /// [`Locks::forget`](crate::Locks::forget) is called. A run that fails and says so may be repeated. Default: it is done
+    /// at least once, and a run of which nothing is known is repeated.
+    ///
+    /// A run that had to wait for the lock costs one more write. All callers of an operation have to ask for this:
+    /// another one does not mind that a run has begun.
+    pub fn at_most_once(self) -> Self {
+        Self {
+            at_most_once: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_at_most_once(&self) -> bool {
+        self.at_most_once
+    }
+
     pub(crate) fn id(&self) -> OperationId {
         self.id
     }
@@ -123,6 +144,7 @@ impl Operation {
         OperationTerms {
             id: self.id,
             fingerprint: self.fingerprint,
+            at_most_once: self.at_most_once.then_some(self.window),
         }
     }
 }

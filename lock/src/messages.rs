@@ -114,6 +114,10 @@ impl Answer {
 }
 
 /// What is to be done next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an action lives for a moment, and mostly it is the large one"
+)]
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Action {
     /// Send this write, and report the answer.
@@ -189,6 +193,8 @@ pub enum RefusalReason {
     Completed,
     /// The operation is done, and its idempotency key came with another request.
     KeyReused,
+    /// Another run of the operation has begun, which is done at most once, and its end is not known.
+    Interrupted,
     /// What the row says of the operation cannot be read.
     Unreadable,
 }

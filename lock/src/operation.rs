@@ -5,14 +5,15 @@
 //!
 //! ```text
 //! attempted 1763812800 1763640123456789                       a run began and did not complete
+//! begun 1763812800 1763640123456789                           at most once: begun by that fence, its end is not known
 //! done 1763812800 1763640123456789 - none                     done until then, by the run with that fence
 //! done 1763812800 1763640123456789 k3F9xQ2mZ1A text {"a":1}   with the fingerprint of the request, and its response
 //! done 1763812800 1763640123456789 - row 51200                the response stands in a row of its own
 //! done 1763812800 1763640123456789 - lost                     the response could not be kept
 //! ```
 //!
-//! The lines sort so that one comparison decides: `line < "done " + now` is true for every attempt, and for
-//! every completion whose window is over.
+//! The lines sort so that one comparison decides: `line < "done " + now` is true for every attempt, for everything that
+//! was begun, and for every completion whose window is over.
 
 mod line;
 
@@ -34,6 +35,8 @@ pub struct OperationTerms {
     pub id: OperationId,
     /// What the request was, if that matters.
     pub fingerprint: Option<Fingerprint>,
+    /// It is done at most once: a run says that it has begun before it acts, and that counts for this window.
+    pub at_most_once: Option<Duration>,
 }
 
 /// What a row says of an operation.
@@ -41,6 +44,8 @@ pub struct OperationTerms {
 pub enum OperationState {
     /// A run began that did not complete. It keeps nobody from another attempt.
     Attempted(Attempt),
+    /// A run of an operation that is done at most once has begun, and how it ended is not known.
+    Begun(Begun),
     /// It is done.
     Completed(Completion),
     /// The attribute is none of ours, or damaged.
@@ -51,6 +56,15 @@ pub enum OperationState {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Attempt {
     /// Until when it is remembered, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Ticket,
+}
+
+/// A run that has begun what is done at most once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Begun {
+    /// Until when nobody else begins, in seconds since the epoch.
     pub until: u64,
     /// The fence of the run.
     pub fence: Ticket,
@@ -148,6 +162,7 @@ impl OperationState {
     pub fn is_expired(&self, earliest: Timestamp) -> bool {
         match self {
             Self::Attempted(attempt) => attempt.until < seconds(earliest),
+            Self::Begun(begun) => !begun.counts(earliest),
             Self::Completed(_) => self.completed(earliest).is_none(),
             Self::Unreadable => false,
         }
@@ -163,12 +178,25 @@ impl Attempt {
     }
 }
 
+impl Begun {
+    /// Whether its window is not over for certain.
+    #[must_use]
+    pub fn counts(&self, earliest: Timestamp) -> bool {
+        self.until >= seconds(earliest)
+    }
+}
+
 impl Completion {
     /// When the row may be swept away at the earliest, in seconds since the epoch.
     #[must_use]
     pub fn keeps_row_until(&self) -> u64 {
-        self.until + KEPT_BEYOND
+        keeps_row_until(self.until)
     }
+}
+
+/// When a row may be swept away at the earliest that says something until then, in seconds since the epoch.
+pub(crate) fn keeps_row_until(until: u64) -> u64 {
+    until + KEPT_BEYOND
 }
 
 impl UnlessDone {

@@ -29,7 +29,7 @@ pub use crate::messages::{
 };
 pub use crate::nonce::Nonce;
 pub use crate::operation::{
-    Attempt, Completion, Completions, Kept, OperationState, OperationTerms, OperationUpdate,
+    Attempt, Begun, Completion, Completions, Kept, OperationState, OperationTerms, OperationUpdate,
     UnlessDone, done_until,
 };
 pub use crate::operation_id::{Fingerprint, OperationId};
@@ -85,6 +85,18 @@ pub struct Acquisition {
     completions: Completions,
     /// An operation that the same write is to forget.
     forgets: Option<OperationId>,
+    ending: Ending,
+}
+
+/// How a run has ended that does not complete its operation.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Ending {
+    /// How far it came is not known.
+    Interrupted,
+    /// It has failed, and says that it did nothing which must not be done again.
+    Failed,
+    /// It has done nothing.
+    Unused,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -191,6 +203,7 @@ impl Acquisition {
             ends,
             completions,
             forgets,
+            ending: Ending::Interrupted,
         }
     }
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::error::Error;
-use crate::guard::LockGuard;
+use crate::guard::{LockGuard, RELEASE};
 use crate::handle::LockHandle;
 
 type WorkOutcome<T> = Result<T, Box<dyn Any + Send>>;
@@ -107,7 +107,7 @@ async fn caught<T>(handle: LockHandle, work: impl Future<Output = T>) -> WorkOut
 /// The work's result stands, whether or not the release succeeds.
 async fn release<T>(guard: LockGuard, outcome: Option<WorkOutcome<T>>) -> Result<T, Error> {
     let key = guard.key().clone();
-    if let Err(error) = guard.release().await
+    if let Err(error) = guard.release_interrupted(RELEASE).await
         && outcome.is_some()
     {
         tracing::error!(%key, %error, "the lock was not released");

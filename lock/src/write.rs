@@ -4,7 +4,8 @@
 //! late copy does nothing.
 
 use crate::entry::{Entry, Ticket};
-use crate::operation::{OperationUpdate, UnlessDone};
+use crate::operation::{Begun, OperationUpdate, UnlessDone};
+use crate::operation_id::OperationId;
 use crate::time::Timestamp;
 
 /// One conditional write to one row.
@@ -33,6 +34,8 @@ pub enum Write {
         lifetime: RowLifetime,
         /// Not if the operation is done.
         unless_done: Option<UnlessDone>,
+        /// The run begins with this, at most once: not if another one has begun.
+        begins_run: Option<(OperationId, Begun)>,
     },
     /// Hand the lock on. Only the holder releases.
     Release {
@@ -68,6 +71,8 @@ pub enum Write {
         ttl: Option<u64>,
         /// The holder begins with this, fail-closed.
         begins: Option<Ticket>,
+        /// The run begins with this, at most once.
+        begins_run: Option<(OperationId, Begun)>,
     },
     /// Evict a dead holder, unless it renewed its lease since it was seen.
     Evict {
@@ -105,6 +110,8 @@ pub enum Write {
         unless_done: Option<UnlessDone>,
         /// What it says of the dead holder's operation.
         operation: OperationUpdate,
+        /// The run begins with this, at most once: not if another one has begun.
+        begins_run: Option<(OperationId, Begun)>,
     },
     /// Make sure that an entry which may still be on its way can no longer enter.
     Invalidate {

@@ -35,11 +35,13 @@ pub struct Dedup {
     window: Duration,
     scope: Option<String>,
     fingerprint: Result<FingerprintRule, String>,
+    at_most_once: bool,
 }
 
 const MODE: &str = "LOCKS_DEDUP";
 const KEY: &str = "LOCKS_DEDUP_KEY";
 const WINDOW: &str = "LOCKS_DEDUP_WINDOW_MS";
+const INTERRUPTED: &str = "LOCKS_DEDUP_INTERRUPTED";
 const SCOPE: &str = "LOCKS_DEDUP_SCOPE";
 const FINGERPRINT: &str = "LOCKS_DEDUP_FINGERPRINT";
 
@@ -72,6 +74,7 @@ impl Dedup {
             window: DEFAULT_WINDOW,
             scope: None,
             fingerprint: Ok(FingerprintRule::default()),
+            at_most_once: false,
         }
     }
 
@@ -95,6 +98,16 @@ impl Dedup {
         Self {
             fingerprint: fingerprint
                 .map_err(|error| format!("invalid fingerprint `{rule}`: {error}")),
+            ..self
+        }
+    }
+
+    /// Refuses an event of which it is not known how its first run ended: after a panic, a timeout, a lost lease or the
+    /// death of the process its next delivery fails with `Lock.Interrupted`, for the length of the window, and does not
+    /// run. A handler that returns an error may run again. Default: such an event runs again.
+    pub fn refuse_interrupted(self) -> Self {
+        Self {
+            at_most_once: true,
             ..self
         }
     }
@@ -124,6 +137,8 @@ impl Dedup {
         if let Some(window) = vars.millis(WINDOW, SHORTEST_WINDOW..=longest)? {
             dedup.window = window;
         }
+        let interrupted = [("retry", false), ("refuse", true)];
+        dedup.at_most_once = vars.choice(INTERRUPTED, &interrupted)?.unwrap_or(false);
         dedup.scope = vars.text(SCOPE)?.map(str::to_owned);
         if let Some(rule) = vars.text(FINGERPRINT)? {
             let fingerprint = FingerprintRule::parse(rule);
@@ -162,6 +177,12 @@ impl Dedup {
                 "LOCKS_DEDUP `replay` does not go together with a lock for each record: nobody reads the response to \
                  a record; expected `skip`",
             ));
+        }
+        if self.at_most_once {
+            return Err(Error::configuration(format!(
+                "{INTERRUPTED} `refuse` does not go together with a lock for each record: records of one key share a \
+                 lock, and only the first of them could say that it begins; expected `retry`"
+            )));
         }
         let (Ok(key), Ok(fingerprint)) = (&self.key, &self.fingerprint) else {
             return Ok(self);
@@ -207,6 +228,10 @@ impl Dedup {
         let operation = Operation::new(scope, &key.find(event, about)?).window(self.window);
         let operation = match self.replays {
             true => operation.replays(),
+            false => operation,
+        };
+        let operation = match self.at_most_once {
+            true => operation.at_most_once(),
             false => operation,
         };
         Ok(match fingerprint.of(event, about)? {

@@ -28,6 +28,7 @@ use crate::key::BadKey;
 /// | `Lock.KeyReused` | 422 | the event is done already, and its idempotency key came with another request |
 /// | `Lock.ResponseGone` | 410 | the event is done already, and its response cannot be replayed |
 /// | `Lock.PartialBatch` | 500 | records of a batch were held back or failed, and its source cannot be told which |
+/// | `Lock.Interrupted` | 409 | a run of the event has begun, nobody knows how it ended, and it is not to run twice |
 pub struct LockError {
     kind: LockErrorKind,
     message: String,
@@ -72,6 +73,8 @@ pub enum LockErrorKind {
     ResponseGone,
     /// Records of a batch were held back or failed, and its source cannot be told which.
     PartialBatch,
+    /// A run of the event has begun, nobody knows how it ended, and it is not to run twice.
+    Interrupted,
 }
 
 impl LockError {
@@ -117,6 +120,7 @@ impl LockError {
             LockErrorKind::KeyReused => "Lock.KeyReused",
             LockErrorKind::ResponseGone => "Lock.ResponseGone",
             LockErrorKind::PartialBatch => "Lock.PartialBatch",
+            LockErrorKind::Interrupted => "Lock.Interrupted",
         }
     }
 
@@ -124,7 +128,10 @@ impl LockError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
-            LockErrorKind::Busy | LockErrorKind::TimedOut | LockErrorKind::Full => 409,
+            LockErrorKind::Busy
+            | LockErrorKind::TimedOut
+            | LockErrorKind::Full
+            | LockErrorKind::Interrupted => 409,
             LockErrorKind::BadKey => 400,
             LockErrorKind::ResponseGone => 410,
             LockErrorKind::KeyReused => 422,
@@ -197,6 +204,9 @@ impl LockError {
                 "this was done already, and its response is no longer known"
             }
             LockErrorKind::PartialBatch => "some records were not done; send all of them again",
+            LockErrorKind::Interrupted => {
+                "this was begun before, and it is not known how it ended; it is not begun again"
+            }
             LockErrorKind::Lost => "the work was stopped half-way, and may have been started again",
             LockErrorKind::Deadline => "the work took too long, and was stopped",
             LockErrorKind::Ended | LockErrorKind::Unavailable => {
@@ -302,6 +312,7 @@ impl From<Error> for LockError {
             error if error.is_configuration() => LockErrorKind::Configuration,
             error if error.is_key_reused() => LockErrorKind::KeyReused,
             error if error.is_response_gone() => LockErrorKind::ResponseGone,
+            error if error.is_interrupted() => LockErrorKind::Interrupted,
             _ => LockErrorKind::Unavailable,
         };
         Self {

@@ -68,8 +68,10 @@ pub(crate) enum Wait {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Finish {
-    /// It failed, was stopped, or nobody knows.
+    /// It returned an error.
     Failed,
+    /// It was stopped, it panicked, or nobody knows.
+    Interrupted,
     /// It has answered: with this JSON text, if that is known. The text may tell of a failure, too.
     Answered(Option<String>),
 }
@@ -291,10 +293,10 @@ impl InvocationLock {
         self.once
     }
 
-    /// Releases the lock after the handler has failed, or when its result is unknown, within the time that the
-    /// deadline leaves. The handler's result stands, whether or not the release succeeds.
+    /// Releases the lock when it is not known how the handler ended, within the time that the deadline leaves. The
+    /// handler's result stands, whether or not the release succeeds.
     pub async fn release(self) {
-        self.finish(Finish::Failed).await;
+        self.finish(Finish::Interrupted).await;
     }
 
     /// Releases the lock when the handler has ended, within the time that the deadline leaves. If the event is
@@ -303,8 +305,9 @@ impl InvocationLock {
     pub async fn finish(self, finish: Finish) {
         let handle = self.handle;
         let time = Deadline::for_release(self.deadline);
+        let interrupted = self.lost || finish == Finish::Interrupted;
         let (succeeded, response) = match finish {
-            Finish::Failed => (false, None),
+            Finish::Failed | Finish::Interrupted => (false, None),
             Finish::Answered(response) => {
                 (response.as_deref().is_none_or(verdict::is_done), response)
             }
@@ -323,6 +326,7 @@ impl InvocationLock {
                 let completed = self.held.complete_within(response, time).await;
                 ending.completed(1, completed);
             }
+            false if interrupted => ending.released(self.held.release_interrupted(time).await),
             false => ending.released(self.held.release_within(time).await),
         }
     }

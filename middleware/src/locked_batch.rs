@@ -131,7 +131,7 @@ impl LockedBatch {
             ..
         } = self;
         let (failed, response) = match finish {
-            Finish::Failed => (true, None),
+            Finish::Failed | Finish::Interrupted => (true, None),
             Finish::Answered(response) => (false, response),
         };
         let reported = match failed {

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     KeyReused,
     /// The operation is done, and its response was not kept or is gone.
     ResponseGone,
+    /// A run of the operation has begun, which is done at most once, and its end is not known.
+    Interrupted,
     /// DynamoDB has cancelled a transaction because of the caller's own items.
     TransactionCancelled,
 }

@@ -46,6 +46,14 @@ impl Error {
         Self::new(ErrorKind::KeyReused, message)
     }
 
+    pub(crate) fn interrupted(key: &Key) -> Self {
+        let message = format!(
+            "a run of the operation has begun under lock `{key}`, and it is not known how it ended; the operation is done \
+             at most once: find out, and forget it if it is to run again"
+        );
+        Self::new(ErrorKind::Interrupted, message)
+    }
+
     pub(crate) fn released_before_completion(key: &Key) -> Self {
         let message = format!(
             "lock `{key}` was released with all others of its client before what was done under it was recorded"

@@ -87,6 +87,12 @@ impl Error {
         self.0.kind == ErrorKind::ResponseGone
     }
 
+    /// A run of the operation has begun, which is done at most once, and its end is not known.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.0.kind == ErrorKind::Interrupted
+    }
+
     /// DynamoDB has cancelled a transaction because of the caller's own items: nothing was written. The message has the
     /// reasons, and the source is the SDK's error.
     #[must_use]

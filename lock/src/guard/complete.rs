@@ -109,11 +109,19 @@ impl LockGuard {
     /// # Errors
     ///
     /// [`is_key_reused`](Error::is_key_reused) when the operation is done with another fingerprint;
+    /// [`is_interrupted`](Error::is_interrupted) when it is done at most once, and a run of it has begun before;
     /// [`is_bad_table`](Error::is_bad_table) when what the row says of it cannot be read.
     pub fn completed(&self, operation: &Operation) -> Result<Option<Completed>, Error> {
         let earliest = self.handle.lease().moment().now.earliest;
         let completion = match self.found.get(&operation.id()) {
             Some(OperationState::Unreadable) => return Err(Error::unreadable(self.key())),
+            Some(OperationState::Begun(begun))
+                if operation.is_at_most_once()
+                    && begun.fence.0 != self.fence()
+                    && begun.counts(earliest) =>
+            {
+                return Err(Error::interrupted(self.key()));
+            }
             state => state.and_then(|state| state.completed(earliest)),
         };
         match completion {
@@ -155,6 +163,7 @@ impl LockGuard {
         let recorded = self.trail.complete(&done);
         let completions = done.clone();
         let handed_on = self.hand_on(until, |acquisition| {
+            acquisition.fail();
             for (operation, completion) in completions {
                 acquisition.complete(operation, completion);
             }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::{Attempt, Completion, Kept, OperationState, Ticket, UnlessDone};
+use super::{Attempt, Begun, Completion, Kept, OperationState, Ticket, UnlessDone};
 
 const ATTEMPTED: &str = "attempted";
+const BEGUN: &str = "begun";
 const DONE: &str = "done";
 
 /// Stands for a fingerprint where there is none.
@@ -14,6 +15,13 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { until, fence } = self;
         write!(f, "{ATTEMPTED} {until:010} {:016}", fence.0)
+    }
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { until, fence } = self;
+        write!(f, "{BEGUN} {until:010} {:016}", fence.0)
     }
 }
 
@@ -41,6 +49,15 @@ impl fmt::Display for UnlessDone {
     }
 }
 
+impl UnlessDone {
+    /// The text that sorts after every line of a begun run whose window is over, and the one that sorts before every
+    /// completion: nobody may begin an operation whose line lies between them.
+    #[must_use]
+    pub fn unless_begun(&self) -> (String, &'static str) {
+        (format!("{BEGUN} {:010}", self.now), DONE)
+    }
+}
+
 impl OperationState {
     /// Reads a line.
     #[must_use]
@@ -56,6 +73,7 @@ fn read(line: &str) -> Option<OperationState> {
     let fence = Ticket(digits(words.next()?, 16)?);
     match kind {
         ATTEMPTED => Some(OperationState::Attempted(Attempt { until, fence })),
+        BEGUN => Some(OperationState::Begun(Begun { until, fence })),
         DONE => {
             let fingerprint = match words.next()? {
                 NONE => None,

@@ -11,6 +11,11 @@ fn done(until: u64, response: Kept) -> Completion {
     }
 }
 
+fn begun(until: u64) -> Begun {
+    let fence = FENCE;
+    Begun { until, fence }
+}
+
 fn at(second: u64) -> Timestamp {
     Timestamp(second * 1_000_000)
 }
@@ -40,6 +45,9 @@ fn a_line_is_read_as_it_was_written() {
     };
     let read = OperationState::read(&attempt.to_string());
     assert_eq!(read, OperationState::Attempted(attempt));
+    let begun = begun(1_763_812_800);
+    let read = OperationState::read(&begun.to_string());
+    assert_eq!(read, OperationState::Begun(begun));
 }
 
 #[test]
@@ -65,7 +73,8 @@ fn what_is_none_of_ours_is_unreadable() {
         "done 1763812800 1763640123456789 short none",
         "done 1763812800 1763640123456789 - elsewhere",
         "done 1763812800 1763640123456789 - row many",
-        "begun 1763812800 1763640123456789",
+        "started 1763812800 1763640123456789",
+        "begun 1763812800",
     ] {
         assert_eq!(
             OperationState::read(line),
@@ -84,6 +93,20 @@ fn one_comparison_tells_what_is_done() {
     assert!(line >= past(1_763_812_800));
     assert!(line < past(1_763_812_801));
     assert!(Attempt::of(FENCE, at(1_763_812_800)).to_string() < past(0));
+}
+
+#[test]
+fn two_comparisons_tell_what_nobody_may_begin() {
+    let unless = UnlessDone::of(OperationId::of([1; 12]), at(1_763_812_800));
+    let (past, done_from) = unless.unless_begun();
+    let may_begin =
+        |line: &str| line < past.as_str() || line > done_from && line < unless.to_string().as_str();
+    let (over, live) = (1_763_812_799, 1_763_812_800);
+    assert!(may_begin(&Attempt::of(FENCE, at(live)).to_string()));
+    assert!(may_begin(&begun(over).to_string()));
+    assert!(!may_begin(&begun(live).to_string()));
+    assert!(may_begin(&done(over, Kept::None).to_string()));
+    assert!(!may_begin(&done(live, Kept::None).to_string()));
 }
 
 #[test]

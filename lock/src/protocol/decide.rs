@@ -115,6 +115,9 @@ impl Acquisition {
                 return self.heartbeat(false, at);
             }
         }
+        if !self.granted && self.has_to_begin() {
+            return self.heartbeat(false, at);
+        }
         let own = self.me.fields().map_or(Timestamp(0), |me| me.own);
         let deadline = liveness::deadline(&self.terms, own, self.ticketed, at)
             .filter(|&deadline| deadline <= self.ends);
@@ -139,7 +142,9 @@ impl Acquisition {
     /// Not in the queue, and the ticket could still enter: busy or full, unless the holder is dead.
     fn outside(&mut self, at: Moment) -> Action {
         match liveness::dead(&self.terms, &self.row, &self.watch, 1, at) {
-            Some((_, behind)) if self.row.queue.len() == 1 + behind.len() => {
+            Some((_, behind))
+                if self.row.queue.len() == 1 + behind.len() && !self.is_begun_by_another(at) =>
+            {
                 self.evict_and_enter(at)
             }
             Some((head, behind)) => self.evict(head, behind, at),

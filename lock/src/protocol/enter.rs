@@ -29,9 +29,10 @@ impl Acquisition {
         (self.ticket, self.ticketed, self.behind) = (ticket, at.tick, at.tick);
         (self.sign, self.handed, self.ends) = (None, None, MonotonicInstant::default());
         (self.in_doubt_copies, self.missed_reads) = (0, 0);
-        // A fail-closed client that finds the lock free begins to act with the same write, so it
-        // tries first.
-        let trial = self.terms.on_expiry == OnExpiry::Hold && self.row.queue.is_empty();
+        // A client that finds the lock free may have to begin to act with the same write: fail-closed, or at most
+        // once. So it tries first.
+        let begins = self.terms.on_expiry == OnExpiry::Hold || self.begins_run(at).is_some();
+        let trial = begins && self.row.queue.is_empty();
         self.queues = self.terms.wait_mode == WaitMode::Wait && !trial;
         self.enter(at)
     }
@@ -60,7 +61,7 @@ impl Acquisition {
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {
         let (me, ticket, lifetime) = (self.me.clone(), self.ticket, self.lifetime(at));
-        let unless_done = self.unless_done(at);
+        let (unless_done, begins_run) = (self.unless_done(at), self.begins_run(at));
         self.phase = Phase::Entering;
         self.send(match self.queues {
             true => Write::Enqueue {
@@ -75,6 +76,7 @@ impl Acquisition {
                 ticket,
                 lifetime,
                 unless_done,
+                begins_run,
             },
         })
     }
@@ -128,7 +130,11 @@ impl Acquisition {
             .holder()
             .and_then(Entry::ticket)
             .filter(|_| self.row.hold_on_expiry);
-        let (unless_done, operation) = (self.unless_done(at), self.attempt_of_holder(at));
+        let (unless_done, begins_run) = (self.unless_done(at), self.begins_run(at));
+        let mut operation = self.attempt_of_holder(at);
+        // DynamoDB takes one change of an attribute.
+        let begun = begins_run.map(|(id, _)| id);
+        operation.attempted = operation.attempted.filter(|(id, _)| Some(*id) != begun);
         self.phase = Phase::Entering;
         self.send(Write::EvictAndEnter {
             me,
@@ -140,6 +146,7 @@ impl Acquisition {
             lifetime,
             unless_done,
             operation,
+            begins_run,
         })
     }
 

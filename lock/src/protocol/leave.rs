@@ -2,7 +2,6 @@
 
 use super::{Acquisition, AfterLeave, Phase};
 use crate::messages::{Action, Outcome, RecoveryOutcome, RefusalReason};
-use crate::operation::OperationUpdate;
 use crate::row::Row;
 use crate::time::Moment;
 use crate::write::{RenewalUpdate, Write};
@@ -95,7 +94,7 @@ impl Acquisition {
         let begun = self.granted && self.completions.is_empty();
         let operation = match self.granted {
             true => self.operation_update(at),
-            false => OperationUpdate::default(),
+            false => self.unbegun(),
         };
         self.send(Write::Withdraw {
             me: self.me.clone(),

@@ -4,6 +4,7 @@ use super::{Acquisition, AfterLeave, Phase};
 use crate::entry::Entry;
 use crate::liveness;
 use crate::messages::{Action, KEPT, OnExpiry, Outcome, Pause, Refusal, RefusalReason};
+use crate::operation::keeps_row_until;
 use crate::row::Row;
 use crate::time::{Moment, MonotonicInstant, Timestamp};
 use crate::write::{RowLifetime, Write};
@@ -69,8 +70,11 @@ impl Acquisition {
             .map_or(Timestamp(0), |seen| Timestamp(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
         let open = self.terms.on_expiry == OnExpiry::TakeOver;
-        let ttl = self.is_old(at).then(|| self.ttl(at));
         let begins = (!open).then_some(self.ticket);
+        let begins_run = self.begins_run(at).filter(|_| self.has_to_begin());
+        let outlives =
+            begins_run.and_then(|(_, begun)| self.outlives(keeps_row_until(begun.until), at));
+        let ttl = self.is_old(at).then(|| self.ttl(at)).max(outlives);
         self.phase = Phase::Renewing {
             since: at.tick,
             acting,
@@ -80,6 +84,7 @@ impl Acquisition {
             now,
             ttl,
             begins,
+            begins_run,
         })
     }
 

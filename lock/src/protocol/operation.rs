@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Acquisition, AfterLeave, Phase};
+use super::{Acquisition, AfterLeave, Ending, Phase};
 use crate::messages::{Action, OnExpiry, RecoveryOutcome, RefusalReason};
-use crate::operation::{Completion, OperationState, OperationUpdate, UnlessDone};
+use crate::operation::{
+    Begun, Completion, OperationState, OperationUpdate, UnlessDone, done_until,
+};
 use crate::operation_id::OperationId;
 use crate::row::Row;
 use crate::time::{Moment, Timestamp};
@@ -24,9 +26,14 @@ impl Acquisition {
         self.completions.insert(operation, completion);
     }
 
+    /// The run has failed, and may begin again also where it is done at most once.
+    pub fn fail(&mut self) {
+        self.ending = Ending::Failed;
+    }
+
     /// Nothing was done under the lock: the write that hands it on does not say that the operation was attempted.
     pub fn leave_unused(&mut self) {
-        self.granted = false;
+        self.ending = Ending::Unused;
     }
 
     /// Nobody is to know any more that this operation is done: the write that hands the lock on forgets it.
@@ -37,7 +44,35 @@ impl Acquisition {
     /// Whether another run of the operation began before, as far as the row tells.
     #[must_use]
     pub fn was_attempted(&self) -> bool {
-        self.own_state().is_some()
+        self.own_state().is_some() && !self.has_begun()
+    }
+
+    /// Whether the row says that this very run has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        let state = self
+            .operation()
+            .and_then(|own| self.row.operations.get(&own));
+        matches!(state, Some(OperationState::Begun(begun)) if begun.fence == self.ticket)
+    }
+
+    /// Whether the row has to say that this run begins before it acts, and does not yet.
+    pub(super) fn has_to_begin(&self) -> bool {
+        let once = self.terms.operation.and_then(|it| it.at_most_once);
+        once.is_some() && !self.has_begun()
+    }
+
+    /// What the row is to say when this run begins, if it is done at most once.
+    pub(super) fn begins_run(&self, at: Moment) -> Option<(OperationId, Begun)> {
+        let operation = self.terms.operation?;
+        let until = done_until(at.now.latest, operation.at_most_once?);
+        let fence = self.ticket;
+        Some((operation.id, Begun { until, fence }))
+    }
+
+    /// Whether another run has begun, at work or not, so that this one cannot.
+    pub(super) fn is_begun_by_another(&self, at: Moment) -> bool {
+        self.has_to_begin()
+            && matches!(self.own_state(), Some(OperationState::Begun(begun)) if begun.counts(at.now.earliest))
     }
 
     /// What the row says of operations. To the client that is first in the queue it says all that there is.
@@ -56,6 +91,12 @@ impl Acquisition {
         if *state == OperationState::Unreadable {
             return Some(RefusalReason::Unreadable);
         }
+        if let OperationState::Begun(begun) = state {
+            let at_work = self.row.entry(begun.fence).is_some();
+            let unsure = !self.is_queued() && self.is_unsure(state, at);
+            let interrupted = self.is_begun_by_another(at) && !at_work && !unsure;
+            return interrupted.then_some(RefusalReason::Interrupted);
+        }
         let completion = state.completed(at.now.earliest)?;
         if !self.is_queued() && self.is_unsure(state, at) {
             return None;
@@ -69,7 +110,7 @@ impl Acquisition {
     /// Whether the window may as well be over, because the first answer contradicts the wall clock. The next one decides.
     fn is_unsure(&self, state: &OperationState, at: Moment) -> bool {
         let wide = at.now.latest.since(at.now.earliest) > self.terms.skew * 2 + DATES;
-        wide && state.completed(at.now.latest).is_none()
+        wide && state.is_expired(at.now.latest)
     }
 
     /// The completion that the row shows, for a refusal because of it.
@@ -88,21 +129,35 @@ impl Acquisition {
     /// What the write that hands the lock on says: done, or begun in vain; and what nobody needs any more.
     pub(super) fn operation_update(&self, at: Moment) -> OperationUpdate {
         let own = self.operation();
-        let update = match own {
-            Some(own) if self.granted && !self.completions.contains_key(&own) => {
+        let undone = own.filter(|own| !self.completions.contains_key(own));
+        let frees = self.has_begun() && self.ending != Ending::Interrupted;
+        let update = match self.ending {
+            _ if undone.is_none() || frees => OperationUpdate::default(),
+            Ending::Unused => OperationUpdate::default(),
+            Ending::Interrupted | Ending::Failed => {
                 OperationUpdate::attempted(&self.me, at.now.latest)
             }
-            _ => OperationUpdate::default(),
         };
         let update = OperationUpdate {
             ttl: self.outlives_completions(at),
             completes: self.completions.clone(),
-            forgets: self.forgets.into_iter().collect(),
             ..update
         };
-        match own.is_some() || !update.completes.is_empty() {
+        let mut update = match own.is_some() || !update.completes.is_empty() {
             true => update.forgetting(&self.row.operations, at.now.earliest),
             false => update,
+        };
+        update.forgets.extend(self.forgets);
+        update.forgets.extend(undone.filter(|_| frees));
+        update
+    }
+
+    /// What a write says that leaves without having acted: nothing, but that this run has not begun after all.
+    pub(super) fn unbegun(&self) -> OperationUpdate {
+        let begun = self.has_begun().then_some(self.operation()).flatten();
+        OperationUpdate {
+            forgets: begun.into_iter().collect(),
+            ..OperationUpdate::default()
         }
     }
 
@@ -113,12 +168,17 @@ impl Acquisition {
 
     /// A later date for the row, if the one that came with the entry does not outlive all completions.
     fn outlives_completions(&self, at: Moment) -> Option<u64> {
-        let dated = (Timestamp(self.ticket.0) + self.terms.grace).0 / 1_000_000;
         let needed = self
             .completions
             .values()
             .map(Completion::keeps_row_until)
             .max()?;
+        self.outlives(needed, at)
+    }
+
+    /// A later date for the row, if the one that came with the entry is before what is needed.
+    pub(super) fn outlives(&self, needed: u64, at: Moment) -> Option<u64> {
+        let dated = (Timestamp(self.ticket.0) + self.terms.grace).0 / 1_000_000;
         let late = self.terms.on_expiry == OnExpiry::TakeOver && needed > dated;
         late.then(|| needed.max(self.ttl(at)))
     }
@@ -163,7 +223,7 @@ impl Acquisition {
             dead: Vec::new(),
             now: at.now.latest,
             hold_on_expiry: self.terms.on_expiry == OnExpiry::Hold,
-            operation: OperationUpdate::default(),
+            operation: self.unbegun(),
         })
     }
 }

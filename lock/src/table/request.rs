@@ -144,8 +144,11 @@ fn expression(write: &Write) -> UpdateExpression {
             ticket,
             lifetime,
             unless_done,
+            begins_run,
         } => enter(me, *ticket, *lifetime)
             .unless_done(*unless_done)
+            .unless_begun(unless_done.filter(|_| begins_run.is_some()))
+            .begins_run(*begins_run)
             .when("attribute_not_exists(#queue)")
             .pins(*lifetime),
         Write::Release {
@@ -173,6 +176,7 @@ fn expression(write: &Write) -> UpdateExpression {
             now,
             ttl,
             begins,
+            begins_run,
         } => {
             let heartbeat = UpdateExpression {
                 ttl: *ttl,
@@ -180,7 +184,8 @@ fn expression(write: &Write) -> UpdateExpression {
             }
             .mine(me)
             .renews(*now)
-            .when(LATER);
+            .when(LATER)
+            .begins_run(*begins_run);
             match begins {
                 Some(ticket) => heartbeat
                     .set("#pinned = :ticket")
@@ -210,8 +215,11 @@ fn expression(write: &Write) -> UpdateExpression {
             lifetime,
             unless_done,
             operation,
+            begins_run,
         } => UpdateExpression::default()
             .unless_done(*unless_done)
+            .unless_begun(unless_done.filter(|_| begins_run.is_some()))
+            .begins_run(*begins_run)
             .updates(operation)
             .when("#queue = :out")
             .with(":out", set(dead))

@@ -8,7 +8,7 @@ use super::attributes::{self, column};
 use super::operations;
 use crate::attributes::Attributes;
 use crate::entry::{Entry, Ticket};
-use crate::operation::{OperationUpdate, UnlessDone};
+use crate::operation::{Begun, OperationUpdate, UnlessDone};
 use crate::operation_id::OperationId;
 use crate::time::Timestamp;
 use crate::write::RowLifetime;
@@ -18,6 +18,8 @@ pub(super) const LATER: &str = "(attribute_not_exists(#renewed_at) OR #renewed_a
 const MINE: &str = "contains(#queue, :me)";
 /// True for every line of an operation that is not done; see `operation.rs`.
 const NOT_DONE: &str = "(attribute_not_exists(#op) OR #op < :past)";
+/// True for every line but those of runs that have begun and those of live completions.
+const NOT_BEGUN: &str = "(attribute_not_exists(#op) OR #op < :begun_past OR #op > :done_from)";
 const UNPINNED: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 
 /// One write: its changes and its conditions.
@@ -103,6 +105,27 @@ impl UpdateExpression {
                 .with(":past", AttributeValue::S(unless.to_string())),
             None => self,
         }
+    }
+
+    /// Not if another run has begun the operation, either; beside [`unless_done`](Self::unless_done).
+    pub(super) fn unless_begun(self, unless: Option<UnlessDone>) -> Self {
+        let Some(unless) = unless else {
+            return self;
+        };
+        let (past, done) = unless.unless_begun();
+        self.when(NOT_BEGUN)
+            .with(":begun_past", AttributeValue::S(past))
+            .with(":done_from", AttributeValue::S(done.to_owned()))
+    }
+
+    /// The run begins, and says so.
+    pub(super) fn begins_run(self, begins: Option<(OperationId, Begun)>) -> Self {
+        let Some((id, begun)) = begins else {
+            return self;
+        };
+        self.called("#run", id)
+            .set("#run = :run")
+            .with(":run", AttributeValue::S(begun.to_string()))
     }
 
     /// Says what became of operations.

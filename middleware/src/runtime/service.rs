@@ -347,6 +347,7 @@ impl<C: Call> Step<C> {
         let finish = match &outcome {
             Ok(Ok(answer)) if held.asks_for_answer() => Finish::Answered(C::text(answer)),
             Ok(Ok(_)) => Finish::Answered(None),
+            Err(_) | Ok(Err(LayerError::Lock(_))) => Finish::Interrupted,
             _ => Finish::Failed,
         };
         Self::Release {

@@ -111,6 +111,7 @@ pub const COVERAGE_ONCE: &[(Sort, &str)] = &[
     (Sort::Done, "duplicate"),
     (Sort::Done, "duplicate, from memory"),
     (Sort::Done, "failed"),
+    (Sort::Done, "interrupted"),
     (Sort::Done, "again after an attempt"),
     (Sort::Done, "window over"),
 ];

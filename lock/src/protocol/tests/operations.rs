@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::operation::{
-    Attempt, Completion, Kept, OperationState, OperationTerms, OperationUpdate,
+    Attempt, Begun, Completion, Kept, OperationState, OperationTerms, OperationUpdate,
 };
 use crate::operation_id::{Fingerprint, OperationId};
 
@@ -21,6 +21,7 @@ fn once() -> Terms {
         operation: Some(OperationTerms {
             id: id(),
             fingerprint: None,
+            at_most_once: None,
         }),
         ..terms()
     }
@@ -138,6 +139,7 @@ fn another_request_is_refused_as_that() {
         operation: Some(OperationTerms {
             id: id(),
             fingerprint: print(1),
+            at_most_once: None,
         }),
         ..terms()
     });
@@ -340,5 +342,146 @@ fn who_forgets_says_so_when_it_hands_the_lock_on() {
     hand.applied(mine).acts_for(9_750);
     hand.acquisition.forget(id());
     hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+}
+
+/// Terms under which the operation is done at most once.
+fn at_most_once() -> Terms {
+    Terms {
+        operation: Some(OperationTerms {
+            id: id(),
+            fingerprint: None,
+            at_most_once: Some(Duration::from_secs(WINDOW)),
+        }),
+        ..terms()
+    }
+}
+
+fn begun_by(fence: u64) -> OperationState {
+    OperationState::Begun(Begun {
+        until: NOON / 1_000_000 + WINDOW,
+        fence: Ticket(fence),
+    })
+}
+
+/// Has begun, at most once.
+fn begun_once() -> Hand {
+    let mut hand = Hand::new(at_most_once());
+    hand.asks_for("try");
+    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
+    hand.applied(mine).acts_for(9_750);
+    hand
+}
+
+#[test]
+fn a_run_at_most_once_begins_with_the_write_that_enters_a_free_lock() {
+    let hand = begun_once();
+    assert!(!hand.acquisition.was_attempted());
+    let hand = Hand::new(at_most_once());
+    let Write::Try { begins_run, .. } = hand.write() else {
+        panic!("it tries first")
+    };
+    let (operation, begun) = begins_run.expect("it begins");
+    assert_eq!(operation, id());
+    assert_eq!(
+        OperationState::Begun(begun),
+        begun_by(hand.acquisition.ticket().0)
+    );
+}
+
+#[test]
+fn a_run_at_most_once_that_has_waited_begins_with_a_heartbeat() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([other(-1_000)])).asks_for("enqueue");
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    let first = hand.with_me([]);
+    hand.sees(first).asks_for("heartbeat");
+    let Write::Heartbeat { begins_run, .. } = hand.write() else {
+        panic!("it begins")
+    };
+    assert!(begins_run.is_some());
+    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
+    hand.applied(mine);
+    assert!(matches!(hand.asked, Action::Act(_)));
+    hand.happens(Event::Heartbeat).asks_for("heartbeat");
+    assert!(matches!(
+        hand.write(),
+        Write::Heartbeat {
+            begins_run: None,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn what_another_run_has_begun_is_waited_for_while_that_is_at_work() {
+    let mut hand = Hand::new(at_most_once());
+    let at_work = other(-1_000);
+    let fence = at_work.ticket().unwrap().0;
+    hand.refused(saying(row([at_work.clone()]), begun_by(fence)));
+    hand.asks_for("enqueue");
+    let behind = saying(hand.with_me([at_work]), begun_by(fence));
+    hand.applied(behind);
+    let alone = saying(hand.with_me([]), begun_by(fence));
+    hand.sees(alone).asks_for("release");
+    assert_eq!(*update(&hand), OperationUpdate::default());
+    hand.applied(row([])).is_refused(RefusalReason::Interrupted);
+}
+
+#[test]
+fn what_another_run_has_begun_and_left_is_refused_at_once() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(saying(row([]), begun_by(1)));
+    hand.is_refused(RefusalReason::Interrupted);
+    // Who runs it at least once does not mind.
+    let mut hand = Hand::new(once());
+    let mine = saying(hand.with_me([]), begun_by(1));
+    hand.applied(mine).acts_for(9_750);
+    assert!(hand.acquisition.was_attempted());
+}
+
+#[test]
+fn a_dead_run_at_most_once_is_evicted_and_its_place_is_not_taken() {
+    let dead = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-60_000).fields().unwrap().clone()
+    });
+    let fence = dead.ticket().unwrap().0;
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(saying(row([dead.clone()]), begun_by(fence)));
+    hand.asks_for("evict");
+    hand.applied(saying(row([]), begun_by(fence)));
+    hand.is_refused(RefusalReason::Interrupted);
+    // One that died before it began is replaced, with one change of the operation's attribute.
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([dead])).asks_for("evict and enter");
+    assert_eq!(update(&hand).attempted, None);
+}
+
+#[test]
+fn a_run_at_most_once_may_begin_again_only_after_its_own_word() {
+    type End = fn(&mut Acquisition);
+    let ends: [(End, bool); 3] = [
+        (|_| {}, false),
+        (Acquisition::fail, true),
+        (Acquisition::leave_unused, true),
+    ];
+    for (end, frees) in ends {
+        let mut hand = begun_once();
+        end(&mut hand.acquisition);
+        hand.happens(Event::Release).asks_for("release");
+        assert_eq!(update(&hand).forgets.contains(&id()), frees);
+        assert!(update(&hand).completes.is_empty());
+    }
+}
+
+#[test]
+fn one_that_leaves_before_it_acts_takes_back_that_it_has_begun() {
+    let mut hand = Hand::new(at_most_once());
+    hand.lost();
+    hand.happens(Event::GiveUp).asks_for("invalidate");
+    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
+    hand.refused(mine).asks_for("withdraw");
     assert_eq!(update(&hand).forgets, [id()]);
 }

@@ -1,8 +1,10 @@
 //! Operations that are done once: laws 11 to 18 of DESIGN.md, on the embedded table.
 
+mod at_most_once;
 mod batches;
 mod deaths;
 mod people;
+mod pitfalls;
 mod responses;
 mod runs;
 mod transactions;

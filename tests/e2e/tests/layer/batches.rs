@@ -395,6 +395,15 @@ async fn contradictions_are_refused_at_the_start() {
             vec![ONCE[0], ONCE[1], ONCE[2], ("LOCKS_ON_BUSY", "skip")],
             "LOCKS_ON_BUSY",
         ),
+        (
+            vec![
+                ONCE[0],
+                ONCE[1],
+                ONCE[2],
+                ("LOCKS_DEDUP_INTERRUPTED", "refuse"),
+            ],
+            "expected `retry`",
+        ),
     ] {
         let refused = try_layer::<Value>(table.client("a"), &vars);
         let refused = refused.expect_err(expected).to_string();

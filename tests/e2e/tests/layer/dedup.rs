@@ -2,6 +2,7 @@
 
 mod answers;
 mod http;
+mod interrupted;
 mod runs;
 mod settings;
 
@@ -100,6 +101,8 @@ impl Counting {
             async move {
                 match then.as_str() {
                     Some("fail") => Err("it failed".to_owned()),
+                    Some("panic") => panic!("at work"),
+                    Some("hang") => std::future::pending().await,
                     Some("done, but fails") => {
                         lambda_locks::current().expect("a lock").set_done(true);
                         Err("it failed".to_owned())

@@ -31,6 +31,7 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     for (id, state) in &row.operations {
         let line = match state {
             OperationState::Attempted(attempt) => attempt.to_string(),
+            OperationState::Begun(begun) => begun.to_string(),
             OperationState::Completed(completion) => completion.to_string(),
             OperationState::Unreadable => "unreadable".to_owned(),
         };

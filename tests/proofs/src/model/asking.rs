@@ -93,6 +93,12 @@ impl System {
             Trigger::Release => {
                 it.covered = it.acts_at(at.tick);
                 (it.leaving, it.lets_go, it.acts) = (true, true, None);
+                if let Some(acquisition) = &mut it.acquisition {
+                    acquisition.fail();
+                    let ticket = acquisition.ticket();
+                    self.once.retain(|_, (run, _)| *run != ticket);
+                }
+                let it = self.client(client);
                 let completes = mutant.is_some_and(Mutant::completes_failures);
                 if let Some(acquisition) = it.acquisition.as_mut().filter(|_| completes) {
                     let completion = completion(acquisition, window, at);

@@ -216,6 +216,7 @@ impl Config {
             operation: seat.operation.map(|number| OperationTerms {
                 id: id(number),
                 fingerprint: None,
+                at_most_once: seat.at_most_once.then_some(self.window),
             }),
         }
     }

@@ -53,6 +53,8 @@ pub enum Coverage {
     Skipped,
     /// A run that did not complete is remembered.
     Attempted,
+    /// One is told that a run was interrupted which is done at most once.
+    Interrupted,
 }
 
 impl Coverage {
@@ -82,6 +84,7 @@ impl Coverage {
             Self::Recovered => "completed by recovery",
             Self::Skipped => "duplicate",
             Self::Attempted => "attempt",
+            Self::Interrupted => "interrupted",
         }
     }
 

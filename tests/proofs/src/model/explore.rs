@@ -63,7 +63,7 @@ macro_rules! invariants {
 /// own.
 type Holds = fn(&Model, &System) -> bool;
 
-const INVARIANTS: [(Invariant, Holds); 12] = invariants![
+const INVARIANTS: [(Invariant, Holds); 13] = invariants![
     OneActs,
     FencesRise,
     QueueOrder,
@@ -75,6 +75,7 @@ const INVARIANTS: [(Invariant, Holds); 12] = invariants![
     QueueIsBounded,
     DoneOnce,
     CompletionsAreTrue,
+    AtMostOnce,
     NotedIsCompleted
 ];
 
@@ -92,7 +93,7 @@ macro_rules! sometimes {
 fn sometimes(coverage: Coverage) -> Property<Model> {
     sometimes!(coverage: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
         LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept, Completed,
-        Recovered, Skipped, Attempted)
+        Recovered, Skipped, Attempted, Interrupted)
 }
 
 impl System {
@@ -112,6 +113,7 @@ impl System {
             Coverage::Deleted => self.row.is_none() && self.fence.0 > 0,
             Coverage::Kept => self.row().is_pinned() && any(|it| it.heir && it.asks().is_some()),
             Coverage::Completed => !self.done.is_empty(),
+            Coverage::Interrupted => any(is_told_interrupted),
             Coverage::Skipped => any(|it| it.recorded.is_empty() && is_told_done(it)),
             _ => self.clients.iter().any(|it| applied(it, coverage)),
         }
@@ -137,6 +139,17 @@ fn is_turned_away(config: &Config, it: &Client) -> bool {
 
 /// Whether a client is being told, outside the queue, that its operation is done.
 fn is_told_done(it: &Client) -> bool {
+    matches!(told(it), Some(OperationState::Completed(_)))
+}
+
+/// Whether a client is being told, outside the queue, that a run has begun and is not at work any more.
+fn is_told_interrupted(it: &Client) -> bool {
+    let queued = matches!(&it.stage, Stage::Answered { answer: Answer::Refused(Some(row)), .. } if !row.queue.is_empty());
+    !queued && matches!(told(it), Some(OperationState::Begun(_)))
+}
+
+/// What a refusal tells a client of its operation.
+fn told(it: &Client) -> Option<&OperationState> {
     let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
     match (&it.stage, operation) {
         (
@@ -145,11 +158,8 @@ fn is_told_done(it: &Client) -> bool {
                 ..
             },
             Some(operation),
-        ) => {
-            let state = row.operations.get(&operation.id);
-            matches!(state, Some(OperationState::Completed(_)))
-        }
-        _ => false,
+        ) => row.operations.get(&operation.id),
+        _ => None,
     }
 }
 

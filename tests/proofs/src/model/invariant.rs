@@ -27,6 +27,8 @@ pub enum Invariant {
     DoneOnce,
     /// 12: a completion is not that of the last run that began, or its work did not end well.
     CompletionsAreTrue,
+    /// 19: a second run began of what is done at most once.
+    AtMostOnce,
     /// 17: work that was noted as done left the queue without its completion.
     NotedIsCompleted,
     /// 8, 10: a living waiter gets no turn, or the dead stay in the queue.
@@ -48,6 +50,7 @@ impl Invariant {
             Self::QueueIsBounded => "law 10: the queue is bounded",
             Self::DoneOnce => "law 11: what is done is not done again",
             Self::CompletionsAreTrue => "law 12: completions are true",
+            Self::AtMostOnce => "law 19: at most once",
             Self::NotedIsCompleted => "law 17: what was noted is completed",
             Self::EverybodyGoesOn => "law 8: everybody gets on",
         }

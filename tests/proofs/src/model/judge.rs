@@ -152,6 +152,14 @@ impl System {
         let it = &self.clients[client];
         let operation = it.acquisition.as_ref().and_then(|it| it.terms().operation);
         let Some(operation) = operation else { return };
+        if operation.at_most_once.is_some() {
+            let now = truth(config.elapsed(self.time));
+            let run = (ticket, now + config.window);
+            let before = self.once.insert(operation.id, run);
+            if config.is_sound() && before.is_some_and(|(_, until)| now <= until) {
+                self.breaks(Invariant::AtMostOnce);
+            }
+        }
         let second = self.second(config, client);
         let now = truth(config.elapsed(self.time));
         for id in [Some(operation.id), second].into_iter().flatten() {

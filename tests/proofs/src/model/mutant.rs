@@ -108,6 +108,10 @@ mutants! {
     AttemptsOverwrite,
     /// A refused completing release counts as done.
     RefusedCompletionIsDone,
+    /// That a run has begun which is done at most once is never looked at.
+    IgnoresTheBegun,
+    /// The recovery forgets that a run has begun which is done at most once.
+    RecoveryForgetsTheBegun,
     /// The recovery completes one operation of all that were noted.
     RecoveryCompletesOne,
     /// A holder does its second operation without looking whether that is done.

@@ -22,7 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 impl Mutant {
     /// Whether the table does not ask this of a row.
     pub(super) fn leaves_out(self, write: &Write, asked: &Condition) -> bool {
-        use Condition::{Contains, Fresh, Later, NotDone, Queue, Room, Unbegun, Unmoved};
+        use Condition::{Contains, Fresh, Later, NotBegun, NotDone, Queue, Room, Unbegun, Unmoved};
         match (self, write, asked) {
             (Self::EntersUnderTheFloor, write, Fresh(_)) => write.enters().is_some(),
             (Self::EntersAFullQueue, _, Room(_))
@@ -39,7 +39,8 @@ impl Mutant {
             (Self::CompletesWithoutTheEntry, Write::Release { operation, .. }, Contains(_)) => {
                 !operation.completes.is_empty()
             }
-            (Self::IgnoresCompletions | Self::WindowEndsByLatest, _, NotDone(_)) => true,
+            (Self::IgnoresCompletions | Self::WindowEndsByLatest, _, NotDone(_))
+            | (Self::IgnoresTheBegun, _, NotBegun(_)) => true,
             _ => false,
         }
     }
@@ -63,6 +64,10 @@ impl Mutant {
                     let state = OperationState::Attempted(attempt);
                     after.operations.insert(id, state);
                 }
+            }
+            (Self::RecoveryForgetsTheBegun, Write::Withdraw { .. }) => {
+                let begun = |state: &OperationState| matches!(state, OperationState::Begun(_));
+                after.operations.retain(|_, state| !begun(state));
             }
             (Self::ForgetsTheDone, Write::Release { operation, .. })
                 if operation.completes.is_empty() =>
@@ -146,6 +151,7 @@ impl Mutant {
             (Self::IgnoresCompletionsInTurn, _, event) if is_queued(&event, it) => {
                 without_operations(event)
             }
+            (Self::IgnoresTheBegun, _, event) => without_begun(event, it),
             (Self::WindowEndsByLatest, _, event) => hurried(event, it, at),
             (
                 Self::RefusedCompletionIsDone,
@@ -342,6 +348,15 @@ fn without_operations(event: Event) -> Event {
     changed(event, |row| Row {
         operations: BTreeMap::new(),
         ..row
+    })
+}
+
+/// Nobody but us has begun.
+fn without_begun(event: Event, it: &Acquisition) -> Event {
+    let others = |state: &OperationState| matches!(state, OperationState::Begun(begun) if begun.fence != it.ticket());
+    changed(event, |mut row| {
+        row.operations.retain(|_, state| !others(state));
+        row
     })
 }
 

@@ -17,6 +17,7 @@ pub struct Seat {
     pub(super) sweeps: bool,
     pub(super) operation: Option<u8>,
     pub(super) second: Option<u8>,
+    pub(super) at_most_once: bool,
 }
 
 impl Seat {
@@ -33,6 +34,7 @@ impl Seat {
             sweeps: true,
             operation: None,
             second: None,
+            at_most_once: false,
         }
     }
 
@@ -68,6 +70,15 @@ impl Seat {
     pub fn once(self, operation: u8) -> Self {
         let operation = Some(operation);
         Self { operation, ..self }
+    }
+
+    /// Its operation is done at most once.
+    pub fn at_most_once(self) -> Self {
+        let at_most_once = true;
+        Self {
+            at_most_once,
+            ..self
+        }
     }
 
     /// Does another operation as well, under the same lock and without asking for it again.

@@ -40,6 +40,9 @@ pub struct System {
     /// The operations that are done, and the last run of each that began.
     pub(super) done: BTreeMap<OperationId, Done>,
     pub(super) begun: BTreeMap<OperationId, Ticket>,
+    /// The runs of what is done at most once that have begun and have not said that they failed, and until when they
+    /// count at least.
+    pub(super) once: BTreeMap<OperationId, (Ticket, Timestamp)>,
     /// What the runs have noted whose work ended well, and when.
     pub(super) well: BTreeMap<Ticket, (Completions, u8)>,
     /// When it became the holder's turn; none if it was first at once.
@@ -74,6 +77,7 @@ impl System {
             fence: Ticket::default(),
             done: BTreeMap::new(),
             begun: BTreeMap::new(),
+            once: BTreeMap::new(),
             well: BTreeMap::new(),
             turn: None,
             gone: Vec::new(),

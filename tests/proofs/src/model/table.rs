@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use dynamodb_locks::protocol::{
-    Entry, OperationState, OperationUpdate, RenewalUpdate, Row, RowLifetime, Ticket, Timestamp,
-    UnlessDone, Write,
+    Begun, Entry, OperationId, OperationState, OperationUpdate, RenewalUpdate, Row, RowLifetime,
+    Ticket, Timestamp, UnlessDone, Write,
 };
 
 /// What a write asks of the row.
@@ -35,6 +35,8 @@ pub enum Condition {
     Unbegun(Ticket),
     /// The operation is not done.
     NotDone(UnlessDone),
+    /// No run of the operation has begun whose end is not known.
+    NotBegun(UnlessDone),
 }
 
 impl Condition {
@@ -54,8 +56,13 @@ impl Condition {
             Self::Unbegun(ticket) => row.pinned != Some(*ticket),
             Self::NotDone(unless) => match row.operations.get(&unless.id) {
                 Some(OperationState::Completed(done)) => done.until < unless.now,
-                Some(OperationState::Attempted(_)) | None => true,
+                Some(OperationState::Attempted(_) | OperationState::Begun(_)) | None => true,
                 Some(OperationState::Unreadable) => false,
+            },
+            Self::NotBegun(unless) => match row.operations.get(&unless.id) {
+                Some(OperationState::Begun(begun)) => begun.until < unless.now,
+                // An unreadable line may lie anywhere; the condition beside this one refuses it.
+                _ => true,
             },
         }
     }
@@ -115,6 +122,10 @@ pub fn conditions(write: &Write) -> Vec<Condition> {
     }
     asked.extend(unless(write).map(Condition::Unbegun));
     asked.extend(unless_done(write).map(Condition::NotDone));
+    if let Write::Try { .. } | Write::EvictAndEnter { .. } = write {
+        let begins = unless_done(write).filter(|_| begins_run(write).is_some());
+        asked.extend(begins.map(Condition::NotBegun));
+    }
     asked
 }
 
@@ -133,6 +144,16 @@ pub fn unless_done(write: &Write) -> Option<UnlessDone> {
         Write::Enqueue { unless_done, .. }
         | Write::Try { unless_done, .. }
         | Write::EvictAndEnter { unless_done, .. } => *unless_done,
+        _ => None,
+    }
+}
+
+/// The run that begins with a write, where it is done at most once.
+pub(super) fn begins_run(write: &Write) -> Option<(OperationId, Begun)> {
+    match write {
+        Write::Try { begins_run, .. }
+        | Write::Heartbeat { begins_run, .. }
+        | Write::EvictAndEnter { begins_run, .. } => *begins_run,
         _ => None,
     }
 }
@@ -222,6 +243,9 @@ pub(super) fn changed(row: &Row, write: &Write) -> Row {
     }
     if let Some(update) = operation(write) {
         say(&mut row, update);
+    }
+    if let Some((id, begun)) = begins_run(write) {
+        row.operations.insert(id, OperationState::Begun(begun));
     }
     row
 }

@@ -180,7 +180,10 @@ impl Worker {
         let releasing = async {
             match well {
                 true => held.complete(None).await,
-                false => held.release().await,
+                false => {
+                    self.fails(call, fence);
+                    held.release().await
+                }
             }
         };
         match timeout(time, releasing).await {
@@ -228,6 +231,7 @@ impl Worker {
             (error.is_timed_out(), "timed out"),
             (error.is_full(), "queue full"),
             (error.is_unavailable(), "unavailable"),
+            (error.is_interrupted(), "interrupted"),
         ];
         let kind = kinds.iter().find(|(is, _)| *is).map(|(_, kind)| *kind);
         let Some(kind) = kind else {

@@ -13,9 +13,16 @@ use super::trace::{Records, Run};
 const SHORT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(6 * 60 * 60);
 
+/// The operation that is done at most once.
+const ONCE: u8 = 3;
+
 fn operation(number: u8) -> Operation {
     let window = if number == 0 { SHORT } else { LONG };
-    Operation::new("simulation", &number.to_string()).window(window)
+    let operation = Operation::new("simulation", &number.to_string()).window(window);
+    match number {
+        ONCE => operation.at_most_once(),
+        _ => operation,
+    }
 }
 
 impl Worker {
@@ -39,6 +46,7 @@ impl Worker {
             operation,
             begin: self.truth.now(),
             well: None,
+            failed: false,
         };
         let name = (self.key.clone(), held.fence());
         self.trace.open().runs.insert(name, run);
@@ -55,6 +63,20 @@ impl Worker {
             run.well = Some(now);
         }
         true
+    }
+
+    /// A run says that it has failed.
+    pub(super) fn fails(&self, call: &Call, fence: u64) {
+        let name = (self.key.clone(), fence);
+        if let Some(run) = self
+            .trace
+            .open()
+            .runs
+            .get_mut(&name)
+            .filter(|_| call.operation.is_some())
+        {
+            run.failed = true;
+        }
     }
 
     /// A completion was told.
@@ -114,7 +136,33 @@ pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<Stri
             "law 11: {fence} of {key} does again what is done: {run:?}, {before:?}"
         ))
     });
-    untrue.chain(again).collect()
+    let twice = twice(key, records, rows);
+    untrue.chain(again).chain(twice).collect()
+}
+
+/// The runs of what is done at most once that began after one which has not said that it failed.
+fn twice(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
+    let era = |fence: u64| {
+        let mut entered = rows.entered(key).iter();
+        entered
+            .find(|entered| entered.fence == fence)
+            .map(|it| it.era)
+    };
+    let runs = records.runs.iter();
+    let runs: Vec<_> = runs
+        .filter(|((lock, _), run)| lock == key && run.operation == ONCE)
+        .map(|((_, fence), run)| (*fence, run))
+        .collect();
+    let pairs = runs.iter().zip(runs.iter().skip(1));
+    let pairs = pairs.filter(|((one, run), (other, again))| {
+        let counts = again.begin < run.begin + LONG;
+        !run.failed && counts && era(*one) == era(*other)
+    });
+    pairs
+        .map(|((one, _), (other, _))| {
+            format!("law 19: {other} of {key} does again what {one} has begun")
+        })
+        .collect()
 }
 
 /// Whether a completion counted at a time.

@@ -36,6 +36,8 @@ pub(super) struct Run {
     pub(super) begin: Duration,
     /// When its work had ended well.
     pub(super) well: Option<Duration>,
+    /// Whether it has said that it failed.
+    pub(super) failed: bool,
 }
 
 /// A lock that was had, and the work that was done under it.

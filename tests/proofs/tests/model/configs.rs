@@ -4,7 +4,7 @@ mod once;
 
 use proofs::model::{Config, Coverage, Found, Seat, Size};
 
-pub(crate) use once::{apart, batch_and_one, duplicates, two_and_another};
+pub(crate) use once::{apart, at_most_once, batch_and_one, duplicates, two_and_another};
 
 use Coverage::{
     Acts, Beaten, Claimed, Deleted, Full, HandedOff, Kept, Late, LeftQuietly, LeftRaising,

@@ -6,8 +6,8 @@ use proofs::model::Mutant::{self, *};
 use proofs::model::{Config, Invariant, Seat, check, check_liveness};
 
 use super::configs::{
-    apart, batch_and_one, beating, duplicates, fast, late, pair, trio, trio_with_a_trial, trying,
-    two_and_another,
+    apart, at_most_once, batch_and_one, beating, duplicates, fast, late, pair, trio,
+    trio_with_a_trial, trying, two_and_another,
 };
 
 /// Everything that is left out, and where that is caught.
@@ -189,9 +189,16 @@ fn of_operations() -> Vec<(Mutant, Config)> {
         ),
         (AttemptsOverwrite, again()),
         (RefusedCompletionIsDone, zombie()),
+        (IgnoresTheBegun, never_twice()),
+        (RecoveryForgetsTheBegun, never_twice()),
         (RecoveryCompletesOne, batches()),
         (IgnoresTheSecond, batches()),
     ]
+}
+
+/// What is done at most once.
+fn never_twice() -> Config {
+    Config::new("at most once: crash", 2, at_most_once()).crashes(1)
 }
 
 /// Two operations under one lock, which two are to do.

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use dynamodb_locks::protocol::{
-    Attempt, Completion, Entry, Kept, OperationId, OperationState, RenewalUpdate, Row, Ticket,
-    Timestamp, Write,
+    Attempt, Begun, Completion, Entry, Kept, OperationId, OperationState, RenewalUpdate, Row,
+    Ticket, Timestamp, Write,
 };
 use fastrand::Rng;
 use proofs::model::{apply, dates, operation, unless_done};
@@ -144,9 +144,10 @@ fn operations(rng: &mut Rng, write: &Write) -> BTreeMap<OperationId, OperationSt
     let mut known = BTreeMap::new();
     for id in said.chain(asked.map(|asked| asked.id)) {
         let (until, fence) = (now + rng.u64(0..3) - 1, Ticket(1_763_640_000_000_000));
-        let state = match rng.u8(0..4) {
+        let state = match rng.u8(0..6) {
             0 => OperationState::Attempted(Attempt { until, fence }),
-            1 | 2 => OperationState::Completed(Completion {
+            1 | 2 => OperationState::Begun(Begun { until, fence }),
+            3 | 4 => OperationState::Completed(Completion {
                 until,
                 fence,
                 fingerprint: None,

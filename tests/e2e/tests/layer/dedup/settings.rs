@@ -33,6 +33,10 @@ fn every_setting_has_its_error() {
     refused(&with("LOCKS_DEDUP_WINDOW_MS", "1"), "LOCKS_DEDUP_WINDOW_MS");
     refused(&with("LOCKS_DEDUP_SCOPE", ""), "LOCKS_DEDUP_SCOPE");
     refused(
+        &with("LOCKS_DEDUP_INTERRUPTED", "never"),
+        "expected `retry` or `refuse`",
+    );
+    refused(
         &with("LOCKS_DEDUP_FINGERPRINT", "body"),
         "LOCKS_DEDUP_FINGERPRINT",
     );

@@ -3,7 +3,8 @@
 use proofs::model::{Config, Coverage, Seat};
 
 use Coverage::{
-    Attempted, Completed, Deleted, Late, Recovered, Skipped, Stale, Stolen, Swept, Taken,
+    Attempted, Completed, Deleted, Interrupted, Late, Recovered, Skipped, Stale, Stolen, Swept,
+    Taken,
 };
 
 /// Two deliveries of one event.
@@ -23,6 +24,12 @@ pub(crate) fn two_and_another() -> Vec<Seat> {
 /// A batch of two events, and another delivery of its second one.
 pub(crate) fn batch_and_one() -> Vec<Seat> {
     vec![Seat::new().once(1).and(2), Seat::new().once(2)]
+}
+
+/// Two deliveries of what is done at most once.
+pub(crate) fn at_most_once() -> Vec<Seat> {
+    let seat = || Seat::new().once(1).at_most_once();
+    vec![seat(), seat()]
 }
 
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
@@ -71,6 +78,22 @@ pub(super) fn small() -> Vec<Config> {
             .losses(1)
             .crashes(1)
             .covers([Completed, Recovered]),
+        Config::new(
+            "at most once, 2: crash, sweep, lost answer",
+            2,
+            at_most_once(),
+        )
+        .losses(1)
+        .crashes(1)
+        .covers([Completed, Recovered, Skipped, Interrupted]),
+        Config::new("at most once, 2: lost answers, drop", 2, at_most_once())
+            .losses(1)
+            .drops(1)
+            .covers([Completed, Interrupted, Late]),
+        Config::new("at most once, 2: fail-closed, crash", 2, at_most_once())
+            .closed()
+            .crashes(1)
+            .covers([Completed]),
         Config::new("once, 2: a batch and one of its events", 2, batch_and_one())
             .losses(1)
             .crashes(1)

@@ -213,9 +213,30 @@ async fn once(on_expiry: OnExpiry) -> LockTable {
         .complete(None)
         .await
         .expect("it is held");
+    at_most_once(&table, &a).await;
     let forgotten = Operation::new("corpus", "two");
     a.forget(KEY, forgotten).await.expect("it is free");
     table
+}
+
+/// Runs that are done at most once fail, wait, are dropped, and are forgotten.
+async fn at_most_once(table: &LockTable, a: &Locks) {
+    let once = Operation::new("corpus", "once").at_most_once();
+    let options = AcquireOptions::wait(2 * LONG_AGO).operation(once);
+    let held = a.acquire_with(KEY, options).await.expect("it is free");
+    held.release().await.expect("it is held");
+    let held = a.acquire(KEY).await.expect("it is free");
+    let b = client(table, "b", OnExpiry::TakeOver);
+    let waits = tokio::spawn(async move { b.acquire_with(KEY, options).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    held.release().await.expect("it is held");
+    let held = waits.await.expect("it does not panic");
+    drop(held.expect("it is free"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let interrupted = a.acquire_with(KEY, options).await;
+    let interrupted = interrupted.expect_err("it was dropped");
+    assert!(interrupted.is_interrupted(), "{interrupted}");
+    a.forget(KEY, once).await.expect("it is free");
 }
 
 /// The place of a dead run is taken; then one is removed that others wait behind.

@@ -3,7 +3,7 @@
 use std::iter;
 
 use dynamodb_locks::protocol::{
-    Entry, OperationId, OperationState, OperationUpdate, RenewalUpdate, RowLifetime, Ticket,
+    Begun, Entry, OperationId, OperationState, OperationUpdate, RenewalUpdate, RowLifetime, Ticket,
     Timestamp, UnlessDone, Write,
 };
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
     );
     let unless = said.maybe(":pinned").map(Ticket);
     let seen = said.maybe(":seen").map(Timestamp);
-    let unless_done = said.unless_done();
+    let (unless_done, begins_run) = (said.unless_done(), said.begins_run());
     let leaves = |renewal| Write::Withdraw {
         me: me(),
         renewal,
@@ -39,6 +39,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             ticket: ticket(),
             lifetime: said.lifetime(),
             unless_done,
+            begins_run,
         },
         Step::Release => Write::Release {
             me: me(),
@@ -55,6 +56,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             now: now(),
             ttl: said.maybe(":t"),
             begins: said.maybe(":ticket").map(Ticket),
+            begins_run,
         },
         Step::Evict => Write::Evict {
             head: me(),
@@ -77,6 +79,7 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
                 ttl: None,
                 ..said.operation()
             },
+            begins_run,
         },
         Step::Invalidate => Write::Invalidate {
             ticket: ticket(),
@@ -149,6 +152,14 @@ impl Said<'_> {
         let past = self.value(":past")["S"].as_str()?;
         let now = past.strip_prefix("done ")?.parse().ok()?;
         self.id("#op").map(|id| UnlessDone { id, now })
+    }
+
+    fn begins_run(&self) -> Option<(OperationId, Begun)> {
+        let id = self.id("#run")?;
+        match self.line(":run") {
+            OperationState::Begun(begun) => Some((id, begun)),
+            other => panic!("no run: {other:?}"),
+        }
     }
 
     fn operation(&self) -> OperationUpdate {
