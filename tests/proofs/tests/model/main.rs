@@ -1,7 +1,7 @@
 //! The laws in every state that two or three clients can get into.
 //!
 //! ```text
-//! cargo test -p proofs --test model -- --nocapture              two million states, with the tables
+//! cargo test -p proofs --test model -- --nocapture              seven million states, with the tables
 //! PROOF=full cargo test -p proofs --test model -- --nocapture   twenty million, in minutes
 //! PROOF=huge cargo test -p proofs --test model laws             hours, and a machine with much memory
 //! ```
