@@ -107,7 +107,9 @@ fn command(targets: &[&str]) -> Command {
     ]);
     // The whole workspace, and an example, which needs the dev-dependencies, as in the build that made this program:
     // dependencies then have the same features, and none is compiled again.
-    command.args(["--workspace", "--example", "unlocked"]).args(targets);
+    command
+        .args(["--workspace", "--example", "unlocked"])
+        .args(targets);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
