@@ -287,8 +287,9 @@ impl KeyWork {
             match first.operation.zip(work.operation) {
                 Some((one, other)) if one == other => return Fate::SameAs(first.record),
                 Some((one, other)) if one.is_same_as(&other) => {
-                    let key = &self.key;
-                    tracing::warn!(%key, "a record is held back: its idempotency key came with another request");
+                    tracing::warn!(
+                        "a record is held back: its idempotency key came with another request"
+                    );
                     return Fate::HeldBack;
                 }
                 _ => {}

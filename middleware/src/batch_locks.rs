@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::batch::{Batch, Fate, KeyWork, RecordWork};
+use crate::batch::{Batch, Fate, KeyWork};
 use crate::config::OnBusy;
 use crate::deadline::Deadline;
 use crate::failure::{LockError, LockErrorKind};
@@ -60,7 +60,7 @@ struct Acquiring {
     deadline: Option<Deadline>,
     held: Vec<HeldKey>,
     /// Work whose locks others hold.
-    busy: Vec<KeyWork>,
+    busy: Vec<(KeyWork, LockError)>,
     /// The first failure that is not a busy lock's.
     failure: Option<LockError>,
 }
@@ -79,8 +79,8 @@ impl Acquiring {
 
     /// Waits for busy locks, one after the other in the order of their keys. Locks of greater keys are given back first.
     async fn in_turn(&mut self) {
-        let mut waiting = std::mem::take(&mut self.busy);
-        let Some(first) = waiting.iter().map(|work| work.key.clone()).min() else {
+        let waiting = std::mem::take(&mut self.busy);
+        let Some(first) = waiting.iter().map(|(work, _)| work.key.clone()).min() else {
             return;
         };
         let (kept, greater) = std::mem::take(&mut self.held)
@@ -88,6 +88,7 @@ impl Acquiring {
             .partition(|held| held.lock.key().as_str() < first.as_str());
         self.held = kept;
         let greater: Vec<HeldKey> = greater;
+        let mut waiting: Vec<_> = waiting.into_iter().map(|(work, _)| work).collect();
         waiting.extend(greater.iter().map(HeldKey::work));
         release_unused(greater).await;
         waiting.sort_by(|one, other| one.key.cmp(&other.key));
@@ -104,11 +105,11 @@ impl Acquiring {
         }
         self.held.extend(acquired.held);
         for (work, failure) in acquired.refused {
-            self.shared.metrics.refused(&failure);
             if failure.is_busy() {
-                self.busy.push(work);
+                self.busy.push((work, failure));
                 continue;
             }
+            self.shared.metrics.refused(&failure);
             self.hold_back(&work, &failure);
             if failure.kind() != LockErrorKind::KeyReused {
                 self.failure.get_or_insert(failure);
@@ -119,27 +120,33 @@ impl Acquiring {
     fn hold_back(&mut self, work: &KeyWork, failure: &LockError) {
         for work in &work.works {
             let record = self.batch.name(work.record);
-            tracing::warn!(record, name = failure.name(), message = %failure, "a record is held back: it comes again");
+            let name = failure.name();
+            match failure.is_busy() {
+                true => {
+                    tracing::info!(record, name, %failure, "a record is held back: it comes again")
+                }
+                false => {
+                    tracing::warn!(record, name, %failure, "a record is held back: it comes again")
+                }
+            }
             self.batch.set(work.record, Fate::HeldBack);
         }
     }
 
+    fn give_up(&mut self, work: &KeyWork, failure: &LockError) {
+        for work in &work.works {
+            let record = self.batch.name(work.record);
+            tracing::info!(record, %failure, "a record is given up");
+            self.batch.set(work.record, Fate::Done);
+        }
+    }
+
     async fn done(mut self) -> BatchAdmission {
-        for work in std::mem::take(&mut self.busy) {
-            let given_up = self.shared.on_busy_records == OnBusy::Skip;
-            for RecordWork { record, .. } in work.works {
-                let name = self.batch.name(record);
-                let fate = match given_up {
-                    true => Fate::Done,
-                    false => Fate::HeldBack,
-                };
-                tracing::info!(
-                    record = name,
-                    key = work.key,
-                    ?fate,
-                    "the record's lock is held by another invocation"
-                );
-                self.batch.set(record, fate);
+        for (work, failure) in std::mem::take(&mut self.busy) {
+            self.shared.metrics.refused(&failure);
+            match self.shared.on_busy_records {
+                OnBusy::Skip => self.give_up(&work, &failure),
+                OnBusy::Wait | OnBusy::Fail => self.hold_back(&work, &failure),
             }
         }
         self.batch.hold_back_followers();

@@ -1,5 +1,7 @@
 //! Batches for a function in Python: each record has its lock, and the handler gets one smaller event.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::Error;
 use testkit::dynamo::{Dynamo, Schema, Wire};
@@ -30,6 +32,8 @@ impl Batches {
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = function.extension(&programs.extension);
+        // The first event finds the interpreter not yet started, and the machine may be busy.
+        let function = function.timeout(Duration::from_secs(10));
         let function = orders.handler("batches.handler").start(function);
         let function = change(function.variable("LOCKS_KEY", "/Records/*/body/orderId"));
         let a = emulator.start(&function).await?;
