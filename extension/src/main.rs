@@ -25,6 +25,7 @@ use dynamodb_locks::Vars;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    tracing_subscriber::fmt().json().with_ansi(false).init();
     // The platform starts the runtime when the extension has registered, and then the port must be open.
     let any_language = match AnyLanguage::start(&Vars::from_env()).await {
         Ok(any_language) => any_language,
@@ -35,7 +36,6 @@ async fn main() -> ExitCode {
         Ok(registered) => registered,
         Err(error) => return failed(&error.to_string()),
     };
-    tracing_subscriber::fmt().json().with_ansi(false).init();
     lifecycle::sweep(lifecycle::START).await;
     registered.live().await
 }

@@ -147,4 +147,14 @@ mod tests {
             assert!(error.contains(name) && error.contains(expected), "{error}");
         }
     }
+
+    #[test]
+    fn managed_instances_are_refused_with_the_reason() {
+        let managed = [WRAPPED, ("AWS_LAMBDA_MAX_CONCURRENCY", "4")];
+        let why = unsupported(&managed.into_iter().collect()).expect("it is refused");
+        assert!(
+            why.contains("Managed Instances") && why.contains("remove AWS_LAMBDA_EXEC_WRAPPER")
+        );
+        assert_eq!(unsupported(&[WRAPPED].into_iter().collect()), None);
+    }
 }
