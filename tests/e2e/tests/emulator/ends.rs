@@ -1,6 +1,7 @@
 //! When a hold of another language ends: with the stream's end, after the response, or not at all.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use testkit::Error;
 use testkit::dynamo::{Dynamo, Fate, Request, Schema};
@@ -131,7 +132,10 @@ async fn a_function_that_releases_after_its_responses_takes_turns() -> Result<()
 
 #[tokio::test]
 async fn a_fail_closed_lock_whose_work_has_begun_stays_for_an_operator() -> Result<(), Error> {
-    let closed = |function: Function| function.variable("LOCKS_FAIL", "closed");
+    let closed = |function: Function| {
+        let function = function.variable("LOCKS_FAIL", "closed");
+        function.timeout(Duration::from_secs(10))
+    };
     let Some(scene) = Scene::set_in(Language::Python, closed).await? else {
         return Ok(());
     };

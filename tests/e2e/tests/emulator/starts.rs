@@ -1,6 +1,7 @@
 //! What is wrong at the start of a function for which the extension locks reaches the caller.
 
 use std::path::Path;
+use std::time::Duration;
 
 use testkit::Error;
 use testkit::dynamo::{Fate, Refusal, Request};
@@ -19,7 +20,8 @@ async fn reaches_the_caller(
     change: impl FnOnce(Function) -> Function,
     expected: &str,
 ) -> Result<(), Error> {
-    let Some(scene) = Scene::set_in(language, change).await? else {
+    let slow = |function| change(function).timeout(Duration::from_secs(10));
+    let Some(scene) = Scene::set_in(language, slow).await? else {
         return Ok(());
     };
     let answer = scene.a.invoke(order(0, "ok")).await?;
@@ -112,7 +114,8 @@ async fn a_start_survives_what_may_pass() -> Result<(), Error> {
 async fn without_locks_nothing_is_asked_of_the_table() -> Result<(), Error> {
     let disabled = |function: Function| {
         let nowhere = function.variable("LOCKS_TABLE", "nowhere");
-        nowhere.variable("LOCKS_DISABLED", "1")
+        let disabled = nowhere.variable("LOCKS_DISABLED", "1");
+        disabled.timeout(Duration::from_secs(10))
     };
     let Some(scene) = Scene::set_in(Language::Python, disabled).await? else {
         return Ok(());
