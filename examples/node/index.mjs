@@ -9,8 +9,7 @@ export const handler = async (event, context) => {
 };
 
 export function fencingToken(context) {
-  const lock = context.clientContext?.custom?.["lambda-locks"];
-  return lock ? JSON.parse(lock).fence : null;
+  return context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
 }
 
 // What the AWS SDK's UpdateCommand takes; it fails with ConditionalCheckFailedException if a later holder has

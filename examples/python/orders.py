@@ -4,8 +4,6 @@ With LOCKS_CONTEXT=1 the handler finds its fencing token in the client context. 
 token it has seen refuses a handler that was delayed beyond its lock.
 """
 
-import json
-
 
 def handler(event, context):
     token = fencing_token(context)
@@ -14,7 +12,7 @@ def handler(event, context):
 
 def fencing_token(context):
     custom = getattr(context.client_context, "custom", None) or {}
-    return json.loads(custom.get("lambda-locks", "{}")).get("fence")
+    return custom.get("lambda-locks", {}).get("fence")
 
 
 def write_to_dynamodb(table, order, status, token):

@@ -85,9 +85,8 @@ impl RuntimeLocks {
         mut invocation: Invocation,
         lock: Option<InvocationLock>,
     ) -> Result<Outcome, Infallible> {
-        if let (Some(lock), Context::Fence) = (&lock, self.context) {
-            let held = json!({"key": lock.key().as_str(), "fence": lock.fence()});
-            show(&held, &mut invocation);
+        if let Some(lock) = &lock {
+            self.show(|| shown(lock.handle()), &mut invocation);
         }
         if lock.as_ref().is_some_and(InvocationLock::is_for_once) {
             runtime.keep_response();
@@ -113,9 +112,8 @@ impl RuntimeLocks {
         mut invocation: Invocation,
         batch: LockedBatch,
     ) -> Result<Outcome, Infallible> {
-        if let Context::Fence = self.context {
-            show_fences(&batch, &mut invocation);
-        }
+        let locks = || json!({"locks": batch.locks().map(shown).collect::<Vec<_>>()});
+        self.show(locks, &mut invocation);
         if let Some(event) = batch.event(&text(&invocation)) {
             invocation.set_event(event);
         }
@@ -141,22 +139,23 @@ impl RuntimeLocks {
     }
 }
 
-/// Shows the handler each lock of its batch.
-fn show_fences(batch: &LockedBatch, invocation: &mut Invocation) {
-    let lock = |lock: &LockHandle| json!({"key": lock.key().as_str(), "fence": lock.fence()});
-    show(
-        &json!({"locks": batch.locks().map(lock).collect::<Vec<_>>()}),
-        invocation,
-    );
+impl RuntimeLocks {
+    /// Shows the handler what it holds, if it wants to see that.
+    fn show(&self, held: impl FnOnce() -> Value, invocation: &mut Invocation) {
+        let held = match self.context {
+            Context::Nothing => return,
+            Context::Fence => held(),
+            Context::FenceAsText => held().to_string().into(),
+        };
+        match held.to_string().len() <= LONGEST_CONTEXT {
+            true => _ = invocation.set_custom(CONTEXT, &held),
+            false => tracing::warn!("there are too many locks to show their fencing tokens"),
+        }
+    }
 }
 
-/// Shows the handler what it holds, as text: in most languages `custom` holds nothing else.
-fn show(held: &Value, invocation: &mut Invocation) {
-    let held = held.to_string();
-    match held.len() <= LONGEST_CONTEXT {
-        true => _ = invocation.set_custom(CONTEXT, &held.into()),
-        false => tracing::warn!("there are too many locks to show their fencing tokens"),
-    }
+fn shown(lock: &LockHandle) -> Value {
+    json!({"key": lock.key().as_str(), "fence": lock.fence()})
 }
 
 fn text(invocation: &Invocation) -> Cow<'_, str> {

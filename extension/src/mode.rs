@@ -49,6 +49,8 @@ pub(crate) enum Context {
     Nothing,
     /// Key and fencing token, in its client context.
     Fence,
+    /// The same as JSON text: many runtimes read that place as a map of strings, and nothing else.
+    FenceAsText,
 }
 
 impl Mode {
@@ -68,7 +70,11 @@ impl Mode {
         // Only the wrapper acts on it.
         vars.text("LOCKS_EXEC_WRAPPER")?;
         let release = [("before", Release::Before), ("after", Release::After)];
-        let context = [("0", Context::Nothing), ("1", Context::Fence)];
+        let context = [
+            ("0", Context::Nothing),
+            ("1", Context::Fence),
+            ("text", Context::FenceAsText),
+        ];
         let disabled = [("0", TableCheck::AtStart), ("1", TableCheck::Never)];
         let table = vars.choice("LOCKS_DISABLED", &disabled)?;
         Ok(Self {

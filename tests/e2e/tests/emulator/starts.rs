@@ -183,7 +183,7 @@ async fn a_program_in_rust_reads_its_event_with_a_token_in_the_context() -> Resu
     let start = |function: Function| {
         let function = os_only(function.program(program), "unlocked");
         let function = function.variable("LAMBDA_TASK_ROOT", &folder);
-        function.variable("LOCKS_CONTEXT", "1")
+        function.variable("LOCKS_CONTEXT", "text")
     };
     let environment = scene.another(start).await?;
     let answer = environment.invoke(order(0, "ok")).await?;

@@ -34,8 +34,7 @@ export const stream = awslambda.streamifyResponse(async (event, responseStream, 
 
 // The token that the extension shows with LOCKS_CONTEXT=1.
 function fencingToken(context) {
-  const lock = context.clientContext?.custom?.["lambda-locks"];
-  return lock ? JSON.parse(lock).fence : null;
+  return context.clientContext?.custom?.["lambda-locks"]?.fence ?? null;
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

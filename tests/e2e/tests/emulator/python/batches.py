@@ -27,5 +27,5 @@ def handler(event, context):
 def fencing_tokens(context):
     """The tokens that the extension shows with LOCKS_CONTEXT=1, one for each lock."""
     custom = getattr(context.client_context, "custom", None) or {}
-    locks = json.loads(custom.get("lambda-locks", "{}")).get("locks", [])
+    locks = custom.get("lambda-locks", {}).get("locks", [])
     return {lock["key"]: lock["fence"] for lock in locks}
