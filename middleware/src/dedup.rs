@@ -1,9 +1,12 @@
 //! Deduplication: an event that is delivered twice runs once.
 
+mod responses;
+
 use std::time::Duration;
 
 use dynamodb_locks::{Error, Operation, Vars};
 
+use self::responses::Responses;
 use crate::event::Event;
 use crate::fingerprint::FingerprintRule;
 use crate::invocation::Invocation;
@@ -36,6 +39,7 @@ pub struct Dedup {
     scope: Option<String>,
     fingerprint: Result<FingerprintRule, String>,
     at_most_once: bool,
+    responses: Responses,
 }
 
 const MODE: &str = "LOCKS_DEDUP";
@@ -75,6 +79,7 @@ impl Dedup {
             scope: None,
             fingerprint: Ok(FingerprintRule::default()),
             at_most_once: false,
+            responses: Responses::default(),
         }
     }
 
@@ -112,6 +117,32 @@ impl Dedup {
         }
     }
 
+    /// The longest response that is kept, in bytes; of a longer one only the completion is. Default: 350 KB, which is the
+    /// most.
+    pub fn keep_bytes(self, most: usize) -> Self {
+        let responses = self.responses.most(most);
+        Self { responses, ..self }
+    }
+
+    /// Keeps something else in place of a response, so that nobody reads in the table what does not belong there; or
+    /// nothing. Duplicates get what was kept. Default: the response.
+    ///
+    /// ```
+    /// # use lambda_locks::Dedup;
+    /// let dedup = Dedup::replay("/id").keep(|response| Some(response.replace("4111 1111", "**** ****")));
+    /// # let _ = dedup;
+    /// ```
+    pub fn keep(self, change: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        let responses = self.responses.change(change);
+        Self { responses, ..self }
+    }
+
+    /// The header that marks a replay over HTTP; an empty one marks nothing. Default: `idempotent-replayed`.
+    pub fn header(self, header: &str) -> Self {
+        let responses = self.responses.header(header);
+        Self { responses, ..self }
+    }
+
     /// What the variables say; none if they switch nothing on.
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let modes = [("off", None), ("skip", Some(false)), ("replay", Some(true))];
@@ -139,6 +170,7 @@ impl Dedup {
         }
         let interrupted = [("retry", false), ("refuse", true)];
         dedup.at_most_once = vars.choice(INTERRUPTED, &interrupted)?.unwrap_or(false);
+        dedup.responses = Responses::from_vars(vars)?;
         dedup.scope = vars.text(SCOPE)?.map(str::to_owned);
         if let Some(rule) = vars.text(FINGERPRINT)? {
             let fingerprint = FingerprintRule::parse(rule);
@@ -152,6 +184,11 @@ impl Dedup {
         let wrong = [self.key.as_ref().err(), self.fingerprint.as_ref().err()];
         if let Some(wrong) = wrong.into_iter().flatten().next() {
             return Err(Error::configuration(wrong.clone()));
+        }
+        if let Some(right) = self.responses.wrong() {
+            return Err(Error::configuration(format!(
+                "invalid header of a replay: expected {right}"
+            )));
         }
         let shortest = Duration::from_millis(SHORTEST_WINDOW);
         if !(shortest..=Operation::LONGEST_WINDOW).contains(&self.window) {
@@ -238,6 +275,16 @@ impl Dedup {
             Some(request) => operation.fingerprint(&request),
             None => operation,
         })
+    }
+
+    /// What is kept of a response.
+    pub(crate) fn kept(&self, response: String) -> Option<String> {
+        self.responses.kept(response)
+    }
+
+    /// The header that marks a replay over HTTP, if one does.
+    pub(crate) fn replay_header(&self) -> Option<&str> {
+        self.responses.marks()
     }
 
     /// Whether a duplicate gets the first run's response.

@@ -220,6 +220,7 @@ fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<P
         )));
     }
     match value {
+        Value::Text(text) if pointer.is_idempotency_key() => idempotency_key(pointer, &text),
         Value::Bool(value) => Ok(Part::Text(value.to_string())),
         Value::Number(digits) => Ok(Part::Text(digits)),
         Value::Text(text) if !text.is_empty() => Ok(Part::Text(text)),
@@ -233,6 +234,30 @@ fn part(pointer: &Pointer, found: Found<'_>, variable: &'static str) -> Result<P
         ))),
     }
 }
+
+/// The value of the header `Idempotency-Key`, which the IETF's draft puts in quotes and most clients do not.
+fn idempotency_key(pointer: &Pointer, text: &str) -> Result<Part, KeyError> {
+    let text = text.trim();
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    match quoted.unwrap_or(text) {
+        "" => Err(KeyError::missing(format!(
+            "`{pointer}` is an empty string; a lock needs a name"
+        ))),
+        key if key.len() > LONGEST_IDEMPOTENCY_KEY => Err(KeyError::bad(format!(
+            "`{pointer}` has {} characters: expected at most {LONGEST_IDEMPOTENCY_KEY}",
+            key.len()
+        ))),
+        key if key.contains('"') => Err(KeyError::bad(format!(
+            "`{pointer}` holds more than one key: expected one, in quotes or without"
+        ))),
+        key => Ok(Part::Text(key.to_owned())),
+    }
+}
+
+/// Clients make keys of random characters, and none needs more.
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 fn is_empty(canonical: &str) -> bool {
     matches!(canonical, "[]" | "{}")

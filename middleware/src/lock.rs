@@ -313,6 +313,12 @@ impl InvocationLock {
             }
         };
         let done = self.once && handle.done().unwrap_or(succeeded) && !self.lost;
+        let response = match &self.shared.dedup {
+            Some(dedup) if done && succeeded && dedup.replays() => {
+                response.and_then(|response| dedup.kept(response))
+            }
+            _ => None,
+        };
         let ending = Ending {
             shared: self.shared,
             handle,
@@ -322,7 +328,6 @@ impl InvocationLock {
         };
         match done {
             true => {
-                let response = response.filter(|_| succeeded);
                 let completed = self.held.complete_within(response, time).await;
                 ending.completed(1, completed);
             }

@@ -103,6 +103,15 @@ impl Pointer {
         }
     }
 
+    /// Whether it leads to the header `Idempotency-Key`, in any case.
+    pub(crate) fn is_idempotency_key(&self) -> bool {
+        let named = |headers: &str| headers == "headers" || headers == "multiValueHeaders";
+        matches!(
+            &self.tokens[..],
+            [headers, name, ..] if named(headers) && name.eq_ignore_ascii_case("idempotency-key")
+        )
+    }
+
     /// Whether it says where the records are.
     pub(crate) fn is_through_records(&self) -> bool {
         THROUGH.iter().any(|through| self.text.starts_with(through))

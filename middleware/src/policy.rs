@@ -299,7 +299,10 @@ impl Shared {
         let Duplicate { key, completed, .. } = duplicate;
         let replays = self.dedup.as_ref().is_some_and(Dedup::replays);
         match completed.response() {
-            Response::Text(text) if replays => Admission::Answer(Rejection::replay(text, source)),
+            Response::Text(text) if replays => {
+                let header = self.dedup.as_ref().and_then(Dedup::replay_header);
+                Admission::Answer(Rejection::replay(text, source, header))
+            }
             _ if !replays || discards => Admission::Answer(Rejection::nothing(source)),
             _ => Admission::refuse(LockError::response_gone(key), source),
         }

@@ -79,8 +79,8 @@ impl Rejection {
     }
 
     /// The response of the run that has done the event before.
-    pub(crate) fn replay(response: &str, source: Source) -> Self {
-        Self(Kind::Replay(Replay::new(response, source)))
+    pub(crate) fn replay(response: &str, source: Source, header: Option<&str>) -> Self {
+        Self(Kind::Replay(Replay::new(response, source, header)))
     }
 
     /// What the source of a batch is told of its records.

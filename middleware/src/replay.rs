@@ -8,40 +8,55 @@ use crate::source::Source;
 
 /// The response of an earlier run, as JSON text.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Replay(String);
-
-/// Tells a client over HTTP that nothing was done for its request.
-pub(crate) const HEADER: &str = "idempotent-replayed";
+pub(crate) struct Replay {
+    json: String,
+    /// The header that tells a client over HTTP that nothing was done for its request.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "`lambda_http` makes responses of its own")
+    )]
+    header: Option<String>,
+}
 
 impl Replay {
-    /// The response as it was, and over HTTP with the header that tells what it is.
-    pub(crate) fn new(response: &str, source: Source) -> Self {
-        let marked = match source {
+    /// The response as it was, and over HTTP with the header that tells what it is, if there is one.
+    pub(crate) fn new(response: &str, source: Source, header: Option<&str>) -> Self {
+        let marked = header.and_then(|header| match source {
             Source::Errors | Source::Forced => None,
-            Source::Http => marked(response, "headers", json!("true")),
-            Source::Balancer { lists: false } => marked(response, "headers", json!("true")),
-            Source::Balancer { lists: true } => {
-                marked(response, "multiValueHeaders", json!(["true"]))
+            Source::Http | Source::Balancer { lists: false } => {
+                marked(response, "headers", header, json!("true"))
             }
-        };
-        Self(marked.unwrap_or_else(|| response.to_owned()))
+            Source::Balancer { lists: true } => {
+                marked(response, "multiValueHeaders", header, json!(["true"]))
+            }
+        });
+        Self {
+            json: marked.unwrap_or_else(|| response.to_owned()),
+            header: header.map(str::to_owned),
+        }
     }
 
     /// The JSON text.
     #[cfg(feature = "http")]
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.json
+    }
+
+    /// The header that tells what it is.
+    #[cfg(feature = "http")]
+    pub(crate) fn header(&self) -> Option<&str> {
+        self.header.as_deref()
     }
 
     /// The status of a response over HTTP.
     pub(crate) fn status(&self) -> Option<u16> {
-        let response: Value = serde_json::from_str(&self.0).ok()?;
+        let response: Value = serde_json::from_str(&self.json).ok()?;
         response["statusCode"].as_u64()?.try_into().ok()
     }
 }
 
 /// A proxy integration's response with one header more; none if it is none.
-fn marked(response: &str, headers: &str, value: Value) -> Option<String> {
+fn marked(response: &str, headers: &str, header: &str, value: Value) -> Option<String> {
     let mut response: Value = serde_json::from_str(response).ok()?;
     let members = response.as_object_mut()?;
     members.get("statusCode")?;
@@ -49,13 +64,13 @@ fn marked(response: &str, headers: &str, value: Value) -> Option<String> {
     if headers.is_null() {
         *headers = json!({});
     }
-    headers.as_object_mut()?.insert(HEADER.to_owned(), value);
+    headers.as_object_mut()?.insert(header.to_owned(), value);
     Some(response.to_string())
 }
 
 impl Serialize for Replay {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        raw(&self.0, serializer)
+        raw(&self.json, serializer)
     }
 }
 
@@ -70,7 +85,8 @@ mod tests {
     use super::*;
 
     fn replayed(response: &str, source: Source) -> String {
-        serde_json::to_string(&Replay::new(response, source)).expect("it is JSON")
+        serde_json::to_string(&Replay::new(response, source, Some("idempotent-replayed")))
+            .expect("it is JSON")
     }
 
     #[test]

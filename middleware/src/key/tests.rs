@@ -142,3 +142,24 @@ fn what_is_not_known_of_the_invocation_is_missing() {
         assert_eq!(none.to_string(), format!("`{word}` is missing; {why}"));
     }
 }
+
+#[test]
+fn an_idempotency_key_is_the_same_in_quotes_and_without() {
+    let of = |value: &str| {
+        found(
+            "/headers/Idempotency-Key",
+            &json!({"headers": {"idempotency-key": value}}),
+        )
+    };
+    let key = |value: &str| of(value).expect("it is a key");
+    assert_eq!(key("\"8e03978e\""), key("8e03978e"));
+    assert_ne!(key("a"), key("b"));
+    for (wrong, why) in [
+        ("\"\"", "empty"),
+        ("\"a\", \"b\"", "more than one"),
+        (&"k".repeat(256), "at most 255"),
+    ] {
+        let refused = of(wrong).expect_err(why).to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+}

@@ -155,7 +155,7 @@ impl<A: IntoResponse> IntoResponse for LockResponse<A> {
 fn response(rejection: Rejection) -> Response<Body> {
     let rejected = match rejection.into_response() {
         Ok(rejected) => rejected,
-        Err(Some(replay)) => return stored::response(replay.as_str()),
+        Err(Some(replay)) => return stored::response(&replay),
         Err(None) => return Response::default(),
     };
     let mut response = Response::builder().status(rejected.status);

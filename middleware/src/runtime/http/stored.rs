@@ -8,7 +8,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::replay::HEADER;
+use crate::replay::Replay;
 
 /// A response, in the form in which a proxy integration has it.
 #[derive(Deserialize, Serialize)]
@@ -43,16 +43,16 @@ pub(super) fn text(response: &Response<Body>) -> String {
 }
 
 /// The response that a text was made of, with the header that tells what it is.
-pub(super) fn response(text: &str) -> Response<Body> {
-    restored(text).unwrap_or_else(|| {
+pub(super) fn response(replay: &Replay) -> Response<Body> {
+    restored(replay).unwrap_or_else(|| {
         let mut gone = Response::new(Body::Empty);
         *gone.status_mut() = StatusCode::GONE;
         gone
     })
 }
 
-fn restored(text: &str) -> Option<Response<Body>> {
-    let stored: Stored<'_> = serde_json::from_str(text).ok()?;
+fn restored(replay: &Replay) -> Option<Response<Body>> {
+    let stored: Stored<'_> = serde_json::from_str(replay.as_str()).ok()?;
     let mut response = Response::builder().status(stored.status_code);
     for (name, value) in &stored.header_list {
         response = response.header(name, value);
@@ -62,5 +62,8 @@ fn restored(text: &str) -> Option<Response<Body>> {
         (false, body) if body.is_empty() => Body::Empty,
         (false, body) => Body::Text(body.into_owned()),
     };
-    response.header(HEADER, "true").body(body).ok()
+    if let Some(header) = replay.header() {
+        response = response.header(header, "true");
+    }
+    response.body(body).ok()
 }

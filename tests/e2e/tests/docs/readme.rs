@@ -17,7 +17,7 @@ const SETTINGS: &str = include_str!("../../../../docs/settings.md");
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     include_str!("../../../../extension/src/mode.rs"),
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
@@ -25,6 +25,7 @@ const SOURCES: [&str; 11] = [
     include_str!("../../../../middleware/src/config.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
     include_str!("../../../../middleware/src/dedup.rs"),
+    include_str!("../../../../middleware/src/dedup/responses.rs"),
     include_str!("../../../../middleware/src/key.rs"),
     include_str!("../../../../middleware/src/metrics.rs"),
     include_str!("../../../../middleware/src/runtime/each_record.rs"),

@@ -84,3 +84,63 @@ async fn another_request_with_the_same_key_and_one_without_are_refused() {
     }
     assert_eq!(statuses, [200, 422, 400]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_and_how_a_replay_is_marked_can_be_chosen() {
+    let (table, handler) = (
+        LockTable::new(),
+        service_fn(async |_: Request| Ok::<_, Error>("card 4711")),
+    );
+    let mut answers = Vec::new();
+    for name in ["a", "b"] {
+        let dedup = lambda_locks::Dedup::replay("/headers/idempotency-key")
+            .keep(|response| Some(response.replace("4711", "****")))
+            .header("x-again");
+        let layer = LockLayer::builder().locks(table.client(name)).dedup(dedup);
+        let mut locked = layer.build().expect("it is right").layer(handler);
+        let ready = locked.ready().await.expect("it is always ready");
+        let answer = ready.call(request("\"k1\"", "ten euros")).await;
+        answers.push(answer.expect("it is answered").into_response().await);
+        tokio::time::sleep(super::millis(1)).await;
+    }
+    let bodies = answers.iter().map(|answer| answer.body().as_ref().to_vec());
+    assert_eq!(
+        bodies.collect::<Vec<_>>(),
+        [b"card 4711".to_vec(), b"card ****".to_vec()]
+    );
+    let marked = answers
+        .iter()
+        .map(|answer| answer.headers().contains_key("x-again"));
+    assert_eq!(marked.collect::<Vec<_>>(), [false, true]);
+    assert!(!answers[1].headers().contains_key("idempotent-replayed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_too_long_to_keep_is_gone_and_does_not_run_again() {
+    let (table, runs) = (LockTable::new(), AtomicU32::new(0));
+    let handler = service_fn(async |_: Request| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, Error>("paid")
+    });
+    let mut statuses = Vec::new();
+    for name in ["a", "b"] {
+        let dedup = lambda_locks::Dedup::replay("/headers/idempotency-key").keep_bytes(2);
+        let layer = LockLayer::builder().locks(table.client(name)).dedup(dedup);
+        let mut locked = layer.build().expect("it is right").layer(handler);
+        let ready = locked.ready().await.expect("it is always ready");
+        let answer = ready.call(request("k1", "ten euros")).await;
+        statuses.push(
+            answer
+                .expect("it is answered")
+                .into_response()
+                .await
+                .status()
+                .as_u16(),
+        );
+        tokio::time::sleep(super::millis(1)).await;
+    }
+    assert_eq!(
+        (&statuses[..], runs.load(Ordering::Relaxed)),
+        (&[200, 410][..], 1)
+    );
+}
