@@ -22,7 +22,7 @@ use crate::source::RefusalMode;
 /// use lambda_locks::{Config, OnBusy, Settings};
 ///
 /// let config = Config::new()
-///     .key("/Records/0/body/orderId")
+///     .key("/Records/*/body/orderId")
 ///     .settings(Settings::new().table("locks").max_wait(Duration::from_secs(5)))
 ///     .on_busy(OnBusy::Fail);
 /// # let _ = config;

@@ -26,8 +26,8 @@ use crate::pointer::PointerError;
 /// use lambda_locks::{Dedup, LockLayer};
 ///
 /// let builder = LockLayer::builder()
-///     .key("/Records/0/body/orderId")
-///     .dedup(Dedup::skip("/Records/0/messageId").window(Duration::from_secs(3600)));
+///     .key("/Records/*/body/orderId")
+///     .dedup(Dedup::skip("/Records/*/messageId").window(Duration::from_secs(3600)));
 /// # let _ = builder;
 /// ```
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Dedup {
         }
     }
 
-    /// Refuses an event of which it is not known how its first run ended: after a panic, a timeout, a lost lease or the
+    /// Refuses an event whose first run ended in an unknown way: after a panic, a timeout, a lost lease or the
     /// death of the process its next delivery fails with `Lock.Interrupted`, for the length of the window, and does not
     /// run. A handler that returns an error may run again. Default: such an event runs again.
     pub fn refuse_interrupted(self) -> Self {
@@ -117,7 +117,7 @@ impl Dedup {
         }
     }
 
-    /// The longest response that is kept, in bytes; of a longer one only the completion is. Default: 350 KB, which is the
+    /// The longest response that is kept, in bytes; for a longer one only the completion is kept. Default: 350 KB, which is the
     /// most.
     pub fn keep_bytes(self, most: usize) -> Self {
         let responses = self.responses.most(most);
@@ -157,7 +157,7 @@ impl Dedup {
         let Some(key) = vars.text(KEY)? else {
             return Err(Error::configuration(format!(
                 "{KEY} is not set: expected what tells that two deliveries are the same event, for instance \
-                 `/Records/0/messageId`"
+                 `/Records/*/messageId`"
             )));
         };
         let mut dedup = Self::new(key, replays);

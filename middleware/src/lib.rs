@@ -24,7 +24,7 @@
 //!
 //! The key is found in the event's JSON text, before it is deserialized, by the rule in `LOCKS_KEY`
 //! ([`KeyRule`]), or by a closure. The lock is held until the handler returns a value, an error or
-//! panics, and the release is awaited before the response leaves. At the deadline's margin, and
+//! panics, and the release is awaited before the response leaves. Shortly before the deadline, and
 //! when the lease is lost, the handler's future is dropped and the invocation ends with an error
 //! that names the reason.
 //!

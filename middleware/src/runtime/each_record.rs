@@ -30,7 +30,7 @@ use crate::deadline::{Deadline, Reserve};
 use crate::failure::LockError;
 use crate::records::{BatchKind, Records};
 
-/// Makes a handler of batches of a handler for one record.
+/// Turns a handler for one record into a handler for batches.
 ///
 /// Put it under the layer, with a lock for each record:
 ///
@@ -61,13 +61,13 @@ use crate::records::{BatchKind, Records};
 ///
 /// Records run side by side, `LOCKS_BATCH_CONCURRENCY` at a time; those of one lock, and those of one message group,
 /// partition key or item, one after the other. Behind a record that fails the rest of its group does not run. A record
-/// that does not deserialize, or whose handler panics, fails alone. When the time that is left is the reserve no further
+/// that does not deserialize, or whose handler panics, fails alone. Once only the reserve is left, no further
 /// record begins, and shortly before the deadline those that still run are stopped. The response names every record that
 /// is not done, and is an error where the source reads no response.
 ///
 /// # Panics
 ///
-/// If `LOCKS_BATCH_CONCURRENCY` is no number from 1 to 1000.
+/// If `LOCKS_BATCH_CONCURRENCY` is not a number from 1 to 1000.
 pub fn records<S, T>(service: S) -> EachRecord<S, T> {
     let at_once = at_once(&Vars::from_env()).unwrap_or_else(|error| panic!("{error}"));
     EachRecord {

@@ -74,7 +74,8 @@ impl Scene {
         let wire = dynamo.listen().await?;
         let function = Function::new(&programs.function, &wire.url(), TABLE);
         let function = both(function.extension(&programs.extension));
-        let of_a = change(function.clone().timeout(Duration::from_secs(2)))?;
+        // A cold start on a busy machine takes a second or two of it.
+        let of_a = change(function.clone().timeout(Duration::from_secs(4)))?;
         let a = emulator.start(&of_a).await?;
         let b = emulator
             .start(&function.timeout(Duration::from_secs(10)))

@@ -135,7 +135,8 @@ impl Environment {
     /// Shuts it down as the platform does, also in mid-work, and waits until all of it is gone.
     pub async fn shut_down(&self) -> Result<(), Error> {
         if let Some(emulator) = self.sandbox.process(&self.emulator) {
-            emulator.signal(Signal::TERM)?;
+            // It may have ended by itself.
+            let _ = emulator.signal(Signal::TERM);
         }
         self.ended().await
     }
