@@ -12,7 +12,7 @@ use crate::table::{TableLayout, TransactWriteItem};
 use crate::transaction::HeldRow;
 
 tokio::task_local! {
-    static SCOPE: Arc<Scope>;
+    static SCOPE: Option<Arc<Scope>>;
 }
 
 /// The locks that a piece of work runs under, the innermost first.
@@ -36,6 +36,8 @@ pub struct LockHandle {
     lease: Lease,
     counters: Arc<Counters>,
     attempted: bool,
+    /// Whether it is that of several operations, of which none is the handle's own.
+    shared: bool,
     /// The work's own word on whether the operation is done.
     done: Arc<Mutex<Option<bool>>>,
     row: Arc<HeldRow>,
@@ -61,6 +63,11 @@ pub(crate) fn current_for(layout: &TableLayout, key: &Key) -> Option<LockHandle>
 }
 
 impl LockScope {
+    /// No lock, whatever the caller's are.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// These locks, within those of the caller; the first one is [`current`].
     pub fn new<'a>(handles: impl DoubleEndedIterator<Item = &'a LockHandle>) -> Self {
         Self(handles.rev().fold(scope(), |outer, handle| {
@@ -71,10 +78,7 @@ impl LockScope {
 
     /// Runs a closure under the locks.
     pub fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        match &self.0 {
-            Some(scope) => SCOPE.sync_scope(Arc::clone(scope), work),
-            None => work(),
-        }
+        SCOPE.sync_scope(self.0.clone(), work)
     }
 }
 
@@ -85,7 +89,7 @@ impl fmt::Debug for LockScope {
 }
 
 fn scope() -> Option<Arc<Scope>> {
-    SCOPE.try_with(Arc::clone).ok()
+    SCOPE.try_with(Clone::clone).ok().flatten()
 }
 
 impl LockHandle {
@@ -105,6 +109,7 @@ impl LockHandle {
             lease,
             counters,
             attempted,
+            shared: false,
             done: Arc::default(),
             row: Arc::new(row),
         }
@@ -180,6 +185,9 @@ impl LockHandle {
         items: Vec<TransactWriteItem>,
         response: Option<String>,
     ) -> Result<(), Error> {
+        if self.shared {
+            return Err(Error::several_operations(&self.key));
+        }
         let lease = self.lease();
         self.row.complete_with(lease, items, response).await
     }
@@ -211,6 +219,19 @@ impl LockHandle {
     #[must_use]
     pub fn check(&self) -> TransactWriteItem {
         self.row.check()
+    }
+
+    /// The handle for work on one of several operations under the lock: it completes none of them by a transaction, and
+    /// knows of no attempt.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_several(&self) -> Self {
+        Self {
+            attempted: false,
+            shared: true,
+            done: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// What a transaction has completed.
@@ -251,6 +272,6 @@ impl LockHandle {
             handle: self.clone(),
             outer: scope(),
         };
-        SCOPE.sync_scope(Arc::new(scope), work)
+        SCOPE.sync_scope(Some(Arc::new(scope)), work)
     }
 }

@@ -29,16 +29,17 @@ use crate::records::{BatchKind, Record, Records};
 pub(crate) struct Batch {
     records: Records,
     fates: Vec<Fate>,
-    repeats: Repeats,
+    /// Whether each record runs again if it is delivered again: it is not deduplicated.
+    repeats: Vec<bool>,
 }
 
-/// Whether a record that is delivered again runs again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Repeats {
-    /// It does.
-    Run,
-    /// It was done once, and that is enough.
-    AreSkipped,
+/// What is known of a record that the handler was given, beside its report.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// A handler that tells of each record: whether this one is done.
+    pub(crate) told: Option<bool>,
+    /// The record's own word, which counts for more.
+    pub(crate) word: Option<bool>,
 }
 
 /// What becomes of a record.
@@ -88,10 +89,11 @@ impl Batch {
     pub(crate) fn new(
         records: Records,
         decisions: Vec<Decision>,
-        repeats: Repeats,
         mut bad: impl FnMut(&Record, BadKey),
     ) -> (Self, Vec<KeyWork>) {
         let mut fates = Vec::with_capacity(decisions.len());
+        let once = |decision: &Decision| matches!(decision, Decision::Lock(_, Some(_)));
+        let repeats = decisions.iter().map(|decision| !once(decision)).collect();
         let mut keys: Vec<KeyWork> = Vec::new();
         let mut by_key: HashMap<String, usize> = HashMap::new();
         for (record, decision) in decisions.into_iter().enumerate() {
@@ -143,25 +145,27 @@ impl Batch {
     /// Holds back what stands behind a record that is held back, and would be delivered out of order: the rest of its
     /// group. A record that will be delivered again in any case, and would run again, is held back as well.
     pub(crate) fn hold_back_followers(&mut self) {
-        let runs_again = self.repeats == Repeats::Run;
-        let together = match self.records.kind {
-            BatchKind::FromFirst if runs_again => |record: &Record| Some(record.shard.clone()),
-            BatchKind::Whole if runs_again => |_: &Record| Some(String::new()),
-            _ => |record: &Record| record.group.clone(),
-        };
-        let mut blocked = HashSet::new();
-        if self.records.kind == BatchKind::Whole && runs_again && self.holds_back() {
-            blocked.insert(String::new());
+        let kind = self.kind();
+        let (mut groups, mut shards) = (HashSet::new(), HashSet::new());
+        if kind == BatchKind::Whole && self.holds_back() {
+            shards.extend(self.records.records.iter().map(|record| &record.shard));
         }
-        for (fate, record) in self.fates.iter_mut().zip(&self.records.records) {
-            let Some(group) = together(record) else {
-                continue;
-            };
-            if *fate == Fate::Run && blocked.contains(&group) {
-                *fate = Fate::HeldBack;
+        for (index, record) in self.records.records.iter().enumerate() {
+            let comes_again = kind != BatchKind::Each && shards.contains(&record.shard);
+            let is_behind = record
+                .group
+                .as_ref()
+                .is_some_and(|group| groups.contains(group));
+            if self.fates[index] == Fate::Run && (is_behind || comes_again && self.repeats[index]) {
+                self.fates[index] = Fate::HeldBack;
             }
-            if *fate == Fate::HeldBack {
-                blocked.insert(group);
+            let held_back = match self.fates[index] {
+                Fate::SameAs(first) => self.fates[first] == Fate::HeldBack,
+                fate => fate == Fate::HeldBack,
+            };
+            if held_back {
+                groups.extend(&record.group);
+                shards.insert(&record.shard);
             }
         }
     }
@@ -202,11 +206,12 @@ impl Batch {
         named(&self.records.records[record])
     }
 
-    /// Whether each record is done, when the handler has reported this.
+    /// Whether each record is done, when the handler has reported this, and this is `known` of the records that it was
+    /// given.
     ///
     /// A source that delivers everything again from the first failure is told of that one alone, and a handler that
-    /// stops there reports it alone: nothing is known of the records behind it, unless the handler `tells_all`.
-    pub(crate) fn done(&self, reported: &Reported, tells_all: bool) -> Vec<bool> {
+    /// stops there reports it alone: nothing is known of the records behind it, unless the handler tells of each.
+    pub(crate) fn done(&self, reported: &Reported, known: &[Known]) -> Vec<bool> {
         let mut done: Vec<bool> = Vec::with_capacity(self.fates.len());
         let mut failed = HashSet::new();
         let given = self.fates.iter().zip(&self.records.records);
@@ -214,14 +219,19 @@ impl Batch {
             .filter(|(fate, _)| **fate == Fate::Run)
             .map(|(_, record)| record);
         let reported = reported.understood(given);
+        let mut known = known.iter().copied();
         for (fate, record) in self.fates.iter().zip(&self.records.records) {
             done.push(match fate {
                 Fate::Run => {
-                    let fails = reported.names(record);
-                    if fails && self.kind() == BatchKind::FromFirst && !tells_all {
-                        failed.insert(record.shard.as_str());
-                    }
-                    !fails && !failed.contains(record.shard.as_str())
+                    let Known { told, word } = known.next().unwrap_or_default();
+                    let is_done = told.unwrap_or_else(|| {
+                        let fails = reported.names(record);
+                        if fails && self.kind() == BatchKind::FromFirst {
+                            failed.insert(record.shard.as_str());
+                        }
+                        !fails && !failed.contains(record.shard.as_str())
+                    });
+                    word.unwrap_or(is_done)
                 }
                 Fate::Done => true,
                 Fate::SameAs(first) => done[*first],
@@ -295,7 +305,11 @@ impl KeyWork {
                 _ => {}
             }
         }
-        if self.works.len() == MOST_UNDER_ONE_KEY && work.operation.is_some() {
+        if self.works.len() >= MOST_UNDER_ONE_KEY && work.operation.is_some() {
+            tracing::warn!(
+                most = MOST_UNDER_ONE_KEY,
+                "a record is held back: too many of one key in one batch"
+            );
             return Fate::HeldBack;
         }
         self.works.push(work);

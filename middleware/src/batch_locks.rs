@@ -92,7 +92,14 @@ impl Acquiring {
         waiting.extend(greater.iter().map(HeldKey::work));
         release_unused(greater).await;
         waiting.sort_by(|one, other| one.key.cmp(&other.key));
-        for work in waiting {
+        for (nth, work) in waiting.into_iter().enumerate() {
+            let left = self.deadline.map(Deadline::left);
+            if nth > 0 && left.is_some_and(|left| self.shared.reserve.leaves(left).is_zero()) {
+                // The first wait has used up the time.
+                let failure = LockError::no_time_left();
+                self.busy.push((work, failure));
+                continue;
+            }
             let (shared, deadline) = (Arc::clone(&self.shared), self.deadline);
             let acquired = of_key(shared, work, deadline, Wait::AsConfigured).await;
             self.take(acquired);
@@ -111,7 +118,12 @@ impl Acquiring {
             }
             self.shared.metrics.refused(&failure);
             self.hold_back(&work, &failure);
-            if failure.kind() != LockErrorKind::KeyReused {
+            let of_record = [
+                LockErrorKind::KeyReused,
+                LockErrorKind::BadKey,
+                LockErrorKind::Reentrant,
+            ];
+            if !of_record.contains(&failure.kind()) {
                 self.failure.get_or_insert(failure);
             }
         }
@@ -201,7 +213,11 @@ async fn of_key(
                         Some(Err(failure)) => acquired.refused.push((refuse(vec![work]), failure)),
                     }
                 }
-                acquired.held = Some(HeldKey { lock, works: held });
+                acquired.held = Some(HeldKey {
+                    first: first.record,
+                    lock,
+                    works: held,
+                });
                 return acquired;
             }
             Err(NoLock::Duplicate(duplicate)) => {

@@ -1,10 +1,10 @@
 //! What the layer tells a handler of single records about the batch in which it is called.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dynamodb_locks::LockHandle;
 
+use crate::batch::Known;
 use crate::deadline::{Deadline, Reserve};
 
 tokio::task_local! {
@@ -18,7 +18,8 @@ pub(crate) struct BatchScope {
     pub(crate) locks: Vec<Option<LockHandle>>,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) reserve: Reserve,
-    tells_all: AtomicBool,
+    /// Whether each of these records is done, if the handler tells of each.
+    done: Mutex<Option<Vec<bool>>>,
 }
 
 impl BatchScope {
@@ -31,7 +32,7 @@ impl BatchScope {
             locks,
             deadline,
             reserve,
-            tells_all: AtomicBool::new(false),
+            done: Mutex::default(),
         }
     }
 
@@ -45,12 +46,30 @@ impl BatchScope {
         BATCH.try_with(Arc::clone).ok()
     }
 
-    /// The handler's report names every record that failed, also behind the first one of a shard.
-    pub(crate) fn tell_all(&self) {
-        self.tells_all.store(true, Ordering::Relaxed);
+    /// The handler tells of each record when it is done: its report and its end say nothing more.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn tells_of_each(&self) {
+        let none = vec![false; self.locks.len()];
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(none);
     }
 
-    pub(crate) fn tells_all(&self) -> bool {
-        self.tells_all.load(Ordering::Relaxed)
+    /// This record is done.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn is_done(&self, record: usize) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = done.as_mut().and_then(|done| done.get_mut(record)) {
+            *done = true;
+        }
+    }
+
+    /// What is known of each record: what the handler has told, or else nothing; and its own word, which counts for more.
+    pub(crate) fn known(&self) -> Vec<Known> {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.locks.iter().enumerate();
+        let known = records.map(|(record, lock)| Known {
+            told: done.as_ref().map(|done| done[record]),
+            word: lock.as_ref().and_then(LockHandle::done),
+        });
+        known.collect()
     }
 }

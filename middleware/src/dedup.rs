@@ -202,9 +202,13 @@ impl Dedup {
         Ok(())
     }
 
-    /// Whether its key is that of each record of a batch.
+    /// Whether its key, or its fingerprint, is that of each record of a batch.
     pub(crate) fn is_of_records(&self) -> bool {
-        self.key.as_ref().is_ok_and(KeyRule::is_of_records)
+        let by_fingerprint = self
+            .fingerprint
+            .as_ref()
+            .is_ok_and(FingerprintRule::is_of_records);
+        by_fingerprint || self.key.as_ref().is_ok_and(KeyRule::is_of_records)
     }
 
     /// The same for each record of a batch.

@@ -237,6 +237,12 @@ impl LockError {
         Self::new(LockErrorKind::PartialBatch, message)
     }
 
+    pub(crate) fn no_time_left() -> Self {
+        let message =
+            "the rest of the time until the deadline is kept for the work, see LOCKS_RESERVE_MS";
+        Self::new(LockErrorKind::TimedOut, message)
+    }
+
     pub(crate) fn durable() -> Self {
         let message = "the event belongs to a durable execution, whose handler runs in many invocations with \
                        pauses between them, and a lock of one invocation does not cover it; remove the layer, \

@@ -64,6 +64,11 @@ impl FingerprintRule {
         }
     }
 
+    /// Whether it is that of each record of a batch.
+    pub(crate) fn is_of_records(&self) -> bool {
+        matches!(self, Self::Parts(rule) if rule.is_of_records())
+    }
+
     /// The same rule, for each record of a batch.
     pub(crate) fn of_records(self) -> Result<Self, PointerError> {
         Ok(match self {

@@ -47,11 +47,21 @@ pub enum BatchEnd {
 pub(crate) struct HeldKey {
     pub(crate) lock: InvocationLock,
     pub(crate) works: Vec<RecordWork>,
+    /// The record for whose operation the lock was acquired.
+    pub(crate) first: usize,
 }
 
 impl HeldKey {
     fn handle(&self) -> &LockHandle {
         self.lock.handle()
+    }
+
+    /// The lock for the work on one record. Its operation is the one that the handle may complete, if it is the only one.
+    fn handle_of(&self, work: &RecordWork) -> LockHandle {
+        match self.works.len() == 1 && work.record == self.first {
+            true => self.handle().clone(),
+            false => self.handle().of_several(),
+        }
     }
 
     pub(crate) fn work(&self) -> KeyWork {
@@ -74,10 +84,10 @@ impl LockedBatch {
         held: Vec<HeldKey>,
         deadline: Option<Deadline>,
     ) -> Self {
-        let told = BatchScope::new(locks_of(&batch, &held), deadline, shared.reserve);
+        let locks = locks_of(&batch, &held);
         Self {
-            scope: LockScope::new(held.iter().map(HeldKey::handle)),
-            told: Arc::new(told),
+            scope: LockScope::new(locks.iter().flatten()),
+            told: Arc::new(BatchScope::new(locks, deadline, shared.reserve)),
             shared,
             batch,
             held,
@@ -136,10 +146,9 @@ impl LockedBatch {
         };
         let reported = match failed {
             true => Reported::AllFailed,
-            false if batch.can_report() => Reported::read(response.as_deref()),
-            false => Reported::Done,
+            false => Reported::read(response.as_deref()),
         };
-        let done = batch.done(&reported, told.tells_all());
+        let done = batch.done(&reported, &told.known());
         stream::iter(held)
             .map(|held| held.finish(&done))
             .buffer_unordered(AT_ONCE)
@@ -167,12 +176,11 @@ impl LockedBatch {
 fn locks_of(batch: &Batch, held: &[HeldKey]) -> Vec<Option<LockHandle>> {
     let mut locks = BTreeMap::new();
     for held in held {
-        locks.extend(held.works.iter().map(|work| (work.record, held.handle())));
+        let works = held.works.iter();
+        locks.extend(works.map(|work| (work.record, held.handle_of(work))));
     }
     let given = (0..batch.len()).filter(|record| batch.runs(*record));
-    given
-        .map(|record| locks.get(&record).copied().cloned())
-        .collect()
+    given.map(|record| locks.remove(&record)).collect()
 }
 
 /// What the source is told.

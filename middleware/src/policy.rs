@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Error, Key, Locks, Operation, Response};
 
-use crate::batch::{Batch, BatchReport, KeyWork, Repeats, named};
+use crate::batch::{Batch, BatchReport, KeyWork, named};
 use crate::batch_locks::{self, BatchAdmission};
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
@@ -22,7 +22,7 @@ use crate::dedup::Dedup;
 use crate::event::{Event, RecordEvent};
 use crate::failure::LockError;
 use crate::invocation::Invocation;
-use crate::key::{Decision, KeyError, KeyRule};
+use crate::key::{Decision, KeyError, KeyRule, OnMissing};
 use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
 use crate::locked_batch::{BatchEnd, LockedBatch};
 use crate::records::Records;
@@ -174,6 +174,16 @@ impl Shared {
     pub(crate) fn plan_batch(&self, event: &str, about: Invocation<'_>) -> Option<Plan> {
         let rule = self.records.as_ref()?;
         let records = Records::find(event)?;
+        let deadline = about.deadline.and_then(Deadline::of);
+        if records.records.is_empty() {
+            let nothing = KeyError::missing("the event has no records");
+            return Some(Plan {
+                source: Source::Errors,
+                work: Work::One(OnMissing::Run.decide(Err(nothing))),
+                deadline,
+                discards: true,
+            });
+        }
         let decisions = records.records.iter().map(|record| {
             let record = RecordEvent {
                 text: &event[record.span.clone()],
@@ -188,15 +198,11 @@ impl Shared {
             }
         });
         let decisions = decisions.collect();
-        let repeats = match self.dedup {
-            Some(_) => Repeats::AreSkipped,
-            None => Repeats::Run,
-        };
         let records = match self.batch_report {
             BatchReport::Items => records,
             BatchReport::Error => records.reports_nothing(),
         };
-        let (batch, keys) = Batch::new(records, decisions, repeats, |record, why| {
+        let (batch, keys) = Batch::new(records, decisions, |record, why| {
             let (record, failure) = (named(record), LockError::bad_key(&why));
             let (name, message) = (failure.name(), failure.to_string());
             tracing::warn!(
@@ -209,7 +215,7 @@ impl Shared {
         Some(Plan {
             source: Source::Errors,
             work: Work::Batch(batch, keys),
-            deadline: about.deadline.and_then(Deadline::of),
+            deadline,
             discards: true,
         })
     }

@@ -114,7 +114,7 @@ struct Table<'e> {
 }
 
 impl Records {
-    /// The records of an event; none if it has no list of records, or an empty one.
+    /// The records of an event; none if it has no list of records.
     pub(crate) fn find(event: &str) -> Option<Self> {
         if !event.contains("ecords\"") {
             return None;
@@ -140,13 +140,16 @@ impl Records {
             _ => return None,
         };
         let heads: Vec<_> = texts.iter().map(|text| Head::of(text)).collect();
-        let first = heads.first()?;
+        let first = heads.first();
         let origin = outer
             .source
-            .or_else(|| first.source.clone())
+            .or_else(|| first?.source.clone())
             .map(Cow::into_owned);
         let origin = origin.as_deref();
-        let (kind, keeps_order) = (kind(origin), keeps_order(origin, first));
+        let (kind, keeps_order) = (
+            kind(origin),
+            first.is_some_and(|first| keeps_order(origin, first)),
+        );
         let records = heads.iter().zip(&texts).map(|(head, text)| Record {
             span: span(event, text),
             id: head.id(origin),

@@ -68,6 +68,14 @@ impl Error {
         Self::new(ErrorKind::ResponseGone, message)
     }
 
+    pub(crate) fn several_operations(key: &Key) -> Self {
+        let message = format!(
+            "lock `{key}` is held for several operations, and a transaction can complete only one: handle records of one \
+             key one by one, with a batch size of 1"
+        );
+        Self::new(ErrorKind::Configuration, message)
+    }
+
     pub(crate) fn no_operation(key: &Key) -> Self {
         let message = format!(
             "lock `{key}` has no operation that a transaction could complete: name one with \

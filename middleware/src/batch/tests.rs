@@ -46,9 +46,9 @@ fn bucket(records: usize) -> Records {
 }
 
 /// A batch in which these keys are busy.
-fn batch(records: Records, of: &[Of], repeats: Repeats, busy: &[&str]) -> Batch {
+fn batch(records: Records, of: &[Of], busy: &[&str]) -> Batch {
     let decisions = of.iter().map(|of| decision(*of)).collect();
-    let (mut batch, keys) = Batch::new(records, decisions, repeats, |_, _| ());
+    let (mut batch, keys) = Batch::new(records, decisions, |_, _| ());
     for work in keys.iter().filter(|work| busy.contains(&work.key.as_str())) {
         work.works
             .iter()
@@ -66,7 +66,7 @@ fn failed(names: &[&str]) -> Reported {
 
 /// The names of the records that come again, when the handler has reported these.
 fn again(batch: &Batch, reported: &Reported) -> Vec<String> {
-    let failures = batch.failures(&batch.done(reported, false));
+    let failures = batch.failures(&batch.done(reported, &[]));
     failures
         .iter()
         .map(|id| id.as_str().unwrap_or("?").to_owned())
@@ -81,7 +81,6 @@ fn equal_keys_need_one_lock() {
     let (batch, keys) = Batch::new(
         queue("orders", &["", "", ""]),
         of.map(decision).into(),
-        Repeats::Run,
         |_, _| (),
     );
     assert_eq!(batch.fates, [Run, Run, Run]);
@@ -94,7 +93,7 @@ fn equal_keys_need_one_lock() {
 #[test]
 fn a_record_that_is_held_back_comes_again_alone() {
     let of = [("a", ""), ("b", ""), ("c", "")];
-    let batch = batch(queue("orders", &["", "", ""]), &of, Repeats::Run, &["b"]);
+    let batch = batch(queue("orders", &["", "", ""]), &of, &["b"]);
     assert_eq!(batch.fates, [Run, HeldBack, Run]);
     assert_eq!(again(&batch, &Reported::Done), ["m1"]);
     assert_eq!(again(&batch, &failed(&["m0"])), ["m0", "m1"]);
@@ -104,14 +103,14 @@ fn a_record_that_is_held_back_comes_again_alone() {
 #[test]
 fn a_report_that_names_a_record_which_was_held_back_is_not_understood() {
     let of = [("a", ""), ("b", ""), ("c", "")];
-    let batch = batch(queue("orders", &["", "", ""]), &of, Repeats::Run, &["b"]);
+    let batch = batch(queue("orders", &["", "", ""]), &of, &["b"]);
     assert_eq!(again(&batch, &failed(&["m1"])), ["m0", "m1", "m2"]);
 }
 
 #[test]
 fn a_record_without_a_key_comes_again_alone() {
     let of = [("a", ""), ("", ""), ("c", "")];
-    let batch = batch(queue("orders", &["", "", ""]), &of, Repeats::Run, &[]);
+    let batch = batch(queue("orders", &["", "", ""]), &of, &[]);
     assert_eq!(batch.fates, [Run, HeldBack, Run]);
 }
 
@@ -119,7 +118,7 @@ fn a_record_without_a_key_comes_again_alone() {
 fn behind_a_message_that_is_held_back_its_group_is_held_back() {
     let of = [("a", ""), ("b", ""), ("c", ""), ("d", "")];
     let records = queue("orders.fifo", &["g", "h", "g", "h"]);
-    let batch = batch(records, &of, Repeats::Run, &["a"]);
+    let batch = batch(records, &of, &["a"]);
     assert_eq!(batch.fates, [HeldBack, Run, HeldBack, Run]);
     assert_eq!(again(&batch, &Reported::Done), ["m0", "m2"]);
 }
@@ -128,7 +127,7 @@ fn behind_a_message_that_is_held_back_its_group_is_held_back() {
 fn no_lock_is_asked_for_behind_a_record_without_a_key() {
     let of = [("", ""), ("b", ""), ("c", "")].map(decision).into();
     let records = queue("orders.fifo", &["g", "g", "h"]);
-    let (_, keys) = Batch::new(records, of, Repeats::Run, |_, _| ());
+    let (_, keys) = Batch::new(records, of, |_, _| ());
     assert_eq!(
         keys.iter()
             .map(|work| work.key.as_str())
@@ -140,12 +139,7 @@ fn no_lock_is_asked_for_behind_a_record_without_a_key() {
 #[test]
 fn the_same_event_twice_runs_once_and_is_reported_twice() {
     let of = [("a", "1"), ("a", "2"), ("a", "1")];
-    let batch = batch(
-        queue("orders", &["", "", ""]),
-        &of,
-        Repeats::AreSkipped,
-        &[],
-    );
+    let batch = batch(queue("orders", &["", "", ""]), &of, &[]);
     assert_eq!(batch.fates, [Run, Run, SameAs(0)]);
     assert_eq!(again(&batch, &failed(&["m0"])), ["m0", "m2"]);
     assert_eq!(again(&batch, &failed(&["m1"])), ["m1"]);
@@ -155,12 +149,7 @@ fn the_same_event_twice_runs_once_and_is_reported_twice() {
 fn the_same_idempotency_key_with_another_request_does_not_run_beside_it() {
     let operation = |request| Operation::new("orders", "1").fingerprint(request);
     let of = ["x", "y"].map(|request| Decision::Lock("a".to_owned(), Some(operation(request))));
-    let (batch, _) = Batch::new(
-        queue("orders", &["", ""]),
-        of.into(),
-        Repeats::AreSkipped,
-        |_, _| (),
-    );
+    let (batch, _) = Batch::new(queue("orders", &["", ""]), of.into(), |_, _| ());
     assert_eq!(batch.fates, [Run, HeldBack]);
 }
 
@@ -168,7 +157,7 @@ fn the_same_idempotency_key_with_another_request_does_not_run_beside_it() {
 fn a_stream_is_told_of_the_first_failure_alone() {
     let of = [("a", "0"), ("b", "1"), ("c", "2"), ("d", "3")];
     let records = stream(&["a", "b", "c", "d"]);
-    let batch = batch(records, &of, Repeats::AreSkipped, &["b"]);
+    let batch = batch(records, &of, &["b"]);
     assert_eq!(batch.fates, [Run, HeldBack, Run, Run]);
     assert_eq!(again(&batch, &Reported::Done), ["m1"]);
     assert_eq!(again(&batch, &failed(&["m0"])), ["m0"]);
@@ -178,31 +167,30 @@ fn a_stream_is_told_of_the_first_failure_alone() {
 #[test]
 fn a_handler_that_stops_at_the_first_failure_has_not_done_the_rest() {
     let of = [("a", "0"), ("b", "1"), ("c", "2")];
-    let batch = batch(stream(&["a", "b", "c"]), &of, Repeats::AreSkipped, &[]);
-    assert_eq!(batch.done(&failed(&["m1"]), false), [true, false, false]);
-    assert_eq!(batch.done(&failed(&["m1"]), true), [true, false, true]);
+    let batch = batch(stream(&["a", "b", "c"]), &of, &[]);
+    assert_eq!(batch.done(&failed(&["m1"]), &[]), [true, false, false]);
+    let told = [true, false, true].map(|done| Known {
+        told: Some(done),
+        word: None,
+    });
+    assert_eq!(batch.done(&failed(&["m1"]), &told), [true, false, true]);
+    assert_eq!(batch.done(&Reported::AllFailed, &told), [true, false, true]);
 }
 
 #[test]
 fn without_deduplication_nothing_runs_that_a_stream_delivers_again_anyway() {
     let of = [("a", ""), ("b", ""), ("c", "")];
-    let batch = batch(stream(&["a", "b", "c"]), &of, Repeats::Run, &["b"]);
+    let batch = batch(stream(&["a", "b", "c"]), &of, &["b"]);
     assert_eq!(batch.fates, [Run, HeldBack, HeldBack]);
 }
 
 #[test]
 fn without_deduplication_a_batch_without_a_report_runs_whole_or_not_at_all() {
     let of = [("a", ""), ("b", "")];
-    assert_eq!(
-        batch(bucket(2), &of, Repeats::Run, &["b"]).fates,
-        [HeldBack, HeldBack]
-    );
-    assert_eq!(batch(bucket(2), &of, Repeats::Run, &[]).fates, [Run, Run]);
+    assert_eq!(batch(bucket(2), &of, &["b"]).fates, [HeldBack, HeldBack]);
+    assert_eq!(batch(bucket(2), &of, &[]).fates, [Run, Run]);
     let of = [("a", "0"), ("b", "1")];
-    assert_eq!(
-        batch(bucket(2), &of, Repeats::AreSkipped, &["b"]).fates,
-        [Run, HeldBack]
-    );
+    assert_eq!(batch(bucket(2), &of, &["b"]).fates, [Run, HeldBack]);
 }
 
 #[test]
@@ -212,15 +200,32 @@ fn more_operations_than_one_write_completes_come_again() {
         let operation = Operation::new("orders", &n.to_string());
         Decision::Lock("a".to_owned(), Some(operation))
     });
-    let (batch, _) = Batch::new(
-        queue("orders", &groups),
-        decisions.collect(),
-        Repeats::AreSkipped,
-        |_, _| (),
-    );
+    let (batch, _) = Batch::new(queue("orders", &groups), decisions.collect(), |_, _| ());
     assert_eq!(batch.fates.last(), Some(&HeldBack));
     assert_eq!(
         batch.fates.iter().filter(|fate| **fate == Run).count(),
         MOST_UNDER_ONE_KEY
     );
+}
+
+#[test]
+fn a_records_own_word_counts_for_more() {
+    let of = [("a", "0"), ("b", "1"), ("c", "2")];
+    let batch = batch(queue("orders", &["", "", ""]), &of, &[]);
+    let words = [None, Some(true), Some(false)].map(|word| Known { told: None, word });
+    assert_eq!(batch.done(&failed(&["m1"]), &words), [true, true, false]);
+}
+
+#[test]
+fn a_record_that_is_not_deduplicated_does_not_run_where_it_is_delivered_again_anyway() {
+    let of = [("a", "0"), ("b", ""), ("c", "2")];
+    let batch = batch(stream(&["a", "b", "c"]), &of, &["a"]);
+    assert_eq!(batch.fates, [HeldBack, HeldBack, Run]);
+}
+
+#[test]
+fn the_same_event_in_another_group_holds_that_group_back_as_well() {
+    let of = [("a", "7"), ("a", "7"), ("a", "8")];
+    let batch = batch(queue("orders.fifo", &["g", "h", "h"]), &of, &["a"]);
+    assert_eq!(batch.fates, [HeldBack, SameAs(0), HeldBack]);
 }

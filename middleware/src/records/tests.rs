@@ -111,7 +111,6 @@ fn a_topic_a_bucket_and_an_unknown_source_learn_of_no_record() {
 fn an_event_without_records_is_no_batch() {
     for event in [
         json!({"orderId": 1}),
-        json!({"Records": []}),
         json!({"Records": {"a": 1}}),
         json!({"detail": {"Records": [1]}}),
         // Data Firehose wants an answer for each record.
@@ -158,4 +157,11 @@ fn a_partition_without_records_is_left_out() {
     let left = expected["records"]["orders-0"][1].clone();
     expected["records"] = json!({"orders-0": [left]});
     assert_eq!(only, expected);
+}
+
+#[test]
+fn a_batch_may_be_empty() {
+    let (text, records) = found(&json!({"Records": []}));
+    assert_eq!(records.records, []);
+    assert_eq!(records.only(&text, &[]), text);
 }

@@ -11,7 +11,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
-use dynamodb_locks::{Error, LockHandle, Vars};
+use dynamodb_locks::{Error, LockHandle, LockScope, Vars};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::LambdaEvent;
@@ -64,6 +64,9 @@ use crate::records::{BatchKind, Records};
 /// that does not deserialize, or whose handler panics, fails alone. Once only the reserve is left, no further
 /// record begins, and shortly before the deadline those that still run are stopped. The response names every record that
 /// is not done, and is an error where the source reads no response.
+///
+/// [`current`](crate::current) is the record's own lock, and `set_done` its own word. Where several records of a batch share
+/// a key, `complete_with` is refused: it completes one operation, and they are several.
 ///
 /// # Panics
 ///
@@ -197,10 +200,10 @@ impl Batch {
             done: vec![false; self.found.records.len()],
             error: None,
         });
-        self.run_lanes(service, at_once, &progress).await;
         if let Some(scope) = &self.scope {
-            scope.tell_all();
+            scope.tells_of_each();
         }
+        self.run_lanes(service, at_once, &progress).await;
         let progress = progress.into_inner();
         self.report(progress.unwrap_or_else(PoisonError::into_inner))
     }
@@ -277,7 +280,12 @@ impl Batch {
             }
             let service = service.clone();
             match self.run_record(service, index).await {
-                Ok(()) => locked(progress).done[index] = true,
+                Ok(()) => {
+                    locked(progress).done[index] = true;
+                    if let Some(scope) = &self.scope {
+                        scope.is_done(index);
+                    }
+                }
                 Err(failure) => {
                     failed_groups.push(&record.group);
                     if let Some(failure) = failure {
@@ -308,7 +316,8 @@ impl Batch {
         let lock = self.lock(index);
         let ended = poll_fn(|cx| match lock {
             Some(lock) => lock.scope(|| work.as_mut().poll(cx)),
-            None => work.as_mut().poll(cx),
+            // The locks of other records are not its own.
+            None => LockScope::none().scope(|| work.as_mut().poll(cx)),
         });
         match ended.await {
             Ok(ended) => ended.map_err(Some),

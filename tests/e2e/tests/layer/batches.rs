@@ -6,6 +6,7 @@ mod order;
 mod redelivery;
 mod single;
 mod sources;
+mod words;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -349,6 +350,15 @@ async fn contradictions_are_refused_at_the_start() {
     let table = LockTable::new();
     for (vars, expected) in [
         (vec![KEYS[0], ("LOCKS_RECORDS", "whole")], "LOCKS_RECORDS"),
+        (
+            vec![
+                ("LOCKS_KEY", "/a"),
+                ONCE[1],
+                ("LOCKS_DEDUP_KEY", "/b"),
+                ("LOCKS_DEDUP_FINGERPRINT", "/Records/*/body"),
+            ],
+            "LOCKS_RECORDS",
+        ),
         (
             vec![
                 ("LOCKS_KEY", "/Records/0/body/orderId"),
