@@ -146,7 +146,7 @@ mod tests {
         for (name, value, expected) in [
             ("LOCKS_PROXY_PORT", "0", "a whole number from 1 to 65535"),
             ("LOCKS_RELEASE", "later", "`before` or `after`"),
-            ("LOCKS_CONTEXT", "yes", "`0` or `1`"),
+            ("LOCKS_CONTEXT", "yes", "`0`, `1` or `text`"),
             ("LOCKS_RUNTIME_API", "no address", "`host:port`"),
         ] {
             let error = mode(&[WRAPPED, (name, value)]).expect_err(name).to_string();
