@@ -31,6 +31,9 @@ const BEFORE_LAMBDA: Duration = Duration::from_secs(44 * 365 * 24 * 60 * 60);
 /// where the first answer is lost.
 const MARGIN: Duration = Duration::from_millis(300);
 
+/// How long it takes to release some locks at once.
+const ROUND: Duration = Duration::from_millis(20);
+
 /// How long a release may take without a deadline.
 const RELEASE: Duration = Duration::from_secs(3);
 
@@ -55,6 +58,16 @@ impl Deadline {
 
     pub(crate) fn is_past(self) -> bool {
         self.left().is_zero()
+    }
+
+    /// The same deadline, with time to release many locks, of which only so many are released at once.
+    pub(crate) fn for_many(self, locks: usize, at_once: usize) -> Self {
+        let rounds = u32::try_from(locks / at_once).unwrap_or(u32::MAX);
+        let margin = self.margin + ROUND.saturating_mul(rounds);
+        Self {
+            margin: margin.min(self.left() / 4).max(self.margin),
+            ..self
+        }
     }
 
     /// Completes when the handler has to end.
@@ -134,6 +147,19 @@ mod tests {
         }
         let soon = SystemTime::now() + Duration::from_secs(1);
         assert!(!Deadline::of(soon).is_some_and(Deadline::is_past));
+    }
+
+    #[test]
+    fn many_locks_leave_earlier() {
+        let deadline = Deadline::of(SystemTime::now() + Duration::from_secs(60));
+        let deadline = deadline.expect("it is one");
+        assert_eq!(deadline.for_many(10, 64).margin, deadline.margin);
+        assert_eq!(
+            deadline.for_many(640, 64).margin,
+            deadline.margin + ROUND * 10
+        );
+        let most = deadline.for_many(1_000_000, 64).margin;
+        assert!(most <= Duration::from_secs(15), "{most:?}");
     }
 
     #[test]

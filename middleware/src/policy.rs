@@ -24,7 +24,7 @@ use crate::failure::LockError;
 use crate::invocation::Invocation;
 use crate::key::{Decision, KeyError, KeyRule, OnMissing};
 use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
-use crate::locked_batch::{BatchEnd, LockedBatch};
+use crate::locked_batch::{AT_ONCE, BatchEnd, LockedBatch};
 use crate::records::Records;
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -214,8 +214,8 @@ impl Shared {
         });
         Some(Plan {
             source: Source::Errors,
+            deadline: deadline.map(|deadline| deadline.for_many(keys.len(), AT_ONCE)),
             work: Work::Batch(batch, keys),
-            deadline,
             discards: true,
         })
     }
