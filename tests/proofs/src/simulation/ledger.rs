@@ -123,11 +123,7 @@ pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<Stri
         untrue.map(|done| format!("law 12: {done:?} of {key} is not of a run that ended well"));
     let runs = records.runs.iter().filter(|((lock, _), _)| lock == key);
     let again = runs.filter_map(|((_, fence), run)| {
-        let era = rows
-            .entered(key)
-            .iter()
-            .find(|entered| entered.fence == *fence)?
-            .era;
+        let era = era_of(key, *fence, run, rows)?;
         let before = completions.iter().find(|done| {
             let same = run_of(done.fence).is_some_and(|it| it.operation == run.operation);
             same && done.era == era && done.fence < *fence && counts(done, run.begin)
@@ -142,12 +138,6 @@ pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<Stri
 
 /// The runs of what is done at most once that began after one which has not said that it failed.
 fn twice(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
-    let era = |fence: u64| {
-        let mut entered = rows.entered(key).iter();
-        entered
-            .find(|entered| entered.fence == fence)
-            .map(|it| it.era)
-    };
     let runs = records.runs.iter();
     let runs: Vec<_> = runs
         .filter(|((lock, _), run)| lock == key && run.operation == ONCE)
@@ -156,13 +146,22 @@ fn twice(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
     let pairs = runs.iter().zip(runs.iter().skip(1));
     let pairs = pairs.filter(|((one, run), (other, again))| {
         let counts = again.begin < run.begin + LONG;
-        !run.failed && counts && era(*one) == era(*other)
+        let era = era_of(key, *one, run, rows);
+        !run.failed && counts && era == era_of(key, *other, again, rows)
     });
     pairs
         .map(|((one, _), (other, _))| {
             format!("law 19: {other} of {key} does again what {one} has begun")
         })
         .collect()
+}
+
+/// How often the row had been deleted when the entry of a run came in. After a deletion a fence may come again: it is
+/// the last one of this name before the run.
+fn era_of(key: &str, fence: u64, run: &Run, rows: &Rows) -> Option<usize> {
+    let mut entered = rows.entered(key).iter().rev();
+    let entered = entered.find(|entered| entered.fence == fence && entered.at <= run.begin);
+    entered.map(|entered| entered.era)
 }
 
 /// Whether a completion counted at a time.
