@@ -72,6 +72,8 @@ mod config;
 
 mod shared;
 
+mod ending;
+
 mod lock;
 
 mod batch_scope;

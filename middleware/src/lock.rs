@@ -14,6 +14,7 @@ use tracing::Span;
 
 use crate::config::Handler;
 use crate::deadline::{Deadline, Timer};
+use crate::ending::Ending;
 use crate::failure::LockError;
 use crate::local_queue::LocalTurn;
 use crate::shared::Shared;
@@ -303,7 +304,6 @@ impl InvocationLock {
     /// deduplicated and the answer tells of success, it is done and will not run again. The handler's own word,
     /// [`LockHandle::set_done`], counts for more. The result stands, whatever becomes of this.
     pub async fn finish(self, finish: Finish) {
-        let handle = self.handle;
         let time = Deadline::for_release(self.deadline);
         let interrupted = self.lost || finish == Finish::Interrupted;
         let (succeeded, response) = match finish {
@@ -312,28 +312,35 @@ impl InvocationLock {
                 (response.as_deref().is_none_or(verdict::is_done), response)
             }
         };
-        let done = self.once && handle.done().unwrap_or(succeeded) && !self.lost;
+        let done = self.once && self.handle.done().unwrap_or(succeeded) && !self.lost;
         let response = match &self.shared.dedup {
             Some(dedup) if done && succeeded && dedup.replays() => {
                 response.and_then(|response| dedup.kept(response))
             }
             _ => None,
         };
-        let ending = Ending {
-            shared: self.shared,
-            handle,
-            waited: self.waited,
-            held: self.began,
-            lost: self.lost,
-        };
+        let (held, ending) = self.into_ending();
         match done {
             true => {
-                let completed = self.held.complete_within(response, time).await;
+                let completed = held.complete_within(response, time).await;
                 ending.completed(1, completed);
             }
-            false if interrupted => ending.released(self.held.release_interrupted(time).await),
-            false => ending.released(self.held.release_within(time).await),
+            false if interrupted => ending.released(held.release_interrupted(time).await),
+            false => ending.released(held.release_within(time).await),
         }
+    }
+
+    /// What is to be released, and what is told of it then.
+    fn into_ending(self) -> (LockGuard, Ending) {
+        let ending = Ending {
+            shared: self.shared,
+            handle: self.handle,
+            waited: self.waited,
+            began: self.began,
+            lost: self.lost,
+            _turn: self._turn,
+        };
+        (self.held, ending)
     }
 
     /// What the table has said of another operation under the same lock, if it is done.
@@ -344,17 +351,12 @@ impl InvocationLock {
     /// Releases the lock when these of the operations under it are done.
     pub(crate) async fn finish_operations(self, done: &[Operation]) {
         let time = Deadline::for_release(self.deadline);
-        let ending = Ending {
-            shared: self.shared,
-            handle: self.handle,
-            waited: self.waited,
-            held: self.began,
-            lost: self.lost,
-        };
-        if self.lost || done.is_empty() {
-            ending.released(self.held.release_within(time).await);
+        let lost = self.lost;
+        let (held, ending) = self.into_ending();
+        if lost || done.is_empty() {
+            ending.released(held.release_within(time).await);
         } else {
-            let completed = self.held.complete_all(done, time).await;
+            let completed = held.complete_all(done, time).await;
             ending.completed(done.len(), completed);
         }
     }
@@ -366,60 +368,6 @@ impl InvocationLock {
             let (key, fence) = (self.handle.key(), self.handle.fence());
             tracing::error!(%key, fence, %error, "the lock was not released");
         }
-    }
-}
-
-/// The end of a lock's time, for the log and the metrics.
-struct Ending {
-    shared: Arc<Shared>,
-    handle: LockHandle,
-    waited: Duration,
-    held: Timer,
-    lost: bool,
-}
-
-impl Ending {
-    /// The lock was released, and so many operations completed with it.
-    fn completed(self, operations: usize, completed: Result<(), Error>) {
-        self.shared.metrics.completed(operations, completed.is_ok());
-        match completed {
-            Ok(()) => self.released(Ok(())),
-            Err(error) => {
-                let (key, fence) = (self.handle.key(), self.handle.fence());
-                tracing::error!(
-                    %key, fence, %error,
-                    "the event was done, and this was not recorded: it may run again"
-                );
-                self.measured();
-            }
-        }
-    }
-
-    fn released(self, released: Result<(), Error>) {
-        let (key, fence, requests) = (
-            self.handle.key(),
-            self.handle.fence(),
-            self.handle.requests(),
-        );
-        let (waited_ms, held_ms) = (self.waited.as_millis(), self.held.elapsed().as_millis());
-        match released {
-            Ok(()) => tracing::debug!(
-                %key, fence, waited_ms, held_ms, requests, "the lock was released"
-            ),
-            Err(error) => tracing::error!(
-                %key, fence, waited_ms, held_ms, requests, %error, "the lock was not released"
-            ),
-        }
-        self.measured();
-    }
-
-    fn measured(self) {
-        let held = self.held.elapsed();
-        let evictions = self.handle.evictions();
-        self.shared.held_for(held);
-        self.shared
-            .metrics
-            .held(self.waited, held, self.lost, evictions);
     }
 }
 

@@ -9,8 +9,8 @@ use crate::failure::LockError;
 use crate::replay::{Replay, raw};
 use crate::source::Source;
 
-/// The response to a caller whose handler did not run: over HTTP if the event came over HTTP, else `null`; or
-/// the response of the run that has done the event before. It serializes to what the event's source expects.
+/// The response in place of the handler's: over HTTP if the event came over HTTP, else `null`; the response of the run that
+/// has done the event before; or the report on the records of a batch. It serializes to what the event's source expects.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rejection(Kind);
 

@@ -9,7 +9,8 @@ use crate::rejection::Rejection;
 pub enum LockResponse<A> {
     /// The handler's answer.
     Handler(A),
-    /// The handler did not run.
+    /// What is answered in its place: the handler did not run, or its report on a batch was completed with the records
+    /// that were held back.
     Rejected(Rejection),
 }
 
@@ -30,7 +31,7 @@ pub trait Buffered: Serialize {}
 impl<A: Serialize> Buffered for A {}
 
 impl<A> LockResponse<A> {
-    /// The handler's answer, if it ran.
+    /// The handler's answer, if that is the response.
     pub fn into_inner(self) -> Option<A> {
         match self {
             Self::Handler(answer) => Some(answer),
