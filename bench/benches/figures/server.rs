@@ -72,7 +72,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until whoever started it is gone.
+/// Serves until the process that started it is gone.
 pub(crate) async fn serve(latency_micros: Option<String>) -> Result<(), Error> {
     let latency = latency_micros.and_then(|micros| micros.parse().ok());
     let latency = latency.map(Duration::from_micros).unwrap_or_default();

@@ -208,7 +208,7 @@ impl Invocation {
         }
     }
 
-    /// The hand-off to this one: from whoever worked last before it, if it had come by then.
+    /// The hand-off to this one: from the one that worked last before it, if it had come by then.
     fn hand_off(&self, all: &[Self]) -> Option<HandOff> {
         let begin = self.begin?;
         let before = |other: &&Self| other.order == self.order && other.end <= Some(begin);

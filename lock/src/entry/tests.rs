@@ -224,7 +224,7 @@ fn a_label_is_bounded_and_no_escape_is_cut() {
 }
 
 #[test]
-fn the_owner_of_an_entry_that_somebody_else_wrote_is_safe_to_print() {
+fn the_owner_of_an_entry_that_another_program_wrote_is_safe_to_print() {
     let line = format!(
         "{} evil\nFATAL\u{1b}[2J",
         "1763640123456789 v1 0 10s 2500 - 5j2k9x0a"

@@ -298,7 +298,7 @@ fn a_renewal_time_counts_only_if_all_others_believe_it_for_certain() {
 }
 
 #[test]
-fn a_renewal_time_that_somebody_may_have_watched_for_a_lease_does_not_count() {
+fn a_renewal_time_that_another_client_may_have_watched_for_a_lease_does_not_count() {
     let row = Row {
         renewed_at: Some(ms(60_000)),
         ..holder(None)

@@ -8,7 +8,7 @@ use order::{Done, Order};
 use tower::ServiceBuilder;
 
 async fn handler(event: LambdaEvent<Order>) -> Result<Done, Error> {
-    // Nobody else works on this order now; the fence proves it to whoever stores the result.
+    // No other invocation works on this order now; the fence proves it to the store of the result.
     let fence = lambda_locks::current().map(|lock| lock.fence());
     event.payload.work(fence).await
 }

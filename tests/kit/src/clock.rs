@@ -1,6 +1,6 @@
 //! The time, as everything in the kit sees it.
 //!
-//! The only file of this crate that asks the machine. Whoever dates something is given a [`Clock`],
+//! The only file of this crate that asks the machine. Code that dates something is given a [`Clock`],
 //! so that a test can run DynamoDB on tokio's paused time.
 
 use std::fmt;

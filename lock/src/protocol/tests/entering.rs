@@ -27,7 +27,7 @@ fn the_ticket_is_the_likely_now_and_the_own_time_the_latest() {
 }
 
 #[test]
-fn whoever_is_alone_acts_for_a_lease() {
+fn a_client_that_is_alone_acts_for_a_lease() {
     let mut hand = Hand::new(terms());
     hand.applied(hand.with_me([])).acts_for(9_750);
 }

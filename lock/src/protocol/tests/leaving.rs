@@ -71,7 +71,7 @@ fn a_release_after_the_lease_is_never_sure_to_have_been_one() {
 }
 
 #[test]
-fn whoever_is_third_leaves_quietly() {
+fn the_third_in_the_queue_leaves_quietly() {
     let mut hand = waiting_behind([other(-2_000), other(-1_000)]);
     hand.happens(Event::GiveUp);
     assert_eq!(departure(&hand), RenewalUpdate::Keep);
@@ -80,7 +80,7 @@ fn whoever_is_third_leaves_quietly() {
 }
 
 #[test]
-fn whoever_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
+fn a_waiter_that_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(4_999);
     hand.happens(Event::GiveUp);
@@ -88,7 +88,7 @@ fn whoever_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
 }
 
 #[test]
-fn whoever_may_be_first_raises_the_renewal_time_or_leaves_it_where_it_is_later() {
+fn a_client_that_may_be_first_raises_the_renewal_time_or_leaves_it_where_it_is_later() {
     let mut hand = waiting_behind([other(-1_000)]);
     hand.later(5_000);
     hand.happens(Event::GiveUp);
@@ -169,7 +169,7 @@ fn a_thief_that_gives_up_leaves_or_voids() {
 }
 
 #[test]
-fn what_somebody_left_in_the_queue_is_withdrawn_never_released() {
+fn what_a_dead_process_left_in_the_queue_is_withdrawn_never_released() {
     let mut hand = Hand::for_another(&other(-1_000));
     assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
     hand.applied(row([]))
@@ -207,7 +207,7 @@ fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_invalidated() {
 }
 
 #[test]
-fn what_somebody_left_on_its_way_is_invalidated() {
+fn what_a_dead_process_left_on_its_way_is_invalidated() {
     let mut hand = Hand::for_another(&other(-1_000));
     let before = row([other(-5_000)]);
     hand.refused(before).asks_for("invalidate");

@@ -53,7 +53,7 @@ fn a_turn_that_is_half_over_when_it_is_seen_is_confirmed() {
 }
 
 #[test]
-fn a_turn_that_somebody_took_away_is_waited_for_again() {
+fn a_turn_that_another_client_took_away_is_waited_for_again() {
     let mut hand = waiting();
     hand.later(20_000);
     hand.sees(anchored(hand.with_me([]), 12_000))

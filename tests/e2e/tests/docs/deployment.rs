@@ -82,7 +82,7 @@ async fn after_a_death(table: &LockTable) {
     let (dead, next) = (|| table.client("dead"), table.client("next"));
     die(dead().acquire(KEY).await.unwrap());
     tick().await;
-    // Whoever stands in the queue evicts; whoever only tries takes the place of the dead.
+    // A waiter evicts; a client that only tries takes the place of the dead.
     let limits = AcquireOptions::wait(LEASE * 2);
     let held = next.acquire_with(KEY, limits).await.unwrap();
     held.release().await.unwrap();

@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
-/// Whoever has it logs. One at a time: `tracing` remembers for all threads what nobody wants to hear,
+/// The test that has it logs. One at a time: `tracing` remembers for all threads what nobody wants to hear,
 /// and forgets it late.
 pub(crate) struct Logging {
     _log: DefaultGuard,

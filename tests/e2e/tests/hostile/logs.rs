@@ -20,7 +20,7 @@ async fn invoke(table: &LockTable, locks: Locks, key: &str) -> Option<String> {
     let layer = LockLayer::builder().locks(locks).key("/orderId");
     let layer = layer.build().unwrap();
     let handler = service_fn(async |event: LambdaEvent<Value>| {
-        // Somebody deletes the row: the lease is lost, and a release must fail.
+        // An operator deletes the row: the lease is lost, and a release must fail.
         let row = event.payload["orderId"].as_str().unwrap_or_default();
         table.dynamo().delete_row("locks", row, "default").unwrap();
         let patience = event.payload["patience"].as_u64().unwrap_or_default();

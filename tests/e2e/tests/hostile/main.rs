@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(10);
 
-/// What an attacker might put into an event, for whoever reads it without care.
+/// What an attacker might put into an event, for a reader without care.
 fn keys() -> Vec<String> {
     let keys = [
         "'; DROP TABLE locks; --",

@@ -26,7 +26,7 @@ async fn an_owner_is_one_word_of_its_entry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_somebody_else_wrote_is_told_in_one_line() {
+async fn an_owner_that_another_program_wrote_is_told_in_one_line() {
     let table = LockTable::new();
     let honest = table.entry("evil", std::time::Duration::from_millis(10));
     let line = Entry::from(honest)

@@ -1,4 +1,4 @@
-//! The caller's additional attributes: they enter with their entry and leave with it, whoever removes
+//! The caller's additional attributes: they enter with their entry and leave with it, whichever client removes
 //! it, in the writes that there are anyway.
 
 mod leaving;

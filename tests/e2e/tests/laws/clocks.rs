@@ -18,7 +18,7 @@ fn millis(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-/// Looks seldom: whoever waits for a death looks again when it is due.
+/// Looks seldom: a client that waits for a death looks again when it is due.
 fn seldom(settings: Settings) -> Settings {
     settings.retry_delay(LEASE / 3)
 }

@@ -24,7 +24,7 @@ struct CriticalSection {
 }
 
 impl CriticalSection {
-    /// Works for a moment, and tells whether somebody else was there.
+    /// Works for a moment, and tells whether another client was there.
     async fn work(&self, who: String, fence: u64) -> Work {
         let begin = self.clock.since_epoch();
         let others = self.inside.fetch_add(1, SeqCst);

@@ -1,4 +1,4 @@
-//! What came in: how often, at what cost, and, where somebody wants to know, every single request.
+//! What came in: how often, at what cost, and, where a test wants to know, every single request.
 
 use std::collections::BTreeMap;
 use std::ops::{AddAssign, Sub};

@@ -96,7 +96,7 @@ impl Dynamo {
     /// Carries a request from its arrival to its answer; `None` is a connection that breaks.
     pub(super) async fn serve(&self, from: Arc<str>, op: &str, body: &[u8]) -> Option<Reply> {
         if op.is_empty() {
-            // Whoever names no operation asks only whether there is a DynamoDB. That costs nothing.
+            // A request that names no operation asks only whether there is a DynamoDB. That costs nothing.
             return Some(Reply::dated(200, "healthy: dynamodb", self.0.clock.now()));
         }
         let (request, fate) = self.accept(from, op, body);
@@ -194,7 +194,7 @@ impl Dynamo {
 }
 
 impl Reply {
-    /// An answer that somebody else gives in DynamoDB's place.
+    /// An answer that another server gives in DynamoDB's place.
     pub fn of(status: u16, body: Value, at: SystemTime) -> Self {
         Self::new(&Answered { status, body }, at)
     }

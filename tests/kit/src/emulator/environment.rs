@@ -208,7 +208,7 @@ fn free_addresses() -> std::io::Result<[SocketAddr; 2]> {
 }
 
 /// A free address. It has a connection in TIME_WAIT, so for a minute the kernel offers it to nobody
-/// else, though whoever asks for it by number, as the emulator does, gets it.
+/// else, though a program that asks for it by number, as the emulator does, gets it.
 fn free_address() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

@@ -123,7 +123,7 @@ impl LockTable {
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
     }
 
-    /// Writes the row as a person might, or as somebody has left it.
+    /// Writes the row as a person might, or as another client has left it.
     pub fn put(&self, row: &Row) {
         let put = self.dynamo.put_item(TABLE, row::to_item(KEY, GROUP, row));
         put.expect("the table takes the row");
@@ -159,7 +159,7 @@ impl LockTable {
         Timestamp(self.clock.since_epoch().as_micros() as u64)
     }
 
-    /// The entry of somebody who came this long ago, has a lease of 10 s and no deadline.
+    /// The entry of a client that came this long ago, has a lease of 10 s and no deadline.
     pub fn entry(&self, owner: &str, ago: Duration) -> Fields {
         let own = self.ago(ago);
         Fields {

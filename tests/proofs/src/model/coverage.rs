@@ -27,9 +27,9 @@ pub enum Coverage {
     Restamps,
     /// A waiter leaves without a word.
     LeftQuietly,
-    /// Somebody leaves, and the renewal time is raised.
+    /// A client leaves, and the renewal time is raised.
     LeftRaising,
-    /// Somebody leaves under a renewal time that is later.
+    /// A client leaves under a renewal time that is later.
     LeftUnder,
     /// What the dead have left is given back.
     Swept,

@@ -64,7 +64,7 @@ impl Found {
     }
 }
 
-/// Somebody who is no client of the model, and is not alive. The first of them had no deadline.
+/// An owner that is no client of the model, and is not alive. The first of them had no deadline.
 fn stranger(config: &Config, then: Timestamp, nth: u64) -> Entry {
     let observes = config.expiry == Expiry::Observe;
     let deadline = (nth > 0 && !observes).then_some(then + config.lease);

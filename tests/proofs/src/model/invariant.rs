@@ -19,7 +19,7 @@ pub enum Invariant {
     DeadlineEnds,
     /// 8: what was given back is still in the queue, or enters again.
     NothingIsLeft,
-    /// 8: a fail-closed holder that had begun was given back by somebody else.
+    /// 8: a fail-closed holder that had begun was given back by another.
     BegunStays,
     /// 10: more stand in the queue than may.
     QueueIsBounded,

@@ -14,7 +14,7 @@ use super::mutant::Mutant;
 use super::system::{Done, System};
 use super::table::operation;
 
-/// How long after its deadline somebody may still be on its way out, as DESIGN.md has it.
+/// How long after its deadline a client may still be on its way out, as DESIGN.md has it.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
 impl System {
@@ -41,7 +41,7 @@ impl System {
             let waited = after
                 .holder()
                 .is_some_and(|holder| before.queue.contains(holder));
-            // Whoever leaves without a word was first for less than half a lease, unless a look may be
+            // A client that leaves without a word was first for less than half a lease, unless a look may be
             // older than that.
             let known = config.budget.stale == 0;
             let quiet = || known.then(|| truth(config.elapsed(self.time)) - config.lease / 2);

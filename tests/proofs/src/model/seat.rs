@@ -21,7 +21,7 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// A client that waits for its turn, once, with a clock that is right; when it has died, somebody
+    /// A client that waits for its turn, once, with a clock that is right; when it has died, another
     /// sweeps up after it.
     pub fn new() -> Self {
         Self {

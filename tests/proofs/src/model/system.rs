@@ -30,7 +30,7 @@ pub struct System {
     pub(super) row: Part<Option<Row>>,
     /// When the row may be swept away, in seconds since the epoch; zero where it lives for ever.
     pub(super) ttl: u64,
-    /// What the row was before its last change, as long as somebody may yet be shown that.
+    /// What the row was before its last change, as long as a client may yet be shown that.
     pub(super) older: Option<Part<Option<Row>>>,
     pub(super) clients: Vec<Part<Client>>,
     pub(super) late: Copies,

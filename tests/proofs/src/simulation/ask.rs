@@ -21,7 +21,7 @@ const LEAST: Duration = Duration::from_secs(1);
 const OVERHEAD: Duration = Duration::from_millis(1200);
 
 impl Ask {
-    /// Of somebody who always has a deadline, or of anybody.
+    /// Of a client that always has a deadline, or of any.
     pub(super) fn any(ends: bool, rng: &mut Rng) -> Self {
         let wait = match rng.up_to(3) {
             0 => Duration::ZERO,

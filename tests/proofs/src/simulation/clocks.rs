@@ -27,7 +27,7 @@ pub(super) struct WallClock {
     pub(super) fast_ms: Vec<(Duration, i64)>,
     /// By how many microseconds a second it runs away from there.
     pub(super) ppm: i64,
-    /// How far it runs away before somebody sets it right.
+    /// How far it runs away before it is set right.
     pub(super) astray_ms: i64,
 }
 

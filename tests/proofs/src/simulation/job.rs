@@ -190,7 +190,7 @@ impl Worker {
             Ok(released) => {
                 self.completed(well, &released);
                 self.waited("releasing", from, RELEASE);
-                // Whoever only asks now and then may be late without any fault.
+                // A client that only asks now and then may be late without any fault.
                 let lost = if asks { "lost unawares" } else { "lost" };
                 self.released(call, (fence, from), lost, released);
             }

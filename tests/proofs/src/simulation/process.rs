@@ -73,7 +73,7 @@ impl Process {
     pub(super) fn run(&mut self, until: Duration) -> Vec<Sent> {
         let (truth, line) = (&self.truth, &self.line);
         self.now = self.runtime.block_on(async {
-            // Whoever was woken meanwhile comes first.
+            // A process that was woken meanwhile comes first.
             yield_now().await;
             let left = truth.left(until);
             tokio::select! {
@@ -105,7 +105,7 @@ impl Process {
         }
         let ended = self.runtime.block_on(async {
             let ended = (&mut self.life).await;
-            // Whoever was aborted needs one more turn to be gone.
+            // A task that was aborted needs one more turn to be gone.
             yield_now().await;
             ended
         });

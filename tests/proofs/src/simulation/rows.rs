@@ -27,7 +27,7 @@ struct Watched {
     ttl: Option<u64>,
     /// Since when the holder and the renewal time have been the same.
     still_since: Duration,
-    /// How often somebody has deleted the row: nothing is promised across that.
+    /// How often the row was deleted: nothing is promised across that.
     era: usize,
     /// Each entry that came into the queue, in that order.
     entered: Vec<Entered>,
@@ -60,9 +60,9 @@ pub(super) struct Left {
     pub(super) at: Duration,
     pub(super) era: usize,
     pub(super) fence: u64,
-    /// Whether somebody else took it out, as a dead one's.
+    /// Whether another client took it out, as a dead one's.
     pub(super) stolen: bool,
-    /// Whether it was taken out as a waiter's, by whoever did.
+    /// Whether it was taken out as a waiter's.
     pub(super) abandoned: bool,
     /// Whether the write that took it out has set the renewal time.
     pub(super) anchored: bool,
@@ -113,12 +113,12 @@ impl Rows {
             .copied()
     }
 
-    /// Whether somebody has deleted the row.
+    /// Whether the row was deleted.
     pub(super) fn was_deleted(&self, key: &str) -> bool {
         self.rows[key].era > 0
     }
 
-    /// How long somebody may have to wait for everybody who is in the queue, if all of them are dead.
+    /// How long a client may have to wait for everybody who is in the queue, if all of them are dead.
     pub(super) fn patience(&self, key: &str) -> Duration {
         const START: Duration = Duration::from_secs(20);
         const EACH: Duration = Duration::from_secs(4);
@@ -178,7 +178,7 @@ impl Watched {
                 anchored: change.sets_the_anchor(),
             });
         }
-        self.era += usize::from(matches!(by, By::Somebody));
+        self.era += usize::from(matches!(by, By::Operator));
         if let Some((entry, entered)) = change.enters(self.era) {
             let same = |one: &&Entered| one.fence == entered.fence && one.era == entered.era;
             let again = self.entered.iter().find(same);

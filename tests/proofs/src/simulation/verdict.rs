@@ -159,7 +159,7 @@ fn not_released(reported: &Released, rows: &Rows) -> Option<String> {
     let left = rows
         .left(key, *fence, Duration::ZERO)
         .filter(|left| left.at <= *until);
-    // Somebody else deleted the row, and may have done so again and again.
+    // An operator deleted the row, and may have done so again and again.
     match left {
         _ if rows.was_deleted(key) => None,
         // The work was over by then, and its lock still there.

@@ -61,5 +61,5 @@ fn whatever_went_wrong_everybody_gets_a_turn_or_leaves() {
         }
         wrong += lived.stuck + usize::from(lived.endless);
     }
-    assert_eq!(wrong, 0, "somebody waits for ever");
+    assert_eq!(wrong, 0, "a client waits for ever");
 }

@@ -21,7 +21,7 @@ fn mutants() -> Vec<(Mutant, Config)> {
     .concat()
 }
 
-/// What breaks no law in any state, but leaves somebody without a way on.
+/// What breaks no law in any state, but leaves a client without a way on.
 fn deadly() -> Vec<(Mutant, Config)> {
     let unswept = vec![Seat::new().unswept(), Seat::new().unswept()];
     vec![
@@ -235,7 +235,7 @@ fn every_mutant_is_caught() {
 }
 
 #[test]
-fn every_mutant_that_leaves_somebody_behind_is_caught() {
+fn every_mutant_that_leaves_a_client_behind_is_caught() {
     tell_head();
     for (mutant, config) in deadly() {
         let lived = check_liveness(&config.with(mutant), 2);

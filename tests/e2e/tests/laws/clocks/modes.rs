@@ -21,7 +21,7 @@ async fn observing_costs_two_writes_where_nobody_else_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_promoted_while_observing_claims_before_it_acts() {
+async fn a_client_that_is_promoted_while_observing_claims_before_it_acts() {
     let table = LockTable::new();
     let a = observer(&table, "a").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(100)).await;

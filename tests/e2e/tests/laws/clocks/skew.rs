@@ -181,7 +181,7 @@ async fn a_slow_clock_shortens_no_deadline() {
     }
 }
 
-/// Whoever judges it would find it past its deadline, and take it out with the holder.
+/// A client that judges it would find it past its deadline, and take it out with the holder.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_with_a_slow_clock_queues_again_with_a_deadline_that_is_right() {
     let table = LockTable::new();

@@ -1,4 +1,4 @@
-//! A journal's folder, as somebody else sees it.
+//! A journal's folder, as another user sees it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -68,13 +68,13 @@ impl Folder {
         std::os::unix::fs::symlink(to, self.path().join(name)).unwrap();
     }
 
-    /// Somebody has got at the folder.
+    /// Another user has got at the folder.
     pub(crate) fn opened_to(&self, mode: u32) {
         fs::create_dir_all(self.path()).unwrap();
         fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Somebody has put a link, or a file, where the folder is to be.
+    /// Another user has put a link, or a file, where the folder is to be.
     pub(crate) fn replaced_by_a_link(&self) {
         let elsewhere = self.0.path().join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
@@ -89,7 +89,7 @@ impl Folder {
         fs::create_dir(self.path().join(name)).unwrap();
     }
 
-    /// The folder is gone, as if somebody had emptied `/tmp`.
+    /// The folder is gone, as if a cleaner had emptied `/tmp`.
     pub(crate) fn remove(&self) {
         fs::remove_dir_all(self.path()).unwrap();
     }

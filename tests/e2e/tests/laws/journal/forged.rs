@@ -12,7 +12,7 @@ use testkit::locks::{KEY, LockTable};
 use super::folder::Folder;
 use super::{LEASE, millis};
 
-/// A lock that somebody else holds, who has left no record here.
+/// A lock that another process holds, which has left no record here.
 async fn held_elsewhere(table: &LockTable) -> LockGuard {
     let held = table.client("holder").acquire(KEY).await.unwrap();
     tokio::time::sleep(millis(10)).await;

@@ -43,7 +43,7 @@ async fn a_lock_that_a_dead_process_held_is_released_at_once() {
     assert_eq!(
         table.story("sweep"),
         ["withdraw raising"],
-        "whoever is not sure never releases"
+        "a client that is not sure never releases"
     );
 }
 

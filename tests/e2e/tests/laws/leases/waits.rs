@@ -162,7 +162,7 @@ async fn as_many_wait_as_may_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_whose_entry_somebody_took_out_stands_in_line_again() {
+async fn a_waiter_whose_entry_was_taken_out_stands_in_line_again() {
     let table = LockTable::new();
     let held = table.client("a").acquire(KEY).await.unwrap();
     tokio::time::sleep(JUST_NOW).await;

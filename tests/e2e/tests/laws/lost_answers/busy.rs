@@ -34,7 +34,7 @@ async fn a_single_copy_that_finds_the_lock_busy_needs_no_invalidation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_told_busy_can_never_own_the_lock_through_an_earlier_copy() {
+async fn a_client_that_is_told_busy_can_never_own_the_lock_through_an_earlier_copy() {
     let table = LockTable::new();
     held(&table);
     let late = Gate::closed();

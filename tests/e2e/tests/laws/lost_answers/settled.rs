@@ -49,7 +49,7 @@ async fn an_enqueue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enqueue_behind_somebody() {
+async fn an_enqueue_behind_another_entry() {
     for (trouble, fate) in troubles() {
         let table = LockTable::new();
         table.put(&one(&table));
@@ -93,7 +93,7 @@ async fn a_release() {
     }
 }
 
-/// Gives up after a while in which its looks have shown nothing: whoever was before it may have left.
+/// Gives up after a while in which its looks have shown nothing: the one before it may have left.
 async fn give_up(table: &LockTable) {
     for nth in 1..=20 {
         table.fate("a", Step::Poll, nth, Fate::dropped());

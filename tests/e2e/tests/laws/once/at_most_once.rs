@@ -96,7 +96,7 @@ async fn a_run_that_was_dropped_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_died_is_not_repeated_whoever_removes_it() {
+async fn a_run_that_died_is_not_repeated_after_any_removal() {
     let table = LockTable::new();
     die(begin(&table.client("a")).await.unwrap());
     // It waits for the end of the lease, evicts the dead run, and does not take its place.

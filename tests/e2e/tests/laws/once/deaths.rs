@@ -87,7 +87,7 @@ async fn a_lost_enqueue_is_no_duplicate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_run_leaves_an_attempt_whoever_removes_it() {
+async fn a_dead_run_leaves_an_attempt_after_any_removal() {
     let table = LockTable::new();
     die(begin(&table.client("a")).await.unwrap());
     let successor = begin(&table.client("b")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Responses that are kept, and read for whoever asks again.
+//! Responses that are kept, and read for those who ask again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 

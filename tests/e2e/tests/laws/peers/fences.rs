@@ -3,7 +3,7 @@ use testkit::locks::{KEY, LockTable};
 
 use super::{LEASE, SECOND, silent};
 
-/// A store that keeps the fence of its last writer, and refuses whoever comes with a smaller one.
+/// A store that keeps the fence of its last writer, and refuses a client with a smaller one.
 #[derive(Default)]
 struct Store(u64);
 
@@ -44,7 +44,7 @@ async fn no_fence_comes_again_after_a_theft_and_a_release() {
     }
 }
 
-/// tristanls, whose token starts anew when somebody deletes the row
+/// tristanls, whose token starts anew when the row is deleted
 #[tokio::test(start_paused = true)]
 async fn no_fence_comes_again_after_the_row_was_deleted() {
     let table = LockTable::new();

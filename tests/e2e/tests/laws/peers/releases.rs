@@ -55,7 +55,7 @@ async fn releasing_everything_releases_everything() {
     drop(held);
 }
 
-/// cirello-io/dynamolock, whose `Close` waits for whoever waits, while its other locks expire
+/// cirello-io/dynamolock, whose `Close` waits for the waiting clients, while its other locks expire
 #[tokio::test(start_paused = true)]
 async fn releasing_everything_is_blocked_by_nobody_who_waits() {
     let table = LockTable::new();

@@ -45,7 +45,7 @@ async fn a_holder_that_died_is_replaced_when_its_lease_has_ended() {
 
 /// B9: etcd 9921 and 11456
 #[tokio::test(start_paused = true)]
-async fn whoever_slept_through_its_turn_proves_itself_before_it_acts() {
+async fn a_client_that_slept_through_its_turn_proves_itself_before_it_acts() {
     let table = LockTable::new();
     let a = table.client("a").acquire(KEY).await.unwrap();
     sleep(millis(100)).await;
@@ -62,7 +62,7 @@ async fn whoever_slept_through_its_turn_proves_itself_before_it_acts() {
 
 /// B9: etcd 9921 and 11456
 #[tokio::test(start_paused = true)]
-async fn whoever_was_robbed_while_it_slept_goes_to_the_end_of_the_line() {
+async fn a_client_that_was_robbed_while_it_slept_goes_to_the_end_of_the_line() {
     let table = LockTable::new();
     let a = table.client("a").acquire(KEY).await.unwrap();
     sleep(millis(100)).await;

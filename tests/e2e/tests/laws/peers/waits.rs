@@ -73,7 +73,7 @@ async fn queue_order_survives_a_power_of_ten() {
     assert!(fences[0] < 1_000_000_000_000_000 && last >= 1_000_000_000_000_000);
 }
 
-/// fifo-lock-client, where whoever is slow between its ticket and the queue joins a later one at work
+/// fifo-lock-client, where a client that is slow between its ticket and the queue joins a later one at work
 #[tokio::test(start_paused = true)]
 async fn who_is_late_to_the_queue_stands_behind_and_not_before() {
     let table = LockTable::new();
@@ -134,7 +134,7 @@ async fn a_request_whose_signature_is_too_old_is_sent_again() {
 
 /// B11: aws-sdk-js-v3 7605, from the freeze to the thaw
 #[tokio::test(start_paused = true)]
-async fn whoever_was_frozen_with_a_request_on_its_way_signs_another() {
+async fn a_client_that_was_frozen_with_a_request_on_its_way_signs_another() {
     let table = LockTable::new();
     let old = Fate::refused(Refusal::OldSignature).before(SECOND * 301);
     table.fate("a", Step::Enqueue, 1, old);
@@ -152,7 +152,7 @@ async fn whoever_was_frozen_with_a_request_on_its_way_signs_another() {
 }
 
 /// tristanls, deliveryhero, dynamolock, python_dynamodb_lock, FSharp.DynamoDbLock, which wait for
-/// themselves; dynamodb-lease, whose `None` says that somebody else has it
+/// themselves; dynamodb-lease, whose `None` says that another client has it
 #[tokio::test(start_paused = true)]
 async fn an_acquisition_whose_answer_was_lost_is_known_for_ones_own_at_once() {
     let closed = |s: Settings| s.on_expiry(OnExpiry::Hold);

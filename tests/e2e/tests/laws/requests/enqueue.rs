@@ -33,7 +33,7 @@ async fn it_enters_a_lock_that_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_stands_behind_whoever_is_there() {
+async fn it_stands_behind_those_who_are_there() {
     for renewed_at in [None, Some(JUST_NOW)] {
         let table = LockTable::new();
         let holder = table.row_of([table.entry("holder", JUST_NOW)]);

@@ -136,7 +136,7 @@ async fn a_living_holder_is_never_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_meets_a_full_queue_evicts_the_dead_and_asks_again() {
+async fn a_client_that_meets_a_full_queue_evicts_the_dead_and_asks_again() {
     let table = LockTable::new();
     table.put(&table.row_of([
         table.entry("dead", LONG_AGO),

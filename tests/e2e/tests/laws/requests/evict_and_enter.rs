@@ -30,7 +30,7 @@ async fn it_stands_in_the_place_of_a_dead_holder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_meets_a_queue_full_of_the_dead_takes_it_too() {
+async fn a_client_that_meets_a_queue_full_of_the_dead_takes_it_too() {
     let table = LockTable::new();
     table.put(&dead(&table));
     let locks = table.a_client("a").with(|s| s.queue_cap(1)).ready();
@@ -79,7 +79,7 @@ async fn a_renewal_in_the_last_moment_refuses_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_came_in_the_last_moment_is_not_passed_over() {
+async fn a_client_that_came_in_the_last_moment_is_not_passed_over() {
     let table = LockTable::new();
     let (gate, taking) = held_up(&table).await;
     let mut row = table.row();

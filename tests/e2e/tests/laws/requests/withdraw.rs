@@ -15,7 +15,7 @@ async fn wait_in_vain(locks: Locks) -> Error {
     refusal.expect_err("it is held")
 }
 
-/// A client whose looks have shown nothing for more than half of its lease: whoever was before it may
+/// A client whose looks have shown nothing for more than half of its lease: the one before it may
 /// have left since, and its turn may have begun.
 fn unsure(table: &LockTable) -> Locks {
     for nth in 1..=20 {
@@ -47,7 +47,7 @@ fn two(table: &LockTable) -> Row {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_third_or_later_leaves_the_renewal_time_alone() {
+async fn a_client_that_is_third_or_later_leaves_the_renewal_time_alone() {
     for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
         let renewed_at = renewed_at.map(|ago| table.ago(ago));
@@ -63,7 +63,7 @@ async fn whoever_is_third_or_later_leaves_the_renewal_time_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_may_be_first_raises_the_renewal_time() {
+async fn a_client_that_may_be_first_raises_the_renewal_time() {
     for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
         let renewed_at = renewed_at.map(|ago| table.ago(ago));
@@ -80,7 +80,7 @@ async fn whoever_may_be_first_raises_the_renewal_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_saw_the_holder_a_moment_ago_gives_it_no_other_lease() {
+async fn a_client_that_saw_the_holder_a_moment_ago_gives_it_no_other_lease() {
     let table = LockTable::new();
     let renewed_at = Some(table.ago(JUST_NOW));
     table.put(&Row {
@@ -157,7 +157,7 @@ type Way = (fn(&LockTable) -> Row, Step);
 const WAYS: [Way; 2] = [(two, Step::WithdrawQuietly), (one, Step::WithdrawRaising)];
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_somebody_took_out_is_gone_and_nothing_else_happens() {
+async fn an_entry_that_was_taken_out_is_gone_and_nothing_else_happens() {
     for (row, step) in WAYS {
         let table = LockTable::new();
         let others = row(&table);

@@ -31,7 +31,7 @@ impl Harness {
                 let deleted = self.dynamo.delete_row(TABLE, &lock.key, GROUP);
                 deleted.expect("the table deletes the row");
                 self.trace.fault("row deleted");
-                self.look(at, By::Somebody);
+                self.look(at, By::Operator);
             }
             Fault::TtlDeletion => {
                 self.shown.store(at.as_nanos() as u64, Ordering::Relaxed);

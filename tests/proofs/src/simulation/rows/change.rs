@@ -28,8 +28,8 @@ pub(super) struct Change<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::simulation) enum By<'a> {
     Request(&'a Request),
-    /// A person who deletes it.
-    Somebody,
+    /// An operator, who deletes it.
+    Operator,
     /// Its TTL.
     TtlDeletion,
 }
@@ -37,14 +37,14 @@ pub(in crate::simulation) enum By<'a> {
 /// DynamoDB's clock and a process's run apart by no more than this in a lease.
 const DRIFT: f64 = 0.999_8;
 
-/// How long after its deadline somebody may still be on its way out.
+/// How long after its deadline a client may still be on its way out.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Whoever forces a lock has looked for itself.
+/// An operator who forces a lock has looked before.
 const PERSON: &str = "person";
 
 impl<'a> Change<'a> {
-    /// Everything that is wrong with it, whoever came or went.
+    /// Everything that is wrong with it, by any client.
     pub(super) fn wrongs(&self) -> impl Iterator<Item = String> {
         let wrong = [
             self.falls(),
@@ -66,7 +66,7 @@ impl<'a> Change<'a> {
         ranked.filter(|(_, entry)| !self.after.queue.contains(*entry))
     }
 
-    /// Whether somebody else took an entry out.
+    /// Whether another client took an entry out.
     pub(super) fn is_stolen(&self, entry: &Entry) -> bool {
         let Some((request, step)) = self.request() else {
             return false;
@@ -75,7 +75,7 @@ impl<'a> Change<'a> {
         !itself && &*request.from != PERSON
     }
 
-    /// Whether whoever left did so as a waiter; what people force is told by its mark.
+    /// Whether the client that left did so as a waiter; what people force is told by its mark.
     pub(super) fn is_an_abandon(&self) -> bool {
         self.request().is_some_and(|(request, step)| {
             let abandons = [
@@ -155,7 +155,7 @@ impl<'a> Change<'a> {
 
     /// Laws 13, 14 and 15: nothing but a person takes a completion away within its window.
     pub(super) fn drops_a_completion(&self) -> Option<String> {
-        if matches!(self.by, By::Somebody) {
+        if matches!(self.by, By::Operator) {
             return None;
         }
         let live = self.before.operations.iter().find(|(id, state)| {
@@ -195,7 +195,7 @@ impl<'a> Change<'a> {
     /// Law 2: tickets rise, and each is the last when it enters.
     fn falls(&self) -> Option<String> {
         let (before, after) = (self.before, self.after);
-        if matches!(self.by, By::Somebody | By::TtlDeletion) {
+        if matches!(self.by, By::Operator | By::TtlDeletion) {
             return None;
         }
         let mut new = after.queue.difference(&before.queue);
@@ -226,7 +226,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Law 1: whoever is not the holder never releases.
+    /// Law 1: a client that is not the holder never releases.
     fn releases_for_another(&self) -> Option<String> {
         let (request, _) = self.request().filter(|(_, step)| *step == Step::Release)?;
         let me = me(request);
@@ -262,7 +262,7 @@ impl<'a> Change<'a> {
         (swept && alive).then(|| "law 8: the row of a living holder expires".into())
     }
 
-    /// Law 10: no queue is longer than whoever joins it allows.
+    /// Law 10: no queue is longer than the client that joins it allows.
     fn overfills(&self) -> Option<String> {
         let (request, _) = self.request().filter(|(_, step)| *step == Step::Enqueue)?;
         let cap = request.body["ExpressionAttributeValues"][":cap"]["N"].as_str()?;
@@ -284,7 +284,7 @@ impl<'a> Change<'a> {
     fn removes_the_begun(&self) -> Option<String> {
         let (request, step) = self.request()?;
         let removed = self.before.is_pinned() && self.before.holder() != self.after.holder();
-        // Whoever took the lock too late to act on it has not begun, whatever `pinned` says.
+        // A client that took the lock too late to act on it has not begun, whatever `pinned` says.
         let itself = self.before.holder().and_then(Entry::fields);
         let itself = itself.is_some_and(|holder| holder.owner.as_str() == &*request.from);
         let allowed = step == Step::Release || itself || &*request.from == PERSON;
@@ -294,7 +294,7 @@ impl<'a> Change<'a> {
     fn request(&self) -> Option<(&'a Request, Step)> {
         match self.by {
             By::Request(request) => Some((request, Step::of(request))),
-            By::Somebody | By::TtlDeletion => None,
+            By::Operator | By::TtlDeletion => None,
         }
     }
 
@@ -312,7 +312,7 @@ impl fmt::Display for By<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(request) => write!(f, "{} with #{}", request.from, request.number),
-            Self::Somebody => f.write_str("somebody"),
+            Self::Operator => f.write_str("an operator"),
             Self::TtlDeletion => f.write_str("the broom"),
         }
     }

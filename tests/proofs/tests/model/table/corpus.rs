@@ -48,7 +48,7 @@ async fn uncontended(on_expiry: OnExpiry) -> LockTable {
     let held = a.try_acquire(KEY).await.expect("it is free");
     held.release().await.expect("it is held");
     let held = a.acquire(KEY).await.expect("it is free");
-    // Whoever has begun, fail-closed, needs no renewals.
+    // A client that has begun, fail-closed, needs no renewals.
     if on_expiry == OnExpiry::TakeOver {
         table.delivered("a", Step::Heartbeat, 1).await;
     }

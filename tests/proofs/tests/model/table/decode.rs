@@ -121,7 +121,7 @@ impl Said<'_> {
         texts.filter_map(Value::as_str).map(Entry::read).collect()
     }
 
-    /// Whoever goes out along with the first.
+    /// The entries that go out along with the first.
     fn others(&self) -> Vec<Entry> {
         let first = self.entry(":me");
         let mut out = self.entries(":out");
