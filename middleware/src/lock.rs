@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dynamodb_locks::{
-    AcquireOptions, Completed, Error, Key, Lease, LockGuard, LockHandle, Operation,
-};
+use dynamodb_locks::{AcquireOptions, Completed, Key, Lease, LockGuard, LockHandle, Operation};
 use tracing::Span;
 
 use crate::config::Handler;
