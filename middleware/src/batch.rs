@@ -106,7 +106,10 @@ impl Batch {
                         });
                         keys.len() - 1
                     });
-                    keys[index].add(RecordWork { record, operation })
+                    let group = |of: usize| &records.records[of].group;
+                    keys[index].add(RecordWork { record, operation }, |first| {
+                        group(first) == group(record)
+                    })
                 }
                 Decision::Run(why) => {
                     tracing::info!(%why, "a record is handed over without a lock");
@@ -257,6 +260,12 @@ impl Batch {
             .collect()
     }
 
+    /// What the source is told where the handler has not run, beside the records that failed.
+    pub(crate) fn response_without_run(&self) -> Option<String> {
+        let state = self.records.state.as_deref()?;
+        Some(format!(r#"{{"state":{state}}}"#))
+    }
+
     /// Whether the source can be told of each record.
     pub(crate) fn can_report(&self) -> bool {
         let named = self
@@ -292,10 +301,17 @@ pub(crate) fn named(record: &Record) -> String {
 }
 
 impl KeyWork {
-    fn add(&mut self, work: RecordWork) -> Fate {
+    /// `is_beside` tells whether a record is in the same group: only then a failure of it stops what stands behind
+    /// this one, too.
+    fn add(&mut self, work: RecordWork, is_beside: impl Fn(usize) -> bool) -> Fate {
         for first in &self.works {
             match first.operation.zip(work.operation) {
-                Some((one, other)) if one == other => return Fate::SameAs(first.record),
+                Some((one, other)) if one == other => {
+                    return match is_beside(first.record) {
+                        true => Fate::SameAs(first.record),
+                        false => Fate::HeldBack,
+                    };
+                }
                 Some((one, other)) if one.is_same_as(&other) => {
                     tracing::warn!(
                         "a record is held back: its idempotency key came with another request"

@@ -273,17 +273,32 @@ impl InvocationLock {
         let Some(interrupt) = &mut self.interrupt else {
             return Poll::Pending;
         };
-        let key = self.handle.key();
         let failure = match self.lease.is_expired() {
-            true => LockError::lost(key),
+            true => LockError::lost(self.handle.key()),
             false => std::task::ready!(interrupt.as_mut().poll(cx)),
         };
+        Poll::Ready(self.interrupted_by(failure))
+    }
+
+    /// What interrupts the handler, for a batch that waits for the interruptions of all its locks at once. Later calls
+    /// return none.
+    pub(crate) fn take_interrupt(&mut self) -> Option<Boxed<LockError>> {
+        self.interrupt.take()
+    }
+
+    /// Whether the lease is over, where the handler is stopped then.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.shared.handler == Handler::CanBeStopped && self.lease.is_expired()
+    }
+
+    /// Notes that the handler is stopped, and says why.
+    pub(crate) fn interrupted_by(&mut self, failure: LockError) -> LockError {
         if self.shared.is_ending() {
             // A shutdown ends every lease.
-            return Poll::Ready(LockError::ended(key));
+            return LockError::ended(self.handle.key());
         }
         self.lost = failure.is_lost();
-        Poll::Ready(failure)
+        failure
     }
 
     /// Whether the event is deduplicated: then [`finish`](Self::finish) has to be told the handler's response.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use dynamodb_locks::{LockHandle, LockScope, Operation};
-use futures_util::stream::{self, StreamExt};
+use futures_util::FutureExt;
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 
 use crate::batch::{Batch, KeyWork, RecordWork, Reported, report};
 use crate::batch_scope::BatchScope;
 use crate::deadline::Deadline;
 use crate::failure::LockError;
-use crate::lock::{Finish, InvocationLock};
+use crate::lock::{Boxed, Finish, InvocationLock};
 use crate::shared::Shared;
 
 /// How many requests are under way at a time.
@@ -27,9 +28,15 @@ pub struct LockedBatch {
     shared: Arc<Shared>,
     batch: Batch,
     held: Vec<HeldKey>,
+    interrupts: Interrupts,
+    /// The next of `held` whose lease is asked.
+    next: usize,
     scope: LockScope,
     told: Arc<BatchScope>,
 }
+
+/// What interrupts the handler: each with the lock that it is about. Only those that wake are polled.
+type Interrupts = FuturesUnordered<Boxed<(usize, LockError)>>;
 
 /// The end of a batch: what its source is told.
 #[derive(Debug)]
@@ -81,11 +88,17 @@ impl LockedBatch {
     pub(crate) fn new(
         shared: Arc<Shared>,
         batch: Batch,
-        held: Vec<HeldKey>,
+        mut held: Vec<HeldKey>,
         deadline: Option<Deadline>,
     ) -> Self {
         let locks = locks_of(&batch, &held);
+        let interrupts = held.iter_mut().enumerate().filter_map(|(nth, held)| {
+            let interrupt = held.lock.take_interrupt()?;
+            Some(Box::pin(interrupt.map(move |failure| (nth, failure))) as Boxed<_>)
+        });
         Self {
+            interrupts: interrupts.collect(),
+            next: 0,
             scope: LockScope::new(locks.iter().flatten()),
             told: Arc::new(BatchScope::new(locks, deadline, shared.reserve)),
             shared,
@@ -122,12 +135,27 @@ impl LockedBatch {
     }
 
     pub(crate) fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<LockError> {
-        for held in &mut self.held {
-            if let Poll::Ready(failure) = held.lock.poll_interrupted(cx) {
-                return Poll::Ready(failure);
-            }
-        }
-        Poll::Pending
+        let (nth, failure) = match self.expired() {
+            Some(nth) => (nth, LockError::lost(self.held[nth].lock.key())),
+            None => match self.interrupts.poll_next_unpin(cx) {
+                Poll::Ready(Some(interrupt)) => interrupt,
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            },
+        };
+        Poll::Ready(self.held[nth].lock.interrupted_by(failure))
+    }
+
+    /// A lock whose lease is over, though its timer has not said so yet: a suspension ends all of them, so a few at a
+    /// time are asked.
+    fn expired(&mut self) -> Option<usize> {
+        const ASKED: usize = 8;
+        let asked = self.held.len().min(ASKED);
+        let nth = (self.next..self.next + asked).map(|nth| nth % self.held.len());
+        let expired = nth
+            .into_iter()
+            .find(|nth| self.held[*nth].lock.is_expired());
+        self.next = (self.next + asked) % self.held.len().max(1);
+        expired
     }
 
     /// Releases the locks when the handler has ended, and completes the records that are done: those that the handler
@@ -186,13 +214,16 @@ fn locks_of(batch: &Batch, held: &[HeldKey]) -> Vec<Option<LockHandle>> {
 /// What the source is told.
 fn end(batch: &Batch, done: &[bool], reported: &Reported, response: Option<&str>) -> BatchEnd {
     let failures = batch.failures(done);
-    if !batch.can_report() {
-        return match done.iter().filter(|done| !**done).count() {
-            0 => BatchEnd::Unchanged,
-            failed => BatchEnd::Failed(LockError::partial_batch(failed, done.len())),
-        };
+    let failed = done.iter().filter(|done| !**done).count();
+    if failed > 0 && !batch.can_report() {
+        return BatchEnd::Failed(LockError::partial_batch(failed, done.len()));
     }
-    match response.is_some() && reported.is_of(&failures) {
+    if !batch.has_work()
+        && let Some(response) = batch.response_without_run()
+    {
+        return BatchEnd::Report(report(Some(&response), &failures));
+    }
+    match !batch.can_report() || response.is_some() && reported.is_of(&failures) {
         true => BatchEnd::Unchanged,
         false => BatchEnd::Report(report(response, &failures)),
     }

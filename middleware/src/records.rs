@@ -36,6 +36,8 @@ pub(crate) struct Records {
     /// Where the event comes from, in its own words.
     pub(crate) origin: Option<String>,
     pub(crate) records: Vec<Record>,
+    /// What a stream with a tumbling window has to get back, where the handler does not change it: its state so far.
+    pub(crate) state: Option<String>,
     lists: Lists,
 }
 
@@ -70,6 +72,10 @@ struct Outer<'e> {
     object: Option<&'e RawValue>,
     #[serde(rename = "eventSource", borrow, default)]
     source: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    window: Option<&'e RawValue>,
+    #[serde(borrow, default)]
+    state: Option<&'e RawValue>,
 }
 
 /// What is read of a record.
@@ -120,6 +126,8 @@ impl Records {
             return None;
         }
         let outer: Outer<'_> = serde_json::from_str(event).ok()?;
+        let state = outer.window.and(outer.state);
+        let state = state.map(|state| state.get().to_owned());
         let (lists, texts) = match outer {
             Outer {
                 array: Some(array), ..
@@ -160,6 +168,7 @@ impl Records {
             kind,
             records: records.collect(),
             origin: origin.map(str::to_owned),
+            state,
             lists,
         })
     }

@@ -224,8 +224,14 @@ fn a_record_that_is_not_deduplicated_does_not_run_where_it_is_delivered_again_an
 }
 
 #[test]
-fn the_same_event_in_another_group_holds_that_group_back_as_well() {
+fn the_same_event_in_another_group_waits_until_it_is_known_how_the_first_one_ends() {
     let of = [("a", "7"), ("a", "7"), ("a", "8")];
-    let batch = batch(queue("orders.fifo", &["g", "h", "h"]), &of, &["a"]);
-    assert_eq!(batch.fates, [HeldBack, SameAs(0), HeldBack]);
+    let groups = ["g", "h", "h"];
+    let busy = batch(queue("orders.fifo", &groups), &of, &["a"]);
+    assert_eq!(busy.fates, [HeldBack, HeldBack, HeldBack]);
+    // If the first one failed, the third would overtake the second one.
+    let free = batch(queue("orders.fifo", &groups), &of, &[]);
+    assert_eq!(free.fates, [Run, HeldBack, HeldBack]);
+    let fair = batch(queue("orders", &groups), &of, &[]);
+    assert_eq!(fair.fates, [Run, SameAs(0), Run]);
 }

@@ -165,3 +165,13 @@ fn a_batch_may_be_empty() {
     assert_eq!(records.records, []);
     assert_eq!(records.only(&text, &[]), text);
 }
+
+#[test]
+fn a_tumbling_window_has_a_state() {
+    let record = json!({"eventSource": "aws:kinesis", "kinesis": {"partitionKey": "a", "sequenceNumber": "1"}});
+    let window = json!({"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:06:00Z"});
+    let state = |event: &Value| found(event).1.state;
+    let event = json!({"Records": [&record], "window": window, "state": {"sum": 3}});
+    assert_eq!(state(&event).as_deref(), Some(r#"{"sum":3}"#));
+    assert_eq!(state(&json!({"Records": [record], "state": {}})), None);
+}

@@ -6,6 +6,7 @@ mod order;
 mod redelivery;
 mod single;
 mod sources;
+mod waits;
 mod words;
 
 use std::sync::{Arc, Mutex};

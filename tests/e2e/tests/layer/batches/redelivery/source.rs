@@ -9,9 +9,9 @@ use crate::batches::{batch, in_queue};
 
 /// A source, and what it still has to deliver.
 pub(super) struct Source {
-    pub(super) kind: Kind,
+    kind: Kind,
     pub(super) waiting: VecDeque<Record>,
-    pub(super) in_flight: Vec<Record>,
+    in_flight: Vec<Record>,
     pub(super) given_up: Vec<String>,
 }
 
@@ -34,14 +34,21 @@ pub(super) struct Record {
 /// After so many deliveries a record is given up.
 const MOST: u32 = 400;
 
-impl Record {
-    /// Its body, as the handler names an order that it works on.
-    pub(super) fn body(&self) -> String {
-        in_queue("", &self.id, &self.order, "")["body"].to_string()
-    }
-}
-
 impl Source {
+    pub(super) fn new(kind: Kind, waiting: VecDeque<Record>) -> Self {
+        Self {
+            kind,
+            waiting,
+            in_flight: Vec::new(),
+            given_up: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is left to deliver.
+    pub(super) fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_empty()
+    }
+
     pub(super) fn event(kind: Kind, records: &[Record]) -> Value {
         let events = records.iter().map(
             |Record {
@@ -81,6 +88,15 @@ impl Source {
             }
         }
         self.waiting = left;
+        if self.kind == Kind::Standard && rng.u8(0..6) == 0 {
+            // A queue delivers some messages twice, at once or one after the other.
+            let twice = batch.iter().filter(|record| record.delivered == 0);
+            self.waiting
+                .extend(twice.take(1).cloned().map(|record| Record {
+                    delivered: 1,
+                    ..record
+                }));
+        }
         batch.iter_mut().for_each(|record| record.delivered += 1);
         self.in_flight.extend(batch.iter().cloned());
         (!batch.is_empty()).then_some(batch)
@@ -114,15 +130,14 @@ impl Source {
                 .cloned()
                 .collect(),
         };
-        for mut record in again.into_iter().rev() {
+        for record in again.into_iter().rev() {
             let poison = record.order.is_empty();
             if record.delivered >= if poison { 4 } else { MOST } {
                 self.given_up.push(record.id);
                 continue;
             }
             if self.kind == Kind::Standard && rng.bool() {
-                // A queue delivers in any order, and now and then a message twice.
-                record.delivered -= 1;
+                // It delivers in any order.
                 self.waiting.push_back(record);
             } else {
                 self.waiting.push_front(record);
