@@ -232,7 +232,9 @@ impl LockError {
 
     pub(crate) fn partial_batch(failed: usize, records: usize) -> Self {
         let message = format!(
-            "{failed} of {records} records are not done, and their source cannot be told which: all come again"
+            "{failed} of {records} records are not done, and their source is not told which: all come again; a queue or a \
+             stream is told, with `FunctionResponseTypes: [ReportBatchItemFailures]` in its mapping and \
+             `LOCKS_BATCH_REPORT=items`"
         );
         Self::new(LockErrorKind::PartialBatch, message)
     }

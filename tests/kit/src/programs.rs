@@ -56,6 +56,14 @@ pub fn batches() -> Result<&'static Path, Error> {
     built.as_deref().map_err(Clone::clone)
 }
 
+/// Builds `quickstart`, the function of README.md, which answers with what it is given, the first time that this
+/// process asks.
+pub fn quickstart() -> Result<&'static Path, Error> {
+    static BUILT: OnceLock<Result<PathBuf, Error>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| cargo(&["--example", "quickstart"])?.path("quickstart"));
+    built.as_deref().map_err(Clone::clone)
+}
+
 /// Builds the examples in Rust, the first time that this process asks, and names one of them.
 pub fn example(name: &str) -> Result<PathBuf, Error> {
     static BUILT: OnceLock<Result<Report, Error>> = OnceLock::new();

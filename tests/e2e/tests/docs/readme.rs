@@ -54,6 +54,26 @@ fn rows(page: &'static str) -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
+/// The emulator's test of an event of each source.
+const EVENTS: &str = include_str!("../emulator/sources.rs");
+
+#[test]
+fn the_keys_of_records_are_those_that_were_tried() {
+    let (_, page) = SETTINGS
+        .split_once("## Keys of records")
+        .expect("it is there");
+    let (page, _) = page.split_once("## Errors").expect("it is there");
+    let keys: Vec<_> = page.split('`').filter(|key| key.starts_with('/')).collect();
+    // Two in front of each pointer, in the text, and two for each source.
+    assert_eq!(keys.len(), 2 + 2 * 7, "{keys:?}");
+    for key in &keys[2..] {
+        assert!(
+            EVENTS.contains(&format!("\"{key}\"")),
+            "{key} was not tried"
+        );
+    }
+}
+
 #[test]
 fn every_program_in_the_readme_is_compiled() {
     let programs: Vec<_> = README

@@ -16,6 +16,7 @@ mod once;
 mod platform;
 mod scene;
 mod seen;
+mod sources;
 mod starts;
 mod turns;
 

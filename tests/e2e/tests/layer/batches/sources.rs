@@ -5,53 +5,14 @@ use testkit::locks::LockTable;
 
 use super::{Handler, deliver, tick};
 
-const TOPIC: &str = r#"{"Records": [{"EventVersion": "1.0", "EventSource": "aws:sns",
-    "EventSubscriptionArn": "arn:aws:sns:us-east-1:123456789012:ExampleTopic",
-    "Sns": {"Type": "Notification", "MessageId": "95df01b4-ee98-5cb9-9903-4c221d41eb5e",
-    "TopicArn": "arn:aws:sns:us-east-1:123456789012:ExampleTopic", "Subject": "example subject",
-    "Message": "{\"orderId\": \"o1\"}", "Timestamp": "1970-01-01T00:00:00.000Z"}}]}"#;
-
-const BUCKET: &str = r#"{"Records": [
-    {"eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventName": "ObjectCreated:Put",
-     "s3": {"bucket": {"name": "incoming"}, "object": {"key": "o1", "size": 1, "sequencer": "0A1"}}},
-    {"eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventName": "ObjectCreated:Put",
-     "s3": {"bucket": {"name": "incoming"}, "object": {"key": "o2", "size": 1, "sequencer": "0A2"}}}]}"#;
-
-const KINESIS: &str = r#"{"Records": [
-    {"kinesis": {"kinesisSchemaVersion": "1.0", "partitionKey": "1", "data": "eyJvcmRlcklkIjoibzEifQ==",
-     "sequenceNumber": "49590338271490256608559692538361571095921575989136588898", "approximateArrivalTimestamp": 1545084650.987},
-     "eventSource": "aws:kinesis", "eventVersion": "1.0",
-     "eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
-     "eventName": "aws:kinesis:record", "awsRegion": "us-east-2",
-     "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream"},
-    {"kinesis": {"kinesisSchemaVersion": "1.0", "partitionKey": "1", "data": "eyJvcmRlcklkIjoibzIifQ==",
-     "sequenceNumber": "49590338271490256608559692540925702759324208523137515618", "approximateArrivalTimestamp": 1545084711.166},
-     "eventSource": "aws:kinesis", "eventVersion": "1.0",
-     "eventID": "shardId-000000000006:49590338271490256608559692540925702759324208523137515618",
-     "eventName": "aws:kinesis:record", "awsRegion": "us-east-2",
-     "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream"}]}"#;
-
-const TABLE: &str = r#"{"Records": [
-    {"eventID": "1", "eventVersion": "1.0", "dynamodb": {"Keys": {"Id": {"N": "101"}},
-     "NewImage": {"orderId": {"S": "o1"}}, "StreamViewType": "NEW_AND_OLD_IMAGES",
-     "SequenceNumber": "111", "SizeBytes": 26}, "awsRegion": "us-west-2", "eventName": "INSERT",
-     "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/2019", "eventSource": "aws:dynamodb"},
-    {"eventID": "2", "eventVersion": "1.0", "dynamodb": {"Keys": {"Id": {"N": "102"}},
-     "NewImage": {"orderId": {"S": "o2"}}, "StreamViewType": "NEW_AND_OLD_IMAGES",
-     "SequenceNumber": "222", "SizeBytes": 59}, "awsRegion": "us-west-2", "eventName": "MODIFY",
-     "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/2019", "eventSource": "aws:dynamodb"}]}"#;
-
-const KAFKA: &str = r#"{"eventSource": "SOURCE", "eventSourceArn": "arn:aws:kafka:sa-east-1:123456789012:cluster/v/7",
-    "bootstrapServers": "b-2.demo.kafka.us-east-1.amazonaws.com:9092",
-    "records": {"mytopic-0": [
-      {"topic": "mytopic", "partition": 0, "offset": 15, "timestamp": 1545084650987, "timestampType": "CREATE_TIME",
-       "key": "YQ==", "value": "eyJvcmRlcklkIjoibzEifQ==", "headers": [{"headerKey": [104]}]},
-      {"topic": "mytopic", "partition": 0, "offset": 16, "timestamp": 1545084650988, "timestampType": "CREATE_TIME",
-       "key": "Yg==", "value": "eyJvcmRlcklkIjoibzIifQ==", "headers": []}]}}"#;
-
-const BUS: &str = r#"{"version": "0", "id": "53dc4d37", "detail-type": "Order placed", "source": "shop",
-    "account": "123456789012", "time": "2015-11-11T21:31:47Z", "region": "us-east-1", "resources": [],
-    "detail": {"orderId": "o1"}}"#;
+const BUCKET: &str = include_str!("../../../events/bucket.json");
+const BUS: &str = include_str!("../../../events/bus.json");
+const FIFO_QUEUE: &str = include_str!("../../../events/fifo_queue.json");
+const KAFKA: &str = include_str!("../../../events/kafka.json");
+const KINESIS: &str = include_str!("../../../events/stream.json");
+const QUEUE: &str = include_str!("../../../events/queue.json");
+const TABLE: &str = include_str!("../../../events/table.json");
+const TOPIC: &str = include_str!("../../../events/topic.json");
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("it is JSON")
@@ -89,6 +50,19 @@ async fn told_of(
 }
 
 #[tokio::test(start_paused = true)]
+async fn queues() {
+    for (queue, vars) in [
+        (QUEUE, once("/body/orderId", "/messageId")),
+        (FIFO_QUEUE, once("/body/orderId", "/messageId")),
+    ] {
+        let (busy, free, seen) = told_of(json(queue), &vars, "o2").await;
+        assert_eq!(busy, told("2e1424d4-f796-459a-8184-9c92662be6da".into()));
+        assert_eq!(free, Ok(Value::Null));
+        assert_eq!(seen.len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn kinesis() {
     let vars = once("/kinesis/data/orderId", "/kinesis/sequenceNumber");
     let (busy, free, seen) = told_of(json(KINESIS), &vars, "o2").await;
@@ -112,7 +86,8 @@ async fn a_stream_of_a_table() {
 #[tokio::test(start_paused = true)]
 async fn kafka() {
     for source in ["aws:kafka", "SelfManagedKafka"] {
-        let event = json(&KAFKA.replace("SOURCE", source));
+        let mut event = json(KAFKA);
+        event["eventSource"] = source.into();
         for vars in [
             once("/value/orderId", "/topic,/partition,/offset"),
             once(

@@ -88,7 +88,9 @@ fn circle(table: &LockTable) -> Option<BTreeSet<String>> {
         };
         let queue = row_of(&item).queue;
         let owners = queue.iter().filter_map(|entry| entry.fields());
-        let owners: Vec<_> = owners.map(|fields| fields.owner.as_str().to_owned()).collect();
+        let owners: Vec<_> = owners
+            .map(|fields| fields.owner.as_str().to_owned())
+            .collect();
         for (n, owner) in owners.iter().enumerate() {
             let others = behind.entry(owner.clone()).or_default();
             others.extend(owners[..n].iter().filter(|other| *other != owner).cloned());
