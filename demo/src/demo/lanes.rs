@@ -41,9 +41,10 @@ impl Picture<'_> {
     fn legend(&self) -> String {
         let entries = [
             (Ink::Waits, "┄┄┄┄", "waits"),
-            (Ink::Holds, "42━━", "holds order 42, at work"),
+            (Ink::Holds, "42━━", "holds order 42"),
             (Ink::Dead, "✖", "killed"),
             (Ink::Recovered, "◆", "recovered"),
+            (Ink::Waits, "=", "done before"),
         ];
         let entries = entries.map(|(ink, sign, text)| format!("{} {text}", self.paint(ink, sign)));
         format!("{:NAME$}{}", "", entries.join("   "))
@@ -98,6 +99,7 @@ impl Picture<'_> {
             let mark = match moment.event {
                 Event::Killed => ('✖', Ink::Dead),
                 Event::Recovered(..) => ('◆', Ink::Recovered),
+                Event::Duplicate(_) => ('=', Ink::Waits),
                 _ => continue,
             };
             let place = self.place(moment.at - self.record.start()).max(free);
@@ -138,7 +140,7 @@ fn cell(status: &Status, place: usize) -> Cell {
         Status::Starts => ('·', Ink::Faint),
         Status::Waits(_) => ('┄', Ink::Waits),
         Status::Holds(order, _) => (order.chars().nth(place).unwrap_or('━'), Ink::Holds),
-        Status::Dead | Status::Recovered(_) => BLANK,
+        Status::Dead | Status::Duplicate(_) | Status::Recovered(_) => BLANK,
     }
 }
 
@@ -150,6 +152,7 @@ fn said(status: Status) -> (String, Ink) {
         Status::Waits(order) => (format!("waits for {order}"), Ink::Waits),
         Status::Holds(order, Some(fence)) => (format!("holds {order}, fence {fence}"), Ink::Holds),
         Status::Holds(order, None) => (format!("works on {order} without a lock"), Ink::Holds),
+        Status::Duplicate(known) => (format!("was done before, {}", known.said()), Ink::Waits),
         Status::Dead => ("killed in mid-work".into(), Ink::Dead),
         Status::Recovered(order) => (
             format!("{order} recovered by the extension"),

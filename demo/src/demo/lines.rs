@@ -7,7 +7,10 @@ use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 use testkit::lambda::{Occurrence, What};
 
-use super::moment::{Event, Moment};
+use super::moment::{Event, Known, Moment};
+
+/// An answer of the table is here sooner.
+const A_WAIT: Duration = Duration::from_millis(200);
 
 /// The moment that an occurrence is, if it is one that a person should see.
 pub(super) fn moment(occurrence: Occurrence) -> Option<Moment> {
@@ -40,10 +43,23 @@ fn understood(line: &str) -> Option<(Duration, Event)> {
     let event = match fields["message"].as_str()? {
         "work begins" => Event::Begins(text("order_id")?, fence),
         "work ends" => Event::Ends(text("order_id")?),
+        "a duplicate: the event was done before, and the handler is skipped" => {
+            Event::Duplicate(match fields["from_memory"].as_bool()? {
+                true => Known::FromMemory,
+                false if waited(&fields["waited_ms"])? > A_WAIT => Known::AfterWait,
+                false => Known::FromTable,
+            })
+        }
         "entry recovered" => Event::Recovered(text("key")?, fence, text("how")?),
         _ => return None,
     };
     Some((time(line["timestamp"].as_str()?)?, event))
+}
+
+/// The log shows a long number as text.
+fn waited(ms: &Value) -> Option<Duration> {
+    let ms = ms.as_u64().or_else(|| ms.as_str()?.parse().ok())?;
+    Some(Duration::from_millis(ms))
 }
 
 fn time(text: &str) -> Option<Duration> {
@@ -90,6 +106,19 @@ mod tests {
             understood(&recovered).map(|(_, event)| event),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn the_layers_line_about_a_duplicate_is_understood() {
+        let message = "a duplicate: the event was done before, and the handler is skipped";
+        for (fields, known) in [
+            (r#""from_memory":true,"waited_ms":"0""#, Known::FromMemory),
+            (r#""from_memory":false,"waited_ms":"7""#, Known::FromTable),
+            (r#""from_memory":false,"waited_ms":900"#, Known::AfterWait),
+        ] {
+            let event = understood(&line(message, fields)).map(|(_, event)| event);
+            assert_eq!(event, Some(Event::Duplicate(known)));
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub(super) struct Moment {
 /// What there is to see.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Event {
-    /// An event for this order is sent.
-    Sent(String),
+    /// An event is sent: the order that it is about, and which event it is.
+    Sent(String, String),
     /// Function and extension are up.
     Up,
     /// Work on an order begins, with this fence.
@@ -33,6 +33,29 @@ pub(super) enum Event {
     Recovered(String, Option<u64>, String),
     /// The extension's process is gone.
     ExtensionEnded(Option<i32>),
+    /// The event was done before, and nothing runs.
+    Duplicate(Known),
     /// What became of the event.
     Answered(Answer),
+}
+
+/// How it became known that an event was done before.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Known {
+    /// The environment knew, and asked nobody.
+    FromMemory,
+    /// The table said so at once.
+    FromTable,
+    /// The event was being worked on, and its end was waited for.
+    AfterWait,
+}
+
+impl Known {
+    pub(super) fn said(self) -> &'static str {
+        match self {
+            Self::FromMemory => "from memory",
+            Self::FromTable => "by the table",
+            Self::AfterWait => "after a wait",
+        }
+    }
 }

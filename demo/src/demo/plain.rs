@@ -49,11 +49,17 @@ fn line(record: &Record, moment: &Moment) -> Option<String> {
 
 fn said(record: &Record, moment: &Moment) -> Option<String> {
     Some(match &moment.event {
-        Event::Sent(order) => format!("gets an event for order {order}{}", waits(record, moment)),
+        Event::Sent(order, event) => {
+            let waits = waits(record, moment);
+            format!("gets the event `{event}` for order {order}{waits}")
+        }
         Event::Up => format!("is up{}", waits(record, moment)),
         Event::Begins(order, Some(fence)) => format!("holds {order}, fence {fence}: work begins"),
         Event::Begins(order, None) => format!("begins work on {order}, without a lock"),
         Event::Ends(order) => format!("work on {order} ends"),
+        Event::Duplicate(known) => {
+            format!("was told {} that it is done: nothing runs", known.said())
+        }
         Event::Killed => "is killed (kill -9)".into(),
         Event::Reaped => "the function's process is gone".into(),
         Event::Recovered(key, _, how) => format!("the extension has recovered {key} ({how})"),

@@ -1,12 +1,13 @@
 //! What has happened so far, and what follows from it. Pure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::history::Work;
 use testkit::lambda::Answer;
 
-use super::moment::{Event, Moment};
+use super::moment::{Event, Known, Moment};
 
 /// All moments so far.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +21,16 @@ pub(crate) struct Record {
 pub(super) struct Invocation {
     pub(super) environment: Arc<str>,
     pub(super) order: String,
+    /// Which event it is: two of the same name are the same event.
+    pub(super) event: String,
     pub(super) sent: Duration,
     pub(super) begin: Option<Duration>,
     pub(super) fence: Option<u64>,
     pub(super) end: Option<Duration>,
+    /// Killed in mid-work.
     pub(super) killed: bool,
+    /// The event was done before.
+    pub(super) duplicate: Option<Known>,
     pub(super) answer: Option<(Duration, Answer)>,
 }
 
@@ -47,6 +53,7 @@ pub(super) enum Status {
     Starts,
     Waits(String),
     Holds(String, Option<u64>),
+    Duplicate(Known),
     Dead,
     Recovered(String),
 }
@@ -75,7 +82,9 @@ impl Record {
         let mut invocations = Vec::new();
         for moment in &self.moments {
             match &moment.event {
-                Event::Sent(order) => invocations.push(Invocation::sent(moment, order)),
+                Event::Sent(order, event) => {
+                    invocations.push(Invocation::sent(moment, order, event));
+                }
                 _ => apply(moment, &mut invocations),
             }
         }
@@ -95,6 +104,16 @@ impl Record {
     pub(super) fn hand_offs(&self) -> Vec<HandOff> {
         let all = self.invocations();
         all.iter().filter_map(|heir| heir.hand_off(&all)).collect()
+    }
+
+    /// How often each event had its effect.
+    pub(super) fn effects(&self) -> BTreeMap<String, usize> {
+        let mut effects = BTreeMap::new();
+        for invocation in self.invocations() {
+            let had_effect = usize::from(invocation.had_effect());
+            *effects.entry(invocation.event).or_default() += had_effect;
+        }
+        effects
     }
 
     /// How long it took from each death to what the extension gave back then.
@@ -140,7 +159,9 @@ impl Record {
             .answer
             .as_ref()
             .is_some_and(|(answered, _)| *answered <= at);
-        if answered {
+        if let (true, Some(known)) = (answered, invocation.duplicate) {
+            Status::Duplicate(known)
+        } else if answered {
             Status::Idle(None)
         } else if self.is_up(&invocation.environment, at) {
             Status::Waits(invocation.order)
@@ -189,23 +210,31 @@ fn apply(moment: &Moment, invocations: &mut [Invocation]) {
         Event::Ends(_) if at_work => last.end = Some(moment.at),
         Event::Killed if at_work => last.killed = true,
         Event::Reaped if at_work => last.end = Some(moment.at),
+        Event::Duplicate(known) => last.duplicate = Some(*known),
         Event::Answered(answer) => last.answer = Some((moment.at, answer.clone())),
         _ => {}
     }
 }
 
 impl Invocation {
-    fn sent(moment: &Moment, order: &str) -> Self {
+    fn sent(moment: &Moment, order: &str, event: &str) -> Self {
         Self {
             environment: moment.environment.clone(),
             order: order.to_owned(),
+            event: event.to_owned(),
             sent: moment.at,
             begin: None,
             fence: None,
             end: None,
             killed: false,
+            duplicate: None,
             answer: None,
         }
+    }
+
+    /// Whether the work on it came to its end.
+    pub(super) fn had_effect(&self) -> bool {
+        self.end.is_some() && !self.killed
     }
 
     /// The hand-off to this one: from the one that worked last before it, if it had come by then.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::dynamo::{Counts, Dynamo, Schema, Wire};
+use testkit::dynamo::{Counts, Dynamo, Fate, Request, Schema, Wire};
 use testkit::lambda::{Environment, Function};
+use testkit::locks::Step;
 use testkit::programs::{self, Programs};
 use testkit::{Clock, Error};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use super::lines;
 use super::moment::{Event, Moment};
 use super::options::{Layer, Options};
-use super::record::{Record, Status};
+use super::record::{Invocation, Record, Status};
 
 /// Their names.
 pub(super) const ENVIRONMENTS: [&str; 4] = ["A", "B", "C", "D"];
@@ -56,10 +57,10 @@ impl Setup {
     }
 
     /// Sends an environment an event: so much work on an order.
-    pub(super) async fn send(&self, name: &'static str, order: &str, work: Duration) {
-        self.add(name, Event::Sent(order.to_owned()));
+    pub(super) async fn send(&self, name: &'static str, order: &str, event: &str, work: Duration) {
+        self.add(name, Event::Sent(order.to_owned(), event.to_owned()));
         let work_ms = work.as_millis() as u64;
-        let event = json!({ "orderId": order, "workMs": work_ms, "then": "ok" });
+        let event = json!({ "orderId": order, "eventId": event, "workMs": work_ms, "then": "ok" });
         let answer = self.environments[name].invoke(event).await;
         self.add(name, Event::Answered(answer));
     }
@@ -79,6 +80,30 @@ impl Setup {
     /// What has happened so far.
     pub(super) fn record(&self) -> Record {
         self.record.borrow().clone()
+    }
+
+    /// Whether releases of order 44 reach the table. Those that do not are sent again.
+    pub(super) fn releases_arrive(&self, arrive: bool) {
+        self.dynamo.plan(move |request: &Request| {
+            let is_of_44 = request.body["Key"]["id"]["S"] == "44";
+            match Step::of(request) {
+                Step::Release if is_of_44 && !arrive => Fate::dropped(),
+                _ => Fate::delivered(),
+            }
+        });
+    }
+
+    /// Waits until an environment's work has ended.
+    pub(super) async fn done(&self, name: &'static str) {
+        let done = |record: &Record| {
+            let here = |sent: &&Invocation| &*sent.environment == name;
+            let all = record.invocations();
+            all.iter()
+                .rfind(here)
+                .is_some_and(|last| last.end.is_some())
+        };
+        // An error would say that the sender is gone, and it is here.
+        let _ = self.record.subscribe().wait_for(done).await;
     }
 
     /// Waits until an environment's work has begun, or can begin no more.
@@ -103,7 +128,10 @@ fn function(layer: Layer, url: &str) -> Result<Function, Error> {
     match layer {
         Layer::With => {
             let programs = Programs::build()?;
-            Ok(Function::new(&programs.function, url, TABLE).extension(&programs.extension))
+            let function = Function::new(&programs.function, url, TABLE);
+            let function = function.variable("LOCKS_DEDUP", "skip");
+            let function = function.variable("LOCKS_DEDUP_KEY", "/eventId");
+            Ok(function.extension(&programs.extension))
         }
         Layer::Without => Ok(Function::new(programs::unlocked()?, url, TABLE)),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use testkit::dynamo::Counts;
 use testkit::history::{Invariant, violations};
 
+use super::moment::Known;
 use super::record::{HandOff, Record};
 
 /// The lock's only kind of write.
@@ -23,6 +24,7 @@ pub(crate) fn summary(record: &Record, counts: &Counts) -> String {
         ("DynamoDB requests", requests(counts, invocations)),
         ("capacity units", units(counts)),
         ("from death to give-back", rescues(record)),
+        ("duplicates", duplicates(record)),
         ("overlaps", overlaps.count().to_string()),
     ];
     let lines = rows.map(|(name, value)| format!("  {name:<26}{value}\n"));
@@ -62,6 +64,21 @@ fn units(counts: &Counts) -> String {
     let writes = counts.of(WRITE).units;
     let reads = counts.total().units - writes;
     format!("{writes} for writes, {reads} for reads")
+}
+
+/// Events that were done before, and how that became known.
+fn duplicates(record: &Record) -> String {
+    let mut known: Vec<_> = record
+        .invocations()
+        .iter()
+        .filter_map(|one| one.duplicate)
+        .collect();
+    known.sort();
+    let known: Vec<_> = known.into_iter().map(Known::said).collect();
+    match known.is_empty() {
+        true => "none".into(),
+        false => format!("{}: {}", known.len(), known.join(", ")),
+    }
 }
 
 fn rescues(record: &Record) -> String {

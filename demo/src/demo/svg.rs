@@ -21,14 +21,20 @@ const TITLE: f64 = 34.0;
 const SCALE: f64 = 30.0;
 const LEGEND: f64 = 30.0;
 /// A colour for each order.
-const COLOURS: [(&str, &str); 2] = [("42", "#2563eb"), ("41", "#0f766e")];
+const COLOURS: [(&str, &str); 4] = [
+    ("41", "#0f766e"),
+    ("42", "#2563eb"),
+    ("43", "#7c3aed"),
+    ("44", "#475569"),
+];
 const OTHER: &str = "#6b7280";
 
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2937}\
     .title{font-weight:600;font-size:14px}.faint{fill:#6b7280;font-size:11px}\
     .bar{fill:#fff;font-weight:600;font-size:12px}.grid{stroke:#e5e7eb}\
     .waits{stroke:#d97706;stroke-width:3;stroke-dasharray:2 4}\
-    .overlap{fill:#dc2626;fill-opacity:.75}.killed{fill:#dc2626;font-size:16px}.released{fill:#0891b2;font-size:14px}";
+    .overlap{fill:#dc2626;fill-opacity:.75}.killed{fill:#dc2626;font-size:16px}.released{fill:#0891b2;font-size:14px}\
+    .duplicate{fill:#d97706;font-weight:600;font-size:16px}";
 
 /// One run, with the place of its lanes.
 struct Panel<'a> {
@@ -82,7 +88,8 @@ impl Panel<'_> {
         let names: String = (0..ENVIRONMENTS.len())
             .map(|lane| self.name(lane))
             .collect();
-        let bars = all(Self::wait) + &all(Self::work) + &self.overlaps();
+        let bars =
+            all(Self::wait) + &all(Self::work) + &self.overlaps() + &self.repeats(&invocations);
         [
             self.title(),
             self.scale(),
@@ -96,7 +103,11 @@ impl Panel<'_> {
 
     fn title(&self) -> String {
         let text = match self.layer {
-            Layer::Without => format!("Without the layer: {}", overlapping(self.record)),
+            Layer::Without => format!(
+                "Without the layer: {}{}",
+                overlapping(self.record),
+                repeated(self.record)
+            ),
             Layer::With => format!(
                 "With the layer: {}{}",
                 overlapping(self.record),
@@ -186,21 +197,42 @@ impl Panel<'_> {
         found.map(|found| both(&found.first, &found.then)).collect()
     }
 
-    /// Deaths in mid-work, and recoveries.
+    /// Work that was done before.
+    fn repeats(&self, invocations: &[Invocation]) -> String {
+        let again = invocations.iter().enumerate().filter(|(nth, one)| {
+            let before = &invocations[..*nth];
+            let is_same = |other: &Invocation| other.event == one.event && other.had_effect();
+            one.had_effect() && before.iter().any(is_same)
+        });
+        let bars = again.filter_map(|(_, one)| {
+            let lane = self.lane(&one.environment);
+            Some(self.bar(lane, one.begin?, one.end?, "class=\"overlap\""))
+        });
+        bars.collect()
+    }
+
+    /// Deaths, recoveries, and events that were done before.
     fn marks(&self, invocations: &[Invocation]) -> String {
-        let deaths = invocations
-            .iter()
-            .filter(|one| one.killed)
-            .filter_map(|one| {
-                let (x, y) = (self.x(one.end?), self.lane(&one.environment) + 5.0);
-                Some(text_at(x - 6.0, y, "killed", "✖"))
-            });
+        let kills = self.record.moments().iter().filter(|moment| {
+            // Without the layer a function that is done has nothing to lose.
+            let in_work = |one: &Invocation| one.killed && one.environment == moment.environment;
+            moment.event == Event::Killed
+                && (self.layer == Layer::With || invocations.iter().any(in_work))
+        });
+        let deaths = kills.map(|moment| {
+            let (x, y) = (self.x(moment.at), self.lane(&moment.environment) + 5.0);
+            text_at(x - 6.0, y, "killed", "✖")
+        });
         let recoveries = self.record.moments().iter().filter_map(|moment| {
             let (x, y) = (self.x(moment.at), self.lane(&moment.environment) + 5.0);
             matches!(moment.event, Event::Recovered(..))
                 .then(|| text_at(x + 4.0, y, "released", "◆"))
         });
-        deaths.chain(recoveries).collect()
+        let duplicates = self.record.moments().iter().filter_map(|moment| {
+            let (x, y) = (self.x(moment.at), self.lane(&moment.environment) + 5.0);
+            matches!(moment.event, Event::Duplicate(_)).then(|| text_at(x, y, "duplicate", "="))
+        });
+        deaths.chain(recoveries).chain(duplicates).collect()
     }
 
     fn bar(&self, y: f64, from: Duration, to: Duration, look: &str) -> String {
@@ -241,6 +273,19 @@ fn overlapping(record: &Record) -> String {
     }
 }
 
+fn repeated(record: &Record) -> String {
+    match record
+        .effects()
+        .values()
+        .filter(|times| **times > 1)
+        .count()
+    {
+        0 => String::new(),
+        1 => "; one event is done again".into(),
+        many => format!("; {many} events are done again"),
+    }
+}
+
 fn recovered(record: &Record) -> String {
     let first = record.rescues().first().copied();
     first.map_or_else(String::new, |time| {
@@ -264,11 +309,13 @@ fn legend(y: f64) -> String {
     );
     let texts = [
         (78.0, "", "waits for the lock"),
-        (274.0, "", "two at once"),
-        (390.0, "killed", "✖"),
-        (410.0, "", "killed (kill -9)"),
-        (540.0, "released", "◆"),
-        (560.0, "", "lock released by the extension"),
+        (274.0, "", "two at once, or again"),
+        (430.0, "killed", "✖"),
+        (450.0, "", "kill -9"),
+        (520.0, "released", "◆"),
+        (540.0, "", "released by the extension"),
+        (720.0, "duplicate", "="),
+        (736.0, "", "done before"),
     ];
     let texts = texts.map(|(x, class, text)| text_at(x, y + 4.0, class, text));
     line + &overlap + &texts.concat()

@@ -5,7 +5,7 @@ use testkit::dynamo::Counts;
 use testkit::lambda::Answer;
 
 use super::lanes::Picture;
-use super::moment::{Event, Moment};
+use super::moment::{Event, Known, Moment};
 use super::options::{Layer, Options};
 use super::plain::Plain;
 use super::record::Record;
@@ -36,10 +36,15 @@ fn answer() -> Event {
 fn a_death(recovered: bool) -> Record {
     let mut record = Record::default();
     let order = || "42".to_owned();
-    add(&mut record, 0, "A", Event::Sent(order()));
+    add(&mut record, 0, "A", Event::Sent(order(), "paid".into()));
     add(&mut record, 60, "A", Event::Up);
     add(&mut record, 100, "A", Event::Begins(order(), Some(7)));
-    add(&mut record, 200, "B", Event::Sent(order()));
+    add(
+        &mut record,
+        200,
+        "B",
+        Event::Sent(order(), "shipped".into()),
+    );
     add(&mut record, 260, "B", Event::Up);
     add(&mut record, 500, "A", Event::Killed);
     add(&mut record, 510, "A", Event::Reaped);
@@ -73,7 +78,12 @@ fn a_lock_that_did_not_come_back_is_a_complaint() {
 #[test]
 fn work_that_begins_before_the_dead_was_reaped_is_an_overlap() {
     let mut record = a_death(true);
-    add(&mut record, 505, "C", Event::Sent("42".into()));
+    add(
+        &mut record,
+        505,
+        "C",
+        Event::Sent("42".into(), "late".into()),
+    );
     add(&mut record, 509, "C", Event::Begins("42".into(), Some(9)));
     let verdict = Verdict::of(&WITH, &record).to_string();
     assert!(
@@ -85,7 +95,12 @@ fn work_that_begins_before_the_dead_was_reaped_is_an_overlap() {
 #[test]
 fn an_event_without_work_or_with_an_error_is_a_complaint() {
     let mut record = a_death(true);
-    add(&mut record, 1000, "C", Event::Sent("41".into()));
+    add(
+        &mut record,
+        1000,
+        "C",
+        Event::Sent("41".into(), "late".into()),
+    );
     let verdict = Verdict::of(&WITH, &record).to_string();
     assert!(
         verdict.contains("order 41 in C was not worked on"),
@@ -110,6 +125,49 @@ fn an_extension_that_does_not_exit_with_zero_is_a_complaint() {
         verdict.contains("the extension in B had to be killed"),
         "{verdict}"
     );
+}
+
+/// The event of B comes again, twice; C works on it once more if it is not told.
+fn a_duplicate(told: bool) -> Record {
+    let mut record = a_death(true);
+    for (ms, environment) in [(1000, "B"), (1100, "C")] {
+        let sent = Event::Sent("42".into(), "shipped".into());
+        add(&mut record, ms, environment, sent);
+        let known = match environment {
+            "B" => Known::FromMemory,
+            _ => Known::FromTable,
+        };
+        if told || environment == "B" {
+            add(&mut record, ms + 10, environment, Event::Duplicate(known));
+        } else {
+            add(
+                &mut record,
+                ms + 10,
+                environment,
+                Event::Begins("42".into(), Some(9)),
+            );
+            add(&mut record, ms + 20, environment, Event::Ends("42".into()));
+        }
+        add(&mut record, ms + 30, environment, answer());
+    }
+    record
+}
+
+#[test]
+fn a_duplicate_needs_no_work() {
+    let record = a_duplicate(true);
+    let verdict = Verdict::of(&WITH, &record);
+    assert!(verdict.is_good(), "{verdict}");
+    let table = summary(&record, &Counts::default());
+    let row = "duplicates                2: from memory, by the table\n";
+    assert!(table.contains(row), "{table}");
+}
+
+#[test]
+fn an_event_that_is_done_again_is_a_complaint() {
+    let verdict = Verdict::of(&WITH, &a_duplicate(false)).to_string();
+    let complaint = "the event `shipped` had its effect 2 times";
+    assert!(verdict.contains(complaint), "{verdict}");
 }
 
 #[test]
@@ -151,7 +209,7 @@ fn plain_lines_come_in_the_order_of_time_and_once() {
     assert_eq!(first.lines().count(), 3, "{first}");
     let rest = plain.rest(&record, at(2000));
     assert!(
-        rest.starts_with("  0.200 s  B  gets an event for order 42\n"),
+        rest.starts_with("  0.200 s  B  gets the event `shipped` for order 42\n"),
         "{rest}"
     );
     assert!(
@@ -203,7 +261,12 @@ fn the_svg_shows_overlaps_in_every_lane_that_has_a_part_in_them() {
     };
     let mut record = a_death(true);
     let legend = bars(record.clone());
-    add(&mut record, 300, "C", Event::Sent("42".into()));
+    add(
+        &mut record,
+        300,
+        "C",
+        Event::Sent("42".into(), "late".into()),
+    );
     add(&mut record, 310, "C", Event::Begins("42".into(), None));
     add(&mut record, 400, "C", Event::Ends("42".into()));
     assert_eq!(bars(record), legend + 2);

@@ -21,6 +21,7 @@ impl Verdict {
     pub(crate) fn of(options: &Options, record: &Record) -> Self {
         let found = violations(&record.works());
         let mut complaints: Vec<_> = found.iter().map(ToString::to_string).collect();
+        complaints.extend(done_again(record));
         if options.layer == Layer::With {
             let invocations = record.invocations();
             complaints.extend(invocations.iter().filter_map(|one| complaint(one, record)));
@@ -48,8 +49,9 @@ fn complaint(invocation: &Invocation, record: &Record) -> Option<String> {
     let of = format!("the event for order {order} in {environment}");
     let answer = answer.as_ref().map(|(_, answer)| answer);
     match answer {
+        Some(Answer::Response(_)) if invocation.duplicate.is_some() => None,
         _ if invocation.begin.is_none() => Some(format!("{of} was not worked on: {answer:?}")),
-        Some(Answer::Died) if invocation.killed => not_given_back(invocation, record),
+        Some(Answer::Died) => not_given_back(invocation, record),
         Some(Answer::Response(response)) if response["orderId"] == **order => None,
         _ => Some(format!("{of} was not answered as it should be: {answer:?}")),
     }
@@ -69,6 +71,14 @@ fn not_given_back(invocation: &Invocation, record: &Record) -> Option<String> {
     });
     let complaint = format!("the extension in {environment} did not recover {order}");
     (!recovered).then_some(complaint)
+}
+
+/// Events that had their effect more than once.
+fn done_again(record: &Record) -> impl Iterator<Item = String> {
+    let effects = record.effects().into_iter();
+    effects
+        .filter(|(_, times)| *times > 1)
+        .map(|(event, times)| format!("the event `{event}` had its effect {times} times"))
 }
 
 fn extensions(record: &Record) -> impl Iterator<Item = String> {
@@ -93,7 +103,8 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let opening = match (self.layer, self.is_good()) {
             (Layer::With, true) => {
-                "No two worked on one order at once, and what the dead function held came back."
+                "No two worked on one order at once, each event had its effect once, and what the dead functions held \
+                 came back."
             }
             (Layer::With, false) => "This is not as it should be:",
             (Layer::Without, true) => "Nobody overlapped, by chance alone.",
