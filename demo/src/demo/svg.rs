@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use testkit::history::{Invariant, Work, violations};
 
-use super::moment::Event;
+use super::moment::{Event, Known};
 use super::options::Layer;
 use super::record::{Invocation, Record};
 use super::setup::ENVIRONMENTS;
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 880.0;
 /// Where the lanes begin, behind their names.
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 20.0;
@@ -140,7 +140,9 @@ impl Panel<'_> {
 
     /// The wait for the lock, without the start of the function before it.
     fn wait(&self, invocation: &Invocation) -> String {
-        let (Layer::With, Some(begin)) = (self.layer, invocation.begin) else {
+        let told = invocation.answer.as_ref().map(|(at, _)| *at);
+        let told = told.filter(|_| invocation.duplicate == Some(Known::AfterWait));
+        let (Layer::With, Some(begin)) = (self.layer, invocation.begin.or(told)) else {
             return String::new();
         };
         let up = self.record.moments().iter().rfind(|moment| {
@@ -169,12 +171,11 @@ impl Panel<'_> {
         let Some(begin) = invocation.begin else {
             return String::new();
         };
-        let verb = invocation.fence.map_or("works on", |_| "holds");
         let (x, y) = (
             self.x(begin) + 6.0,
             self.lane(&invocation.environment) + 4.0,
         );
-        text_at(x, y, "bar", &format!("{verb} {}", invocation.order))
+        text_at(x, y, "bar", &invocation.order)
     }
 
     /// Where two worked on one order at once: law 1 is broken.
@@ -302,23 +303,28 @@ fn colour(order: &str) -> &'static str {
 }
 
 fn legend(y: f64) -> String {
-    let line = format!("<line class=\"waits\" x1=\"40\" x2=\"70\" y1=\"{y}\" y2=\"{y}\"/>\n");
     let top = y - 7.0;
-    let overlap = format!(
-        "<rect class=\"overlap\" x=\"236\" y=\"{top}\" width=\"30\" height=\"14\" rx=\"3\"/>\n"
-    );
+    let rect = |x: u32, look: &str| {
+        format!("<rect {look} x=\"{x}\" y=\"{top}\" width=\"30\" height=\"14\" rx=\"3\"/>\n")
+    };
+    let (order, blue) = COLOURS[1];
+    let work = rect(40, &format!("fill=\"{blue}\""));
+    let again = rect(316, "class=\"overlap\"");
+    let line = format!("<line class=\"waits\" x1=\"182\" x2=\"212\" y1=\"{y}\" y2=\"{y}\"/>\n");
     let texts = [
-        (78.0, "", "waits for the lock"),
-        (274.0, "", "two at once, or again"),
-        (430.0, "killed", "✖"),
-        (450.0, "", "kill -9"),
-        (520.0, "released", "◆"),
-        (540.0, "", "released by the extension"),
-        (720.0, "duplicate", "="),
-        (736.0, "", "done before"),
+        (47.0, "bar", order),
+        (78.0, "", "works on 42"),
+        (220.0, "", "waits for it"),
+        (354.0, "", "two at once, or again"),
+        (502.0, "killed", "✖"),
+        (520.0, "", "kill -9"),
+        (574.0, "released", "◆"),
+        (590.0, "", "released by the extension"),
+        (770.0, "duplicate", "="),
+        (787.0, "", "done before"),
     ];
     let texts = texts.map(|(x, class, text)| text_at(x, y + 4.0, class, text));
-    line + &overlap + &texts.concat()
+    [work, again, line, texts.concat()].concat()
 }
 
 fn text_at(x: f64, y: f64, class: &str, text: &str) -> String {

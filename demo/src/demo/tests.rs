@@ -244,7 +244,7 @@ fn the_svg_shows_who_waits_who_holds_and_who_was_killed() {
     for part in [
         "With the layer: one at a time; a killed function's lock is released 40 ms after its death",
         "class=\"waits\"",
-        ">holds 42<",
+        ">42<",
         ">✖<",
         ">◆<",
     ] {
