@@ -96,8 +96,10 @@ impl RuntimeLocks {
         if let (Outcome::Finished(finished), Release::After) = (&outcome, self.release) {
             finished.forward().await;
         }
-        if let Some(lock) = lock {
-            finish(lock, posted).await;
+        match (lock, &outcome) {
+            (Some(lock), Outcome::Undelivered(_)) => lock.release_unused().await,
+            (Some(lock), _) => finish(lock, posted).await,
+            (None, _) => {}
         }
         Ok(outcome)
     }
@@ -112,13 +114,17 @@ impl RuntimeLocks {
         mut invocation: Invocation,
         batch: LockedBatch,
     ) -> Result<Outcome, Infallible> {
-        let locks = || json!({"locks": batch.locks().map(shown).collect::<Vec<_>>()});
+        let locks = || json!({"locks": batch.locks().map(|lock| shown(&lock)).collect::<Vec<_>>()});
         self.show(locks, &mut invocation);
         if let Some(event) = batch.event(&text(&invocation)) {
             invocation.set_event(event);
         }
         runtime.collect_response();
         let outcome = runtime.call(invocation).await?;
+        if let Outcome::Undelivered(_) = outcome {
+            batch.release_unused().await;
+            return Ok(outcome);
+        }
         let finish = match posted(&outcome) {
             Posted::Response(Some(body)) => {
                 Finish::Answered(Some(String::from_utf8_lossy(&body).into_owned()))

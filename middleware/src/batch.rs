@@ -148,13 +148,14 @@ impl Batch {
     /// Holds back what stands behind a record that is held back, and would be delivered out of order: the rest of its
     /// group. A record that will be delivered again in any case, and would run again, is held back as well.
     pub(crate) fn hold_back_followers(&mut self) {
-        let kind = self.kind();
+        let (kind, reports) = (self.kind(), self.records.reports);
         let (mut groups, mut shards) = (HashSet::new(), HashSet::new());
-        if kind == BatchKind::Whole && self.holds_back() {
+        if !reports && self.holds_back() {
             shards.extend(self.records.records.iter().map(|record| &record.shard));
         }
         for (index, record) in self.records.records.iter().enumerate() {
-            let comes_again = kind != BatchKind::Each && shards.contains(&record.shard);
+            let several = kind == BatchKind::FromFirst || !reports;
+            let comes_again = several && shards.contains(&record.shard);
             let is_behind = record
                 .group
                 .as_ref()
@@ -213,10 +214,11 @@ impl Batch {
     /// given.
     ///
     /// A source that delivers everything again from the first failure is told of that one alone, and a handler that
-    /// stops there reports it alone: nothing is known of the records behind it, unless the handler tells of each.
+    /// stops there reports it alone: nothing is known of the records behind it, unless the handler tells of each. The
+    /// same in a message group, whose order would be lost as well.
     pub(crate) fn done(&self, reported: &Reported, known: &[Known]) -> Vec<bool> {
         let mut done: Vec<bool> = Vec::with_capacity(self.fates.len());
-        let mut failed = HashSet::new();
+        let (mut failed, mut failed_groups) = (HashSet::new(), HashSet::new());
         let given = self.fates.iter().zip(&self.records.records);
         let given = given
             .filter(|(fate, _)| **fate == Fate::Run)
@@ -228,11 +230,19 @@ impl Batch {
                 Fate::Run => {
                     let Known { told, word } = known.next().unwrap_or_default();
                     let is_done = told.unwrap_or_else(|| {
-                        let fails = reported.names(record);
+                        let is_behind = failed.contains(record.shard.as_str())
+                            || record
+                                .group
+                                .as_ref()
+                                .is_some_and(|group| failed_groups.contains(group));
+                        let fails = is_behind || reported.names(record);
+                        if fails {
+                            failed_groups.extend(&record.group);
+                        }
                         if fails && self.kind() == BatchKind::FromFirst {
                             failed.insert(record.shard.as_str());
                         }
-                        !fails && !failed.contains(record.shard.as_str())
+                        !fails
                     });
                     word.unwrap_or(is_done)
                 }
@@ -273,7 +283,7 @@ impl Batch {
             .records
             .iter()
             .all(|record| record.id.is_some());
-        self.kind() != BatchKind::Whole && named
+        self.records.reports && named
     }
 
     pub(crate) fn tally(&self, done: &[bool]) -> Tally {

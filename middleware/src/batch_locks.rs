@@ -12,7 +12,7 @@ use crate::config::OnBusy;
 use crate::deadline::Deadline;
 use crate::failure::{LockError, LockErrorKind};
 use crate::lock::{self, Finish, Locking, NoLock, Wait};
-use crate::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch};
+use crate::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch, release_unused};
 use crate::shared::Shared;
 
 /// What becomes of a batch before its handler runs.
@@ -235,9 +235,4 @@ async fn of_key(
         }
     }
     acquired
-}
-
-async fn release_unused(held: Vec<HeldKey>) {
-    let released = stream::iter(held).map(|held| held.lock.release_unused());
-    released.buffer_unordered(AT_ONCE).collect::<()>().await;
 }

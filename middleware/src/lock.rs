@@ -374,8 +374,8 @@ impl InvocationLock {
         }
     }
 
-    /// Releases the lock, under which nothing has begun.
-    pub(crate) async fn release_unused(self) {
+    /// Releases the lock of an event that no handler was given.
+    pub async fn release_unused(self) {
         let time = Deadline::for_release(self.deadline);
         if let Err(error) = self.held.release_unused(time).await {
             let (key, fence) = (self.handle.key(), self.handle.fence());

@@ -63,6 +63,14 @@ impl HeldKey {
         self.lock.handle()
     }
 
+    /// The lock for a handler that works on all of its records.
+    fn shared_handle(&self) -> LockHandle {
+        match &self.works[..] {
+            [work] => self.handle_of(work),
+            _ => self.handle().of_several(),
+        }
+    }
+
     /// The lock for the work on one record. Its operation is the one that the handle may complete, if it is the only one.
     fn handle_of(&self, work: &RecordWork) -> LockHandle {
         match self.works.len() == 1 && work.record == self.first {
@@ -72,7 +80,8 @@ impl HeldKey {
     }
 
     pub(crate) fn work(&self) -> KeyWork {
-        let (key, works) = (self.lock.key().to_string(), self.works.clone());
+        // Its `Display` is for logs.
+        let (key, works) = (self.lock.key().as_str().to_owned(), self.works.clone());
         KeyWork { key, works }
     }
 
@@ -82,6 +91,12 @@ impl HeldKey {
         let operations: Vec<Operation> = operations.filter_map(|work| work.operation).collect();
         self.lock.finish_operations(&operations).await;
     }
+}
+
+/// Releases locks under which nothing has begun.
+pub(crate) async fn release_unused(held: Vec<HeldKey>) {
+    let released = stream::iter(held).map(|held| held.lock.release_unused());
+    released.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
 impl LockedBatch {
@@ -120,8 +135,13 @@ impl LockedBatch {
     }
 
     /// The locks that are held, one for each key.
-    pub fn locks(&self) -> impl Iterator<Item = &LockHandle> {
-        self.held.iter().map(HeldKey::handle)
+    pub fn locks(&self) -> impl Iterator<Item = LockHandle> {
+        self.held.iter().map(HeldKey::shared_handle)
+    }
+
+    /// Releases the locks of a batch that no handler was given.
+    pub async fn release_unused(self) {
+        release_unused(self.held).await;
     }
 
     /// Runs a piece of the handler's work under the locks.

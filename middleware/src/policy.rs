@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Error, Key, Locks, Operation, Response};
 
-use crate::batch::{Batch, BatchReport, KeyWork, named};
+use crate::batch::{Batch, KeyWork, named};
 use crate::batch_locks::{self, BatchAdmission};
 use crate::config::{Config, OnBusy};
 use crate::deadline::Deadline;
@@ -198,10 +198,7 @@ impl Shared {
             }
         });
         let decisions = decisions.collect();
-        let records = match self.batch_report {
-            BatchReport::Items => records,
-            BatchReport::Error => records.reports_nothing(),
-        };
+        let records = self.batch_report.of(records);
         let (batch, keys) = Batch::new(records, decisions, |record, why| {
             let (record, failure) = (named(record), LockError::bad_key(&why));
             let (name, message) = (failure.name(), failure.to_string());

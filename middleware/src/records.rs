@@ -25,7 +25,7 @@ pub(crate) enum BatchKind {
     Each,
     /// It delivers everything again from the first record of a shard, or of a partition, that failed.
     FromFirst,
-    /// It learns of no record: a failure of the invocation is a failure of all.
+    /// It knows of no report: a failure of the invocation is a failure of all.
     Whole,
 }
 
@@ -33,6 +33,8 @@ pub(crate) enum BatchKind {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Records {
     pub(crate) kind: BatchKind,
+    /// Whether the source is told of each record.
+    pub(crate) reports: bool,
     /// Where the event comes from, in its own words.
     pub(crate) origin: Option<String>,
     pub(crate) records: Vec<Record>,
@@ -166,6 +168,7 @@ impl Records {
         });
         Some(Self {
             kind,
+            reports: kind != BatchKind::Whole,
             records: records.collect(),
             origin: origin.map(str::to_owned),
             state,
@@ -173,10 +176,10 @@ impl Records {
         })
     }
 
-    /// The same for a source that learns of no single record.
+    /// The same for a source that is told of no single record.
     pub(crate) fn reports_nothing(self) -> Self {
-        let kind = BatchKind::Whole;
-        Self { kind, ..self }
+        let reports = false;
+        Self { reports, ..self }
     }
 
     /// The event with these records alone, in their order; every other byte is as it was.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use crate::pointer::canonical;
 use crate::records::Record;
 
 /// What a handler reports.
@@ -37,9 +39,16 @@ impl Reported {
     /// Reads a response as Lambda does: one without failures is success, and a report that cannot be understood is the
     /// failure of all.
     pub(crate) fn read(response: Option<&str>) -> Self {
-        let Some(response) = response.filter(|response| response.contains(FAILURES)) else {
+        let Some(response) = response.filter(|response| !response.trim().is_empty()) else {
             return Self::Done;
         };
+        if serde_json::from_str::<IgnoredAny>(response).is_err() {
+            tracing::warn!("the response is not JSON: all records count as failed");
+            return Self::AllFailed;
+        }
+        if !response.contains(FAILURES) {
+            return Self::Done;
+        }
         // Only an object has the member; elsewhere its name is mere text.
         if !response.trim_start().starts_with('{') {
             return Self::Done;
@@ -57,7 +66,7 @@ impl Reported {
             false => Self::Failed(
                 failures
                     .iter()
-                    .map(|failure| failure.id.to_string())
+                    .map(|failure| canonical(&failure.id))
                     .collect(),
             ),
         }
@@ -85,7 +94,7 @@ impl Reported {
         match self {
             Self::Done => failures.is_empty(),
             Self::Failed(failed) => {
-                let named = failures.iter().all(|id| failed.contains(&id.to_string()));
+                let named = failures.iter().all(|id| failed.contains(&canonical(id)));
                 named && failed.len() == failures.len()
             }
             Self::AllFailed => false,
@@ -103,7 +112,7 @@ impl Reported {
 }
 
 fn name(record: &Record) -> Option<String> {
-    record.id.as_ref().map(Value::to_string)
+    record.id.as_ref().map(canonical)
 }
 
 /// The response with these failures in place of the handler's own, and all else that it says.
@@ -169,6 +178,28 @@ mod tests {
                 "{response}"
             );
         }
+    }
+
+    #[test]
+    fn a_response_that_is_not_json_is_a_failure_of_all() {
+        for response in ["error: cannot reach db", "{", r#"batchItemFailures"#] {
+            assert_eq!(
+                Reported::read(Some(response)),
+                Reported::AllFailed,
+                "{response}"
+            );
+        }
+        for response in ["", " ", "null", "\"batchItemFailures\"", "7"] {
+            assert_eq!(Reported::read(Some(response)), Reported::Done, "{response}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_in_any_order_of_its_members() {
+        let response =
+            r#"{"batchItemFailures": [{"itemIdentifier": {"offset": 7, "partition": "a-0"}}]}"#;
+        let reported = Reported::read(Some(response));
+        assert!(reported.is_of(&[json!({"partition": "a-0", "offset": 7})]));
     }
 
     #[test]

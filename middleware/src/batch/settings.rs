@@ -2,6 +2,8 @@
 
 use dynamodb_locks::{Error, Vars};
 
+use crate::records::Records;
+
 /// What has a lock: an event, or each of its records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -36,6 +38,14 @@ impl RecordMode {
 }
 
 impl BatchReport {
+    /// The records, with what their source is told of them.
+    pub(crate) fn of(self, records: Records) -> Records {
+        match self {
+            Self::Items => records,
+            Self::Error => records.reports_nothing(),
+        }
+    }
+
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let words = [("items", Self::Items), ("error", Self::Error)];
         vars.choice("LOCKS_BATCH_REPORT", &words)

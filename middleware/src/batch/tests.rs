@@ -235,3 +235,29 @@ fn the_same_event_in_another_group_waits_until_it_is_known_how_the_first_one_end
     let fair = batch(queue("orders", &groups), &of, &[]);
     assert_eq!(fair.fates, [Run, SameAs(0), Run]);
 }
+
+#[test]
+fn the_rest_of_a_shard_is_not_done_behind_a_failure_whether_or_not_it_is_told_of_it() {
+    let of = [("a", "0"), ("b", "1"), ("c", "2")];
+    let untold = stream(&["a", "b", "c"]).reports_nothing();
+    let batch = batch(untold, &of, &[]);
+    assert_eq!(batch.done(&failed(&["m1"]), &[]), [true, false, false]);
+    assert!(!batch.can_report());
+}
+
+#[test]
+fn behind_a_failure_the_rest_of_its_group_is_not_done() {
+    let of = [("a", "0"), ("b", "1"), ("c", "2"), ("d", "3")];
+    let records = queue("orders.fifo", &["g", "h", "g", "h"]);
+    let batch = batch(records, &of, &[]);
+    assert_eq!(again(&batch, &failed(&["m0"])), ["m0", "m2"]);
+    // A handler that tells of each record has said what it did.
+    let told = [false, true, true, true].map(|done| Known {
+        told: Some(done),
+        word: None,
+    });
+    assert_eq!(
+        batch.done(&failed(&["m0"]), &told),
+        [false, true, true, true]
+    );
+}

@@ -39,7 +39,7 @@ fn digits(text: &str) -> Result<String, Error> {
     Ok(number.to_string())
 }
 
-fn canonical(json: &Json) -> String {
+pub(crate) fn canonical(json: &Json) -> String {
     let mut text = String::new();
     write(json, &mut text);
     text

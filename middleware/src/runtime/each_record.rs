@@ -24,11 +24,11 @@ use tower::{Service, ServiceExt};
 use self::lanes::{Lane, lanes};
 use super::error::LayerError;
 use super::payload::{RawEvent, read};
-use crate::batch::named;
+use crate::batch::{BatchReport, named};
 use crate::batch_scope::BatchScope;
 use crate::deadline::{Deadline, Reserve};
 use crate::failure::LockError;
-use crate::records::{BatchKind, Records};
+use crate::records::Records;
 
 /// Turns a handler for one record into a handler for batches.
 ///
@@ -70,12 +70,15 @@ use crate::records::{BatchKind, Records};
 ///
 /// # Panics
 ///
-/// If `LOCKS_BATCH_CONCURRENCY` is not a number from 1 to 1000.
+/// If `LOCKS_BATCH_CONCURRENCY` is not a number from 1 to 1000, or `LOCKS_BATCH_REPORT` is neither `items` nor `error`.
 pub fn records<S, T>(service: S) -> EachRecord<S, T> {
-    let at_once = at_once(&Vars::from_env()).unwrap_or_else(|error| panic!("{error}"));
+    let vars = Vars::from_env();
+    let read = || Ok((at_once(&vars)?, BatchReport::from_vars(&vars)?));
+    let (at_once, report) = read().unwrap_or_else(|error: Error| panic!("{error}"));
     EachRecord {
         service,
         at_once,
+        report: report.unwrap_or_default(),
         payload: PhantomData,
     }
 }
@@ -93,6 +96,7 @@ fn at_once(vars: &Vars) -> Result<NonZeroUsize, Error> {
 pub struct EachRecord<S, T> {
     service: S,
     at_once: NonZeroUsize,
+    report: BatchReport,
     payload: PhantomData<fn(T)>,
 }
 
@@ -105,6 +109,12 @@ impl<S, T> EachRecord<S, T> {
     #[must_use]
     pub fn concurrency(self, at_once: NonZeroUsize) -> Self {
         Self { at_once, ..self }
+    }
+
+    /// How the source learns of the records that failed. Default: by name, or what `LOCKS_BATCH_REPORT` says.
+    #[must_use]
+    pub fn report(self, report: BatchReport) -> Self {
+        Self { report, ..self }
     }
 }
 
@@ -143,7 +153,7 @@ where
     }
 
     fn call(&mut self, event: RawEvent) -> Self::Future {
-        let (service, at_once) = (self.service.clone(), self.at_once);
+        let (service, at_once, report) = (self.service.clone(), self.at_once, self.report);
         let scope = BatchScope::current();
         Box::pin(async move {
             let Some(found) = Records::find(event.payload.get()) else {
@@ -152,7 +162,7 @@ where
             };
             let batch = Batch {
                 event,
-                found,
+                found: report.of(found),
                 scope,
             };
             batch.run(service, at_once).await
@@ -334,7 +344,7 @@ impl Batch {
         let failed: Vec<_> = records.filter(|(_, done)| !done).collect();
         let names: Option<Vec<_>> = failed.iter().map(|(record, _)| record.id.clone()).collect();
         match (names, progress.error) {
-            (Some(names), _) if self.found.kind != BatchKind::Whole => Ok(RecordReport(names)),
+            (Some(names), _) if self.found.reports => Ok(RecordReport(names)),
             _ if failed.is_empty() => Ok(RecordReport::default()),
             (_, Some(error)) => Err(error),
             (_, None) => Err(LayerError::Lock(LockError::partial_batch(
@@ -350,6 +360,7 @@ impl<S: Clone, T> Clone for EachRecord<S, T> {
         Self {
             service: self.service.clone(),
             at_once: self.at_once,
+            report: self.report,
             payload: PhantomData,
         }
     }
@@ -360,6 +371,7 @@ impl<S: fmt::Debug, T> fmt::Debug for EachRecord<S, T> {
         f.debug_struct("EachRecord")
             .field("service", &self.service)
             .field("at_once", &self.at_once)
+            .field("report", &self.report)
             .finish()
     }
 }

@@ -345,7 +345,11 @@ impl<C: Call> Step<C> {
 
     fn release(held: Held, outcome: Outcome<C>) -> Self {
         let finish = match &outcome {
-            Ok(Ok(answer)) if held.asks_for_answer() => Finish::Answered(C::text(answer)),
+            Ok(Ok(answer)) if held.asks_for_answer() => match C::text(answer) {
+                // The runtime will not be able to tell the source anything either.
+                None if matches!(held, Held::Batch(_)) => Finish::Failed,
+                text => Finish::Answered(text),
+            },
             Ok(Ok(_)) => Finish::Answered(None),
             Err(_) | Ok(Err(LayerError::Lock(_))) => Finish::Interrupted,
             _ => Finish::Failed,

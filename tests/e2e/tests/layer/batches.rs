@@ -92,15 +92,26 @@ where
     LockResponse<A>: serde::Serialize,
     E: std::fmt::Display,
 {
-    let mut context = Context::default();
-    context.deadline = (Clock::system().since_epoch() + left).as_millis() as u64;
-    let event = LambdaEvent::new(to_raw_value(event).expect("it is JSON"), context);
-    let ready = service.ready().await.map_err(|error| error.to_string())?;
-    match ready.call(event).await {
+    match answered_within(service, event, left).await {
         Ok(answer) => Ok(serde_json::to_value(answer).expect("it is JSON")),
         Err(LayerError::Lock(failure)) => Err(failure.name().to_owned()),
         Err(other) => Err(other.to_string()),
     }
+}
+
+/// What the layer answers, before it is serialized.
+async fn answered_within<S, A, E>(
+    service: &mut S,
+    event: &Value,
+    left: Duration,
+) -> Result<LockResponse<A>, LayerError<E>>
+where
+    S: Service<RawEvent, Response = LockResponse<A>, Error = LayerError<E>>,
+{
+    let mut context = Context::default();
+    context.deadline = (Clock::system().since_epoch() + left).as_millis() as u64;
+    let event = LambdaEvent::new(to_raw_value(event).expect("it is JSON"), context);
+    service.ready().await?.call(event).await
 }
 
 /// A handler that writes down the events that it gets, and gives an answer.

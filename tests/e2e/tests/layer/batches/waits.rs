@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dynamodb_locks::Locks;
+use dynamodb_locks::{Locks, Settings};
+use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use testkit::locks::{LockTable, row_of};
 use tokio::time::sleep;
+use tower::{Layer, service_fn};
 
-use super::{Handler, KEYS, ONCE, batch, deliver, deliver_within, message, report, tick};
+use super::{Handler, KEYS, ONCE, batch, deliver, deliver_within, layer, message, report, tick};
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_waits_for_busy_locks_if_it_is_told_to() {
@@ -30,6 +32,30 @@ async fn a_batch_waits_for_busy_locks_if_it_is_told_to() {
     let (answer, ()) = tokio::join!(deliver(&mut locked, &whole), release);
     assert_eq!(answer, Ok(Value::Null));
     assert_eq!(handler.events(), [whole]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_given_back_is_acquired_again_under_its_own_name() {
+    let plain: fn(Settings) -> Settings = |settings| settings;
+    for (last, settings) in [("o2", Settings::hash_keys as fn(_) -> _), ("o'2\\", plain)] {
+        let table = LockTable::new();
+        let held = table.client("b").acquire("o1").await.expect("it is free");
+        tick().await;
+        let other = table.client("c");
+        let is_held = service_fn(move |_: LambdaEvent<Value>| {
+            let other = other.clone();
+            async move { Ok::<_, String>(other.try_acquire(last).await.is_err()) }
+        });
+        let vars = [KEYS[0], ("LOCKS_ON_BUSY", "wait")];
+        let mut locked = layer(table.a_client("a").with(settings).ready(), &vars).layer(is_held);
+        let release = async {
+            sleep(Duration::from_secs(2)).await;
+            held.release().await.expect("it is held");
+        };
+        let event = batch(&[message("m1", "o1"), message("m2", last)]);
+        let (answer, ()) = tokio::join!(deliver(&mut locked, &event), release);
+        assert_eq!(answer, Ok(Value::Bool(true)), "{last}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,16 +1,18 @@
 //! What a handler knows and says of each record: it is that record's own.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lambda_locks::{current, records};
+use lambda_locks::{BatchReport, current, records};
 use lambda_runtime::LambdaEvent;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use testkit::locks::LockTable;
 use tower::{Layer, service_fn};
 
-use super::{KEYS, ONCE, batch, deliver, layer, message, report, tick};
+use super::{KEYS, ONCE, answered_within, batch, deliver, layer, message, report, tick};
 
 /// The ids of the messages that ran, in their order.
 #[derive(Clone, Default)]
@@ -187,4 +189,43 @@ async fn an_empty_batch_reaches_the_handler() {
     let told = deliver(&mut locked, &event).await;
     assert_eq!(told, Ok(json!({"state": {"sum": 7}})));
     assert_eq!(handler.events(), [event]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_serialize_completes_nothing() {
+    let table = LockTable::new();
+    let answer = service_fn(async |_: LambdaEvent<Value>| {
+        Ok::<_, String>(BTreeMap::from([(
+            (1_u8, 2_u8),
+            "a pair is no name of a member",
+        )]))
+    });
+    let mut locked = layer(table.client("a"), &ONCE).layer(answer);
+    let event = batch(&[message("m1", "o1")]);
+    let told = answered_within(&mut locked, &event, Duration::from_secs(60)).await;
+    let told = told.expect("the handler has answered");
+    assert!(
+        to_raw_value(&told).is_err(),
+        "the runtime sees that for itself"
+    );
+    tick().await;
+    let handler = super::Handler::new();
+    let mut again = handler.under(table.client("b"), &ONCE);
+    assert_eq!(deliver(&mut again, &event).await, Ok(Value::Null));
+    assert_eq!(handler.ids(), [["m1"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_locks_of_records_a_failure_is_told_as_the_source_reads_it() {
+    for (told, expected) in [
+        (BatchReport::Items, Ok(report(&["bad"]))),
+        (BatchReport::Error, Err("it failed".to_owned())),
+    ] {
+        let (table, ran) = (LockTable::new(), Ran::default());
+        let handler = service_fn(move |message: LambdaEvent<Value>| work(ran.clone(), message));
+        let vars = [("LOCKS_KEY", "'all'")];
+        let mut locked = layer(table.client("a"), &vars).layer(records(handler).report(told));
+        let event = batch(&[message("m1", "o1"), message("bad", "o2")]);
+        assert_eq!(deliver(&mut locked, &event).await, expected);
+    }
 }
