@@ -2,6 +2,7 @@
 //!
 //! A [`Key`] is checked once, where it is made; nothing behind it checks again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +13,20 @@ use sha2::{Digest, Sha256};
 pub struct Key {
     name: Arc<str>,
     redaction: Redaction,
+}
+
+/// What can name a lock: text, a whole number, or a [`Key`].
+///
+/// ```
+/// # testkit::locks::example(async |locks| {
+/// let (order, number) = (String::from("order/42"), 42);
+/// locks.acquire(&order).await?.release().await?;
+/// locks.acquire(number).await?.release().await?;
+/// # Ok(()) });
+/// ```
+pub trait IntoKey {
+    /// The name, as [`Key::as_str`] returns it.
+    fn into_name(self) -> Arc<str>;
 }
 
 /// How a key appears in logs and errors.
@@ -36,8 +51,8 @@ impl Key {
     /// # Errors
     ///
     /// When the name is empty, or longer than [`MAX_BYTES`](Self::MAX_BYTES).
-    pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
-        let name = name.into();
+    pub fn new(name: impl IntoKey) -> Result<Self, InvalidKey> {
+        let name = name.into_name();
         match name.len() {
             0 => Err(InvalidKey::Empty),
             bytes if bytes > Self::MAX_BYTES => Err(InvalidKey::TooLong { bytes }),
@@ -75,6 +90,56 @@ impl fmt::Display for Key {
     }
 }
 
+impl IntoKey for Key {
+    fn into_name(self) -> Arc<str> {
+        self.name
+    }
+}
+
+impl IntoKey for &Key {
+    fn into_name(self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+}
+
+/// Text that is ours to keep, or to copy.
+macro_rules! named_by_text {
+    ($($text:ty),+) => {$(
+        impl IntoKey for $text {
+            fn into_name(self) -> Arc<str> {
+                self.into()
+            }
+        }
+    )+};
+}
+
+named_by_text!(&str, String, Arc<str>, Box<str>, Cow<'_, str>);
+
+impl IntoKey for &String {
+    fn into_name(self) -> Arc<str> {
+        self.as_str().into()
+    }
+}
+
+impl IntoKey for &Arc<str> {
+    fn into_name(self) -> Arc<str> {
+        Arc::clone(self)
+    }
+}
+
+/// A number, by its digits.
+macro_rules! named_by_number {
+    ($($number:ty),+) => {$(
+        impl IntoKey for $number {
+            fn into_name(self) -> Arc<str> {
+                self.to_string().into()
+            }
+        }
+    )+};
+}
+
+named_by_number!(i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
 /// Why a name cannot be a [`Key`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -106,6 +171,26 @@ impl std::error::Error for InvalidKey {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_numbers_and_keys_name_locks() {
+        let name = |key: Result<Key, InvalidKey>| key.unwrap().as_str().to_owned();
+        let (text, key) = (String::from("42"), Key::new("42").unwrap());
+        let shared: Arc<str> = "42".into();
+        for named in [
+            Key::new(42),
+            Key::new(42_u64),
+            Key::new(&text),
+            Key::new(text.clone()),
+            Key::new(Cow::from("42")),
+            Key::new(&shared),
+            Key::new(&key),
+            Key::new(key.clone()),
+        ] {
+            assert_eq!(name(named), "42");
+        }
+        assert_eq!(name(Key::new(-7)), "-7");
+    }
 
     #[test]
     fn an_empty_key_is_refused() {

@@ -14,7 +14,7 @@ use crate::driver::Budget;
 use crate::error::Error;
 use crate::handle::{self, LockHandle};
 use crate::journal::{Intent, Journal};
-use crate::key::Key;
+use crate::key::{IntoKey, Key};
 use crate::messages::{OnExpiry, RecoveryOutcome};
 use crate::pace::Paces;
 use crate::recovery::{self, Recovery};
@@ -226,7 +226,7 @@ impl Locks {
     /// # Errors
     ///
     /// When the name is empty or too long.
-    pub fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
+    pub fn key(&self, name: impl IntoKey) -> Result<Key, Error> {
         self.shared.key(name)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::completed::CompletedCache;
 use crate::error::{Error, Kind};
 use crate::journal::Journal;
-use crate::key::Key;
+use crate::key::{IntoKey, Key};
 use crate::messages::{LONGEST_LEASE, Terms, WaitMode};
 use crate::observations::Observations;
 use crate::pace::Paces;
@@ -38,7 +38,7 @@ impl Shared {
     }
 
     /// A key, which logs and errors show as the settings say.
-    pub(crate) fn key(&self, name: impl Into<Arc<str>>) -> Result<Key, Error> {
+    pub(crate) fn key(&self, name: impl IntoKey) -> Result<Key, Error> {
         Ok(Key::new(name)?.redacted(self.settings.redaction))
     }
 

@@ -1,6 +1,5 @@
 //! Acquiring a lock: as a guard, or for the length of a closure.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Locks;
@@ -8,6 +7,7 @@ use crate::acquire::{self, AcquireOptions};
 use crate::error::Error;
 use crate::guard::LockGuard;
 use crate::handle::LockHandle;
+use crate::key::IntoKey;
 use crate::with;
 
 impl Locks {
@@ -25,7 +25,7 @@ impl Locks {
     /// # Errors
     ///
     /// If it was not acquired: the predicates of [`Error`] show why.
-    pub async fn acquire(&self, key: impl Into<Arc<str>>) -> Result<LockGuard, Error> {
+    pub async fn acquire(&self, key: impl IntoKey) -> Result<LockGuard, Error> {
         self.acquire_with(key, self.acquire_options()).await
     }
 
@@ -43,7 +43,7 @@ impl Locks {
     /// # Errors
     ///
     /// If it was not acquired: the predicates of [`Error`] show why.
-    pub async fn try_acquire(&self, key: impl Into<Arc<str>>) -> Result<LockGuard, Error> {
+    pub async fn try_acquire(&self, key: impl IntoKey) -> Result<LockGuard, Error> {
         self.acquire_with(key, AcquireOptions::wait(Duration::ZERO))
             .await
     }
@@ -68,7 +68,7 @@ impl Locks {
     /// If it was not acquired: the predicates of [`Error`] show why.
     pub async fn acquire_with(
         &self,
-        key: impl Into<Arc<str>>,
+        key: impl IntoKey,
         options: AcquireOptions,
     ) -> Result<LockGuard, Error> {
         acquire::acquire(&self.shared, self.key(key)?, options).await
@@ -87,12 +87,42 @@ impl Locks {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire), and [`is_lost`](Error::is_lost) when the lease was lost.
-    pub async fn with<F, W, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
+    pub async fn with<F, W, T>(&self, key: impl IntoKey, work: F) -> Result<T, Error>
     where
         F: FnOnce(LockHandle) -> W,
         W: Future<Output = T>,
     {
         with::with(self.acquire(key).await?, work).await
+    }
+
+    /// As [`with`](Self::with), with options of its own.
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use std::time::Duration;
+    ///
+    /// use dynamodb_locks::AcquireOptions;
+    ///
+    /// let options = AcquireOptions::wait(Duration::from_secs(2));
+    /// let fence = locks.with_options("order/42", options, async |lock| lock.fence()).await?;
+    /// println!("order 42, fence {fence}");
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`with`](Self::with).
+    pub async fn with_options<F, W, T>(
+        &self,
+        key: impl IntoKey,
+        options: AcquireOptions,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        F: FnOnce(LockHandle) -> W,
+        W: Future<Output = T>,
+    {
+        with::with(self.acquire_with(key, options).await?, work).await
     }
 
     /// As [`with`](Self::with), for work that blocks its thread: it runs on a thread of its own,
@@ -112,7 +142,7 @@ impl Locks {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire).
-    pub async fn with_blocking<F, T>(&self, key: impl Into<Arc<str>>, work: F) -> Result<T, Error>
+    pub async fn with_blocking<F, T>(&self, key: impl IntoKey, work: F) -> Result<T, Error>
     where
         F: FnOnce(LockHandle) -> T + Send + 'static,
         T: Send + 'static,

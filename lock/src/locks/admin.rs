@@ -1,11 +1,10 @@
 //! Operations for operators and their tools. Functions do not need the permissions for them.
 
-use std::sync::Arc;
-
 use super::Locks;
 use crate::entry::Ticket;
 use crate::error::Error;
 use crate::force;
+use crate::key::IntoKey;
 use crate::status::{ListLocks, LockStatus};
 
 impl Locks {
@@ -44,7 +43,7 @@ impl Locks {
     /// # Errors
     ///
     /// When DynamoDB does not answer.
-    pub async fn inspect(&self, key: impl Into<Arc<str>>) -> Result<LockStatus, Error> {
+    pub async fn inspect(&self, key: impl IntoKey) -> Result<LockStatus, Error> {
         let (key, table) = (self.key(key)?, self.shared.table().await);
         let snapshot = table.inspect(&key).await;
         let snapshot = snapshot.map_err(|failure| table.explain(&key, "inspect", failure))?;
@@ -87,7 +86,7 @@ impl Locks {
     /// When DynamoDB does not answer.
     pub async fn force_release(
         &self,
-        key: impl Into<Arc<str>>,
+        key: impl IntoKey,
         fence: u64,
         who: &str,
     ) -> Result<bool, Error> {

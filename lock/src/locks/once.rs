@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::guard::LockGuard;
 use crate::handle::LockHandle;
 use crate::idempotency::{Completed, Operation, Response};
+use crate::key::IntoKey;
 use crate::with;
 
 /// What became of an operation that is to be done once.
@@ -57,7 +58,7 @@ impl Locks {
     /// fingerprint; [`is_lost`](Error::is_lost) when the lease was lost, and the operation is not done.
     pub async fn once<F, W, T, E>(
         &self,
-        key: impl Into<Arc<str>>,
+        key: impl IntoKey,
         operation: Operation,
         work: F,
     ) -> Result<Once<T, E>, Error>
@@ -93,7 +94,7 @@ impl Locks {
     /// result was not kept: it was larger than 350 KB, or is not what this type deserializes from.
     pub async fn replay<F, W, T, E>(
         &self,
-        key: impl Into<Arc<str>>,
+        key: impl IntoKey,
         operation: Operation,
         work: F,
     ) -> Result<Result<T, E>, Error>
@@ -137,15 +138,11 @@ impl Locks {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire).
-    pub async fn forget(
-        &self,
-        key: impl Into<Arc<str>>,
-        operation: Operation,
-    ) -> Result<(), Error> {
+    pub async fn forget(&self, key: impl IntoKey, operation: Operation) -> Result<(), Error> {
         self.acquire(key).await?.forget(operation).await
     }
 
-    async fn begin(&self, key: impl Into<Arc<str>>, operation: Operation) -> Result<Begun, Error> {
+    async fn begin(&self, key: impl IntoKey, operation: Operation) -> Result<Begun, Error> {
         let options = self.acquire_options().operation(operation);
         match self.acquire_with(key, options).await {
             Ok(held) => Ok(Begun::First(held)),
