@@ -128,7 +128,7 @@ pub use handle::{LockHandle, current};
 pub use idempotency::{Completed, Operation, Response};
 #[doc(hidden)]
 pub use journal::{Intent, Journal, ReadIntent};
-pub use key::{IntoKey, Key};
+pub use key::{IntoKey, InvalidKey, Key};
 pub use lease::{Lease, LeaseHealth};
 pub use locks::{Locks, Once};
 pub use messages::{OnExpiry, RecoveryOutcome};

@@ -105,4 +105,10 @@ pub use runtime::{
     Buffered, ByEvent, ByField, ByPayload, EachRecord, KeyExtractor, KeyFn, KeyValue, LayerError,
     LockLayer, LockResponse, Locked, PayloadError, RecordReport, ResponseFuture, records,
 };
+#[doc(hidden)]
+#[cfg(feature = "runtime")]
+pub use runtime::{Call, EventCall, Payload};
+#[doc(hidden)]
+#[cfg(feature = "http")]
+pub use runtime::{RequestCall, RequestKey};
 pub use source::RefusalMode;

@@ -26,5 +26,8 @@ pub use self::closure::{ByEvent, ByField, ByPayload, KeyFn, KeyValue};
 pub use self::each_record::{EachRecord, RecordReport, records};
 pub use self::error::{LayerError, PayloadError};
 pub use self::extract::KeyExtractor;
+#[cfg(feature = "http")]
+pub use self::http::{RequestCall, RequestKey};
 pub use self::layer::LockLayer;
-pub use self::service::{Locked, ResponseFuture};
+pub use self::payload::Payload;
+pub use self::service::{Call, EventCall, Locked, ResponseFuture};

@@ -32,8 +32,8 @@ use crate::locked_batch::LockedBatch;
 use crate::rejection::Rejection;
 
 /// What finds the key in a request.
+#[doc(hidden)]
 pub trait RequestKey {
-    #[doc(hidden)]
     fn key(&self, request: &Request, about: Invocation<'_>) -> Result<String, KeyError>;
 }
 
