@@ -15,7 +15,9 @@ import tomllib
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.resolve()
-COPY = ROOT / "target" / "sabotage"
+COPY = ROOT / "target" / "sabotage" / "source"
+# Its own: to cargo, the copy is the same workspace as the original.
+BUILT = ROOT / "target" / "sabotage" / "built"
 TOOLS = ROOT / "target" / "tools" / "bin"
 # A test that waits for what never comes gives up before.
 TIMEOUT = 600
@@ -65,7 +67,7 @@ def run(caught_by, building=False):
     environment = os.environ | {
         "PATH": f"{TOOLS}:{os.environ['PATH']}",
         "CARGO_INCREMENTAL": "0",
-        "CARGO_TARGET_DIR": str(ROOT / "target"),
+        "CARGO_TARGET_DIR": str(BUILT),
         "CI": "true",
         "LAMBDA_RIE": str(TOOLS / "aws-lambda-rie"),
     }

@@ -90,7 +90,9 @@ async fn is_killed_while_its_event_waits(language: Language) -> Result<(), Error
     let ((first, second), ()) = tokio::try_join!(scene.contend("ok"), kill)?;
     assert_eq!(second, Answer::Died);
     assert!(fence(&first) < fence(&scene.b.invoke(order(100, "ok")).await?));
-    scene.end(None).await?;
+    // It left at SHUTDOWN, and not only with the extension's next start.
+    let seen = scene.end(None).await?;
+    seen.released_by_the_layer("killed, waiting");
     Ok(())
 }
 
