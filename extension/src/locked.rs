@@ -129,7 +129,7 @@ impl RuntimeLocks {
             Posted::Response(Some(body)) => {
                 Finish::Answered(Some(String::from_utf8_lossy(&body).into_owned()))
             }
-            // Lambda refuses a response that is too long to be collected.
+            // Of a response that is too long an error takes the place.
             _ => Finish::Failed,
         };
         let instead = match batch.finish(finish).await {

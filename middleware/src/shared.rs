@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     typical_ms: AtomicU64,
     #[cfg(feature = "runtime")]
     claimed: AtomicBool,
+    /// Whether the table was read.
+    #[cfg(feature = "runtime")]
+    checked: tokio::sync::OnceCell<()>,
 }
 
 impl Shared {
@@ -70,6 +73,8 @@ impl Shared {
             typical_ms: AtomicU64::new(0),
             #[cfg(feature = "runtime")]
             claimed: AtomicBool::new(false),
+            #[cfg(feature = "runtime")]
+            checked: tokio::sync::OnceCell::new(),
         };
         if config.own_rows && shared.locks.never_expire() {
             return Err(Error::configuration(
@@ -133,6 +138,19 @@ impl Shared {
     #[cfg(feature = "runtime")]
     pub(crate) fn claims_sigterm(&self) -> bool {
         !self.claimed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Reads the table once, to find out whether it can be used at all.
+    #[cfg(feature = "runtime")]
+    pub(crate) async fn checked(&self) -> Result<(), Error> {
+        if self.disabled {
+            return Ok(());
+        }
+        let check = async || {
+            let checked = self.locks.check().await;
+            checked.inspect_err(|error| tracing::error!(%error, "no invocation will get a lock"))
+        };
+        self.checked.get_or_try_init(check).await.copied()
     }
 
     pub(crate) fn is_ending(&self) -> bool {

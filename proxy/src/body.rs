@@ -21,8 +21,6 @@ pin_project! {
     pub(crate) struct HeldBack {
         #[pin]
         incoming: Incoming,
-        // What has arrived of it before.
-        begun: Option<Frame<Bytes>>,
         session: Arc<Session>,
         post: Post,
         end: End,
@@ -37,20 +35,14 @@ enum End {
 }
 
 impl HeldBack {
-    /// The body of a POST; `begun` is what has arrived of it already.
-    pub(crate) async fn new(
-        begun: Option<Bytes>,
-        incoming: Incoming,
-        session: Arc<Session>,
-        mut post: Post,
-    ) -> Self {
+    /// The body of a POST.
+    pub(crate) async fn new(incoming: Incoming, session: Arc<Session>, mut post: Post) -> Self {
         // A message without a body ends with its head.
-        if begun.is_none() && incoming.is_end_stream() {
+        if incoming.is_end_stream() {
             ended(&session, &mut post).await;
         }
         Self {
             incoming,
-            begun: begun.map(Frame::data),
             session,
             post,
             end: End::NotYet,
@@ -70,11 +62,7 @@ impl Body for HeldBack {
         loop {
             match this.end {
                 End::NotYet => {
-                    let frame = match this.begun.take() {
-                        Some(begun) => Some(begun),
-                        None => arrived(ready!(this.incoming.as_mut().poll_frame(cx)), this.post)?,
-                    };
-                    match frame {
+                    match arrived(ready!(this.incoming.as_mut().poll_frame(cx)), this.post)? {
                         Some(frame) if frame.is_data() && !this.incoming.is_end_stream() => {
                             return Poll::Ready(Some(Ok(frame)));
                         }
@@ -98,11 +86,7 @@ impl Body for HeldBack {
 
     fn size_hint(&self) -> SizeHint {
         match &self.end {
-            End::NotYet => match &self.begun {
-                // It is asked for before the first frame only; the head has the length, if it is known.
-                Some(_) => SizeHint::default(),
-                None => self.incoming.size_hint(),
-            },
+            End::NotYet => self.incoming.size_hint(),
             End::Arrived(_, Some(last)) => {
                 SizeHint::with_exact(last.data_ref().map_or(0, |data| data.len() as u64))
             }
@@ -115,8 +99,7 @@ type Arrived = Option<Result<Frame<Bytes>, hyper::Error>>;
 
 fn arrived(frame: Arrived, post: &mut Post) -> Result<Option<Frame<Bytes>>, hyper::Error> {
     let frame = frame.transpose()?;
-    // A copy of what is too long is not kept.
-    frame.iter().for_each(|frame| drop(post.arrives(frame)));
+    frame.iter().for_each(|frame| post.arrives(frame));
     Ok(frame)
 }
 

@@ -1,7 +1,8 @@
 //! Collecting a response, so that another one can take its place.
 //!
 //! Nothing of it reaches Lambda before the service has completed, not even its head: that tells the
-//! length. Only what is longer than Lambda takes passes as it comes.
+//! length. Of one that is longer than Lambda takes nothing is kept, and an error takes its place: passed as
+//! it comes it would be a success where it is streamed, whatever the service made of it.
 
 use std::sync::Arc;
 
@@ -14,15 +15,16 @@ use tower::BoxError;
 
 use crate::api::RESPONSE_MODE;
 use crate::body::HeldBack;
-use crate::post::{Post, Wanted};
+use crate::instead::Instead;
+use crate::post::{LONGEST, Post, Wanted};
 use crate::session::Session;
 use crate::upstream::{Body, never};
 
-/// A body that has arrived.
-enum Collected {
-    Whole(Bytes, Option<HeaderMap>),
-    /// It is too long, and this is its beginning.
-    TooLong(Bytes),
+/// A message that has arrived.
+struct Collected {
+    /// None if it is too long.
+    body: Option<Bytes>,
+    trailers: Option<HeaderMap>,
 }
 
 /// A POST as Lambda gets it; ready when its head may reach Lambda. An error if a response that is
@@ -33,18 +35,15 @@ pub(crate) async fn hold_back(
     mut post: Post,
 ) -> Result<Request<Body>, BoxError> {
     let (head, mut incoming) = request.into_parts();
-    let mut begun = None;
     match session.wanted(&post.id) {
-        Wanted::Whole if post.is_response() => match collect(&mut incoming, &mut post).await? {
-            Collected::Whole(body, trailers) => {
-                return Ok(whole(head, body, trailers, &session, &post).await);
-            }
-            Collected::TooLong(beginning) => begun = Some(beginning),
-        },
+        Wanted::Whole if post.is_response() => {
+            let collected = collect(&mut incoming, &mut post).await?;
+            return Ok(whole(head, collected, &session, &post).await);
+        }
         Wanted::Copy => post.keep(),
         _ => {}
     }
-    let body = HeldBack::new(begun, incoming, session, post).await;
+    let body = HeldBack::new(incoming, session, post).await;
     Ok(Request::from_parts(head, body.boxed_unsync()))
 }
 
@@ -52,42 +51,48 @@ async fn collect(incoming: &mut Incoming, post: &mut Post) -> Result<Collected, 
     post.keep();
     let mut trailers = None;
     while let Some(frame) = incoming.frame().await.transpose()? {
-        if let Some(beginning) = post.arrives(&frame) {
-            return Ok(Collected::TooLong(beginning.into()));
-        }
+        post.arrives(&frame);
         trailers = frame.into_trailers().ok().or(trailers);
     }
-    Ok(Collected::Whole(post.body().unwrap_or_default(), trailers))
+    let body = post.body();
+    Ok(Collected { body, trailers })
 }
 
-/// A collected response, or what the service has put in its place.
-async fn whole(
-    mut head: Parts,
-    body: Bytes,
-    trailers: Option<HeaderMap>,
-    session: &Session,
-    post: &Post,
-) -> Request<Body> {
-    let posted = post.posted(Some(body.clone()));
-    if let Some(instead) = session.collected(&post.id, posted).await {
-        for of_the_body in [TRANSFER_ENCODING.as_str(), TRAILER.as_str(), RESPONSE_MODE] {
-            head.headers.remove(of_the_body);
-        }
-        let (instead, body) = instead.ending(&post.id).into_parts();
-        head.uri = instead.uri;
-        head.headers.extend(instead.headers);
-        head.headers.insert(CONTENT_LENGTH, body.len().into());
-        return Request::from_parts(head, full(body));
+/// A collected response, or what takes its place.
+async fn whole(head: Parts, collected: Collected, session: &Session, post: &Post) -> Request<Body> {
+    let Collected { body, trailers } = collected;
+    let posted = post.posted(body.clone());
+    match (session.collected(&post.id, posted).await, body) {
+        (Some(instead), _) => replaced(head, instead, post),
+        (None, None) => replaced(head, too_long(), post),
+        (None, Some(body)) => Request::from_parts(head, with_trailers(body, trailers)),
     }
-    let body = match trailers {
-        Some(trailers) => {
-            let trailers = async { Some(Ok(trailers)) };
-            let body = Full::new(body).with_trailers(trailers);
-            body.map_err(never).boxed_unsync()
-        }
-        None => full(body),
+}
+
+fn replaced(mut head: Parts, instead: Instead, post: &Post) -> Request<Body> {
+    for of_the_body in [TRANSFER_ENCODING.as_str(), TRAILER.as_str(), RESPONSE_MODE] {
+        head.headers.remove(of_the_body);
+    }
+    let (instead, body) = instead.ending(&post.id).into_parts();
+    head.uri = instead.uri;
+    head.headers.extend(instead.headers);
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    Request::from_parts(head, full(body))
+}
+
+/// What Lambda says itself of a response that it does not stream.
+fn too_long() -> Instead {
+    let message = format!("the response is longer than {LONGEST} bytes");
+    Instead::error("Function.ResponseSizeTooLarge", &message)
+}
+
+fn with_trailers(body: Bytes, trailers: Option<HeaderMap>) -> Body {
+    let Some(trailers) = trailers else {
+        return full(body);
     };
-    Request::from_parts(head, body)
+    let trailers = async { Some(Ok(trailers)) };
+    let body = Full::new(body).with_trailers(trailers);
+    body.map_err(never).boxed_unsync()
 }
 
 fn full(body: Bytes) -> Body {

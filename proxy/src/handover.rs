@@ -54,8 +54,9 @@ impl Handover {
 
     /// Collects the response: nothing of it reaches Lambda before the service completes or
     /// [forwards](Finished::forward) it, so that [`Finished::replace`] can put another in its place, and
-    /// [`Finished::posted`] has its body. A streamed response is collected as well. A longer one than
-    /// Lambda takes without streaming it passes as it comes, and so does an error.
+    /// [`Finished::posted`] has its body. A streamed response is collected as well. Of a longer one than
+    /// Lambda takes without streaming it nothing is kept: if nothing else takes its place, an error does. An
+    /// error passes as it comes.
     pub fn collect_response(&mut self) {
         self.wanted = Wanted::Whole;
     }

@@ -39,7 +39,7 @@ pub(crate) struct Post {
 }
 
 /// Lambda's limit for a response that it does not stream, and some more.
-const LONGEST: usize = 7 * 1024 * 1024;
+pub(crate) const LONGEST: usize = 7 * 1024 * 1024;
 
 impl Post {
     pub(crate) fn new(id: String, end: End) -> Self {
@@ -56,8 +56,8 @@ impl Post {
         self.body = Some(Vec::new());
     }
 
-    /// A part of the message has arrived. What was kept of a body that has become too long is given back.
-    pub(crate) fn arrives(&mut self, frame: &Frame<Bytes>) -> Option<Vec<u8>> {
+    /// A part of the message has arrived. Of a body that has become too long nothing is kept.
+    pub(crate) fn arrives(&mut self, frame: &Frame<Bytes>) {
         if let Some(trailers) = frame.trailers_ref()
             && trailers.contains_key(ERROR_TYPE)
         {
@@ -66,7 +66,7 @@ impl Post {
         if let (Some(data), Some(body)) = (frame.data_ref(), &mut self.body) {
             body.extend_from_slice(data);
         }
-        self.body.take_if(|body| body.len() > LONGEST)
+        drop(self.body.take_if(|body| body.len() > LONGEST));
     }
 
     /// What was kept of the body, once the whole message has arrived.

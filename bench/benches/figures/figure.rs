@@ -57,7 +57,7 @@ impl Figure {
         }
     }
 
-    /// The median is to be no more than this.
+    /// The median is to be no more than this, in the figure's own unit.
     pub(crate) fn at_most(self, goal: f64) -> Self {
         Self {
             goal: Goal::AtMost(goal),
@@ -76,7 +76,7 @@ impl Figure {
             median,
             most,
             ..
-        } = self.spread;
+        } = self.spread.map(|value| self.unit.of(value));
         match self.goal {
             Goal::None => true,
             Goal::Exactly(goal) => least == goal && most == goal,

@@ -22,6 +22,7 @@ mod contended;
 mod counts;
 mod cpu;
 mod deployed;
+mod hop;
 mod keys;
 mod once;
 mod swept;
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let done = match arguments.next().as_deref() {
         Some(server::SERVE) => server::serve(arguments.next()).await.map(|()| true),
+        Some(hop::ALONE) => hop::figures().await.map(|figures| shown(&figures)),
         Some(swept::LEAVE) => swept::leave(arguments.next(), arguments.next()).await,
         _ => report().await,
     };
@@ -54,6 +56,7 @@ async fn report() -> Result<bool, Error> {
     let mut figures = deployed::figures().await?;
     figures.push(swept::figure().await?);
     figures.extend(cold::figures().await?);
+    figures.extend(hop::figures().await?);
     figures.splice(0..0, batch::figures().await?);
     figures.splice(0..0, once::figures().await?);
     figures.splice(0..0, keys::figures().await?);
@@ -61,6 +64,11 @@ async fn report() -> Result<bool, Error> {
     figures.splice(0..0, added::figures().await?);
     figures.splice(0..0, contended::figures()?);
     figures.splice(0..0, counts::figures().await?);
-    println!("{}", Figure::table(&figures));
-    Ok(figures.iter().all(Figure::holds))
+    Ok(shown(&figures))
+}
+
+/// Prints figures; tells whether the counts among them hold.
+fn shown(figures: &[Figure]) -> bool {
+    println!("{}", Figure::table(figures));
+    figures.iter().all(Figure::holds)
 }

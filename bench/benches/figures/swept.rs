@@ -35,7 +35,7 @@ pub(crate) async fn figure() -> Result<Figure, Error> {
         seconds.push(shut_down().await?);
     }
     let name = "SHUTDOWN to the last of 100 locks given back, 5 ms a request";
-    Ok(Figure::new(name, Unit::Millis, Spread::of(seconds)?).at_most(1.0))
+    Ok(Figure::new(name, Unit::Millis, Spread::of(seconds)?).at_most(1000.0))
 }
 
 /// Takes locks and leaves them, as a function does that dies.

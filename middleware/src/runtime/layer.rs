@@ -56,13 +56,14 @@ impl LockLayer<()> {
 
 impl<T> LockLayer<T> {
     /// Reads everything from the environment: `LOCKS_KEY`, and the settings of the locks. On a runtime
-    /// of several threads it waits until the connection to DynamoDB is open, for a second at most.
+    /// of several threads it waits until the table was read, for a second at most; see
+    /// [`connected`](Self::connected).
     ///
     /// # Panics
     ///
-    /// If a setting is invalid: the message names the variable, its value and what was expected. A
-    /// function that cannot lock must not start. [`try_from_env`](Self::try_from_env) returns the
-    /// error.
+    /// If a setting is invalid: the message names the variable, its value and what was expected. If the
+    /// table cannot be used. A function that cannot lock must not start.
+    /// [`try_from_env`](Self::try_from_env) returns the error.
     #[must_use]
     pub fn from_env() -> Self {
         Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
@@ -72,7 +73,7 @@ impl<T> LockLayer<T> {
     ///
     /// # Errors
     ///
-    /// If a variable is missing or invalid, or if the journal's folder cannot be used.
+    /// If a variable is missing or invalid, or if the table or the journal's folder cannot be used.
     pub fn try_from_env() -> Result<Self, Error> {
         Config::from_env()?.build()
     }
@@ -124,7 +125,7 @@ impl<T, K> LockLayer<T, K> {
             sigterm,
             payload: PhantomData,
         };
-        if !own_client && !layer.shared.disabled {
+        if !own_client {
             layer.prewarm()?;
         }
         Ok(layer)
@@ -136,18 +137,20 @@ impl<T, K> LockLayer<T, K> {
         &self.shared.locks
     }
 
-    /// Waits until the connection to DynamoDB is open: on a runtime of one thread no invocation waits for it
-    /// then, not even the first one in an environment that was frozen right after its start.
+    /// Waits until the table was read, once: on a runtime of one thread no invocation waits for the connection then,
+    /// not even the first one in an environment that was frozen right after its start. Under SnapStart it does
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// If there is no AWS region, or there are no credentials.
+    /// What no later request can repair: there is no AWS region, there are no credentials, the table does not exist,
+    /// has other keys, or may not be read. A table that does not answer now is no error.
     pub async fn connected(&self) -> Result<(), Error> {
-        self.shared.locks.connect().await
+        self.shared.checked().await
     }
 
-    /// Opens the connection in the time in which the function initialises anyway. Where other threads
-    /// can do it this one waits for it; else the first acquisition does, if it comes so early.
+    /// Reads the table in the time in which the function initialises anyway. Where other threads can do it
+    /// this one waits for it; else the first acquisition does, if it comes so early.
     fn prewarm(&self) -> Result<(), Error> {
         let Ok(runtime) = Handle::try_current() else {
             return Ok(());
@@ -157,9 +160,8 @@ impl<T, K> LockLayer<T, K> {
         }
         let shared = Arc::clone(&self.shared);
         runtime.spawn(async move {
-            if let Err(error) = shared.locks.connect().await {
-                tracing::error!(%error, "no invocation will get a lock");
-            }
+            // A failure is logged, and each invocation fails with it.
+            drop(shared.checked().await);
         });
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::runtime::{next, post, response};
 use crate::stage::{Stage, play};
+use crate::streams::HEAD;
 
 /// After this the proxy must still be able to work on an event.
 async fn still_works(stage: &Stage, id: &str) {
@@ -43,24 +44,41 @@ fn a_request_may_be_cut_at_each_byte() {
 
 #[test]
 fn a_response_to_an_event_may_be_cut_at_each_byte() {
-    play(cut_at_each_byte(false));
+    play(cut_at_each_byte(false, |id| response(id, b"\"x\"")));
 }
 
 #[test]
 fn a_collected_response_may_be_cut_at_each_byte() {
-    play(cut_at_each_byte(true));
+    play(cut_at_each_byte(true, |id| response(id, b"\"x\"")));
 }
 
-async fn cut_at_each_byte(collects: bool) {
+#[test]
+fn a_stream_may_be_cut_at_each_byte() {
+    play(cut_at_each_byte(false, stream));
+}
+
+#[test]
+fn a_collected_stream_may_be_cut_at_each_byte() {
+    play(cut_at_each_byte(true, stream));
+}
+
+/// A streamed response with a trailer.
+fn stream(id: &str) -> Vec<u8> {
+    let head = HEAD.replace("/1/", &format!("/{id}/"));
+    [&head, "1\r\nx\r\n2\r\nyz\r\n0\r\nA: b\r\n\r\n"]
+        .concat()
+        .into_bytes()
+}
+
+async fn cut_at_each_byte(collects: bool, sent: fn(&str) -> Vec<u8>) {
     let stage = Stage::set().await;
     stage.behave(|behaviour| behaviour.collects = collects);
-    let length = response("1000", b"\"x\"").len();
-    for end in 0..length {
+    for end in 0..sent("1000").len() {
         let id = (1000 + end).to_string();
         stage.give(&[&id]);
         let mut runtime = stage.runtime().await;
         runtime.next().await;
-        runtime.send(&response(&id, b"\"x\"")[..end]).await;
+        runtime.send(&sent(&id)[..end]).await;
         runtime.finish().await;
         assert_eq!(stage.log.count(&format!("release {id}")), 0);
         let again = stage.runtime().await.respond(&id, b"1").await;
@@ -91,22 +109,38 @@ fn a_runtime_may_leave_before_its_event_comes() {
 
 #[test]
 fn slow_requests_take_their_time() {
-    play(async {
-        let stage = Stage::set().await;
-        stage.give(&["1"]);
-        let mut runtime = stage.runtime().await;
-        for byte in next().bytes() {
-            runtime.send([byte]).await;
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(runtime.answer().await.status, 200);
-        for byte in response("1", b"\"slow\"") {
-            runtime.send([byte]).await;
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(runtime.answer().await.status, 202);
-        assert_eq!(&*stage.platform.posts()[0].body, b"\"slow\"");
-    });
+    play(slowly(false, response("1", b"\"slow\""), b"\"slow\""));
+}
+
+#[test]
+fn slow_streams_take_their_time() {
+    play(slowly(false, stream("1"), b"xyz"));
+}
+
+#[test]
+fn slow_streams_that_are_collected_take_their_time() {
+    play(slowly(true, stream("1"), b"xyz"));
+}
+
+/// One byte at a time, and the lock is held to the last of them.
+async fn slowly(collects: bool, sent: Vec<u8>, body: &[u8]) {
+    let stage = Stage::set().await;
+    stage.behave(|behaviour| behaviour.collects = collects);
+    stage.give(&["1"]);
+    let mut runtime = stage.runtime().await;
+    for byte in next().bytes() {
+        runtime.send([byte]).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(runtime.answer().await.status, 200);
+    for byte in sent {
+        assert_eq!(stage.log.count("release 1"), 0);
+        runtime.send([byte]).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(runtime.answer().await.status, 202);
+    assert_eq!(stage.log.count("release 1"), 1);
+    assert_eq!(&*stage.platform.posts()[0].body, body);
 }
 
 #[test]
@@ -143,7 +177,7 @@ fn nonsense_is_answered_or_closed() {
 }
 
 /// Changes one byte, cuts a piece out, or repeats one.
-fn change(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
+pub(crate) fn change(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
     let Some(at) = (!bytes.is_empty()).then(|| random.usize(..bytes.len())) else {
         return;
     };

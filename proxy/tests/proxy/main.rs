@@ -8,8 +8,10 @@ mod service;
 mod stage;
 
 mod collected;
+mod cuts;
 mod events;
 mod hostile;
 mod passing;
+mod random;
 mod sequence;
 mod streams;

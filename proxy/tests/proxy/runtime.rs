@@ -56,6 +56,17 @@ impl Runtime {
         answer.expect("the connection stays open until it is answered")
     }
 
+    /// The next answer; `None` if the connection breaks before.
+    pub(crate) async fn perhaps_an_answer(&mut self) -> Option<Answer> {
+        within("an answer or the end", self.try_answer()).await
+    }
+
+    /// Reads the beginning of an answer.
+    pub(crate) async fn read_some(&mut self) {
+        let read = within("the beginning", self.read_more()).await;
+        read.expect("the connection stays open");
+    }
+
     /// Ends its own side; tells what comes until the proxy closes its side as well.
     pub(crate) async fn finish(mut self) -> Vec<u8> {
         let _ = self.stream.shutdown().await;

@@ -1,10 +1,6 @@
 //! The same laws for functions in other languages, with AWS's own runtime clients, for which the extension locks.
-//!
-//! The scenes, which each language plays.
 
 mod batches;
-mod node;
-mod python;
 
 use serde_json::json;
 use testkit::Error;
@@ -13,6 +9,96 @@ use testkit::lambda::{Answer, Function};
 
 use crate::language::Language;
 use crate::scene::{KEY, Scene, begins, fence, order};
+
+/// The tests of one language: each plays every scene.
+macro_rules! each_scene {
+    ($module:ident, $language:expr, $error:literal) => {
+        mod $module {
+            use super::*;
+
+            const LANGUAGE: Language = $language;
+
+            #[tokio::test]
+            async fn takes_turns_by_event() -> Result<(), Error> {
+                takes_turns(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn a_handler_that_fails_ends_its_hold() -> Result<(), Error> {
+                let message = format!("order {KEY} cannot be done");
+                fails(LANGUAGE, "error", $error, |found| found == message).await
+            }
+
+            #[tokio::test]
+            async fn an_error_that_fills_headers_and_body_ends_its_hold() -> Result<(), Error> {
+                fails(LANGUAGE, "long error", $error, |found| {
+                    found.len() == 700_000
+                })
+                .await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_exits_loses_its_lock_at_once() -> Result<(), Error> {
+                dies(LANGUAGE, "exit", Answer::Died).await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_aborts_loses_its_lock_at_once() -> Result<(), Error> {
+                dies(LANGUAGE, "abort", Answer::Died).await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_hangs_loses_its_lock_after_its_timeout() -> Result<(), Error> {
+                dies(LANGUAGE, "hang", Answer::TimedOut).await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_ignores_sigterm_holds_until_it_is_killed() -> Result<(), Error>
+            {
+                dies(LANGUAGE, "deaf", Answer::TimedOut).await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_is_killed_while_it_holds_loses_its_lock_at_once()
+            -> Result<(), Error> {
+                is_killed_while_it_holds(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn a_function_that_is_killed_while_its_event_waits_leaves_the_queue()
+            -> Result<(), Error> {
+                is_killed_while_its_event_waits(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn a_frozen_function_goes_on_as_if_nothing_had_been() -> Result<(), Error> {
+                is_frozen(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn an_extension_that_is_killed_leaves_a_lock_that_its_next_start_recovers()
+            -> Result<(), Error> {
+                its_extension_is_killed(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn a_busy_lock_is_refused_or_skipped_without_waking_the_runtime()
+            -> Result<(), Error> {
+                is_busy(LANGUAGE).await
+            }
+
+            #[tokio::test]
+            async fn large_events_and_responses_pass_and_too_large_ones_are_lambdas_affair()
+            -> Result<(), Error> {
+                has_large_events(LANGUAGE).await
+            }
+        }
+    };
+}
+
+// With the error that a handler ends with.
+each_scene!(node, Language::Node, "RangeError");
+each_scene!(python, Language::Python, "ValueError");
 
 async fn scene(language: Language) -> Result<Option<Scene>, Error> {
     Scene::set_in(language, |function| function).await
@@ -90,7 +176,9 @@ async fn is_killed_while_its_event_waits(language: Language) -> Result<(), Error
     let ((first, second), ()) = tokio::try_join!(scene.contend("ok"), kill)?;
     assert_eq!(second, Answer::Died);
     assert!(fence(&first) < fence(&scene.b.invoke(order(100, "ok")).await?));
-    scene.end(None).await?;
+    // It left at SHUTDOWN, and not only with the extension's next start.
+    let seen = scene.end(None).await?;
+    seen.released_by_the_layer("killed, waiting");
     Ok(())
 }
 

@@ -6,3 +6,4 @@ mod invocations;
 mod policy;
 mod settings;
 mod shapes;
+mod starts;

@@ -57,19 +57,28 @@ impl Process {
     }
 
     /// How often its main thread was put on a processor or taken off it.
+    pub fn context_switches(&self) -> Result<u64, Error> {
+        self.sum(|name| name.ends_with("ctxt_switches"))
+    }
+
+    /// How many bytes of memory it has.
+    pub fn resident_bytes(&self) -> Result<u64, Error> {
+        Ok(self.sum(|name| name == "VmRSS")? * 1024)
+    }
+
+    /// The sum of the numbers with these names, in what the kernel says of it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this file knows the process table"
     )]
-    pub fn context_switches(&self) -> Result<u64, Error> {
+    fn sum(&self, named: impl Fn(&str) -> bool) -> Result<u64, Error> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid));
         let status = status.map_err(|_| Error::new(format!("process {} is dead", self.pid)))?;
-        let counts = status.lines().filter_map(|line| {
-            let (name, count) = line.split_once(':')?;
-            name.ends_with("ctxt_switches")
-                .then_some(count.trim().parse::<u64>().ok()?)
+        let numbers = status.lines().filter_map(|line| {
+            let (_, value) = line.split_once(':').filter(|(name, _)| named(name))?;
+            value.trim().trim_end_matches(" kB").parse::<u64>().ok()
         });
-        Ok(counts.sum())
+        Ok(numbers.sum())
     }
 
     fn is_alive(&self) -> bool {
