@@ -19,6 +19,8 @@ mod each_record;
 #[cfg(feature = "http")]
 mod http;
 
+mod start;
+
 mod layer;
 
 pub use self::answer::{Buffered, LockResponse};
