@@ -5,6 +5,7 @@
     reason = "this is the one file that reads a clock"
 )]
 
+use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use dynamodb_locks::{Error, Vars};
@@ -30,6 +31,9 @@ const BEFORE_LAMBDA: Duration = Duration::from_secs(44 * 365 * 24 * 60 * 60);
 /// The time from the end of the handler's to the end of the invocation: enough to release, also
 /// where the first answer is lost.
 const MARGIN: Duration = Duration::from_millis(300);
+
+/// How long the response takes on its way to Lambda, at most.
+const RESPONSE: Duration = Duration::from_millis(100);
 
 /// How long it takes to release some locks at once.
 const ROUND: Duration = Duration::from_millis(20);
@@ -80,11 +84,21 @@ impl Deadline {
         sleep_until(self.end - self.margin * 2).await;
     }
 
-    /// How long a release may take now. A late one is still tried.
+    /// How long a release may take now: it leaves time for the response, which counts for more. A late one is still
+    /// tried.
     pub(crate) fn for_release(deadline: Option<Self>) -> Duration {
         deadline.map_or(RELEASE, |deadline| {
-            deadline.left().clamp(MARGIN / 3, RELEASE)
+            let left = deadline.left().saturating_sub(RESPONSE);
+            left.clamp(RESPONSE, RELEASE)
         })
+    }
+
+    /// Completes when the last time for the response has come.
+    pub(crate) async fn response(deadline: Option<Self>) {
+        match deadline {
+            Some(deadline) => sleep_until(deadline.end - RESPONSE / 2).await,
+            None => pending().await,
+        }
     }
 }
 

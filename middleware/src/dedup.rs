@@ -125,7 +125,8 @@ impl Dedup {
     }
 
     /// Keeps something else in place of a response, so that nobody reads in the table what does not belong there; or
-    /// nothing. Duplicates get what was kept. Default: the response.
+    /// nothing. Duplicates get what was kept. It has to be JSON. A response that a handler gives to
+    /// [`complete_with`](crate::LockHandle::complete_with) is kept as it is. Default: the response.
     ///
     /// ```
     /// # use lambda_locks::Dedup;

@@ -20,6 +20,11 @@ pub(crate) trait Event {
     /// Whether nobody reads the response.
     fn discards_responses(&self) -> bool;
 
+    /// The parts of what is asked for, of a request that is no JSON text.
+    fn request(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// Whether it is a record, for a pointer that leads into one.
     fn is_record(&self, pointer: &Pointer) -> bool;
 }

@@ -20,9 +20,8 @@ pub(crate) enum FingerprintRule {
     Parts(KeyRule),
 }
 
-/// What makes a request over HTTP: what is asked for, and who asks. Tokens are renewed between retries, so who the
-/// caller is comes from what the gateway says.
-const REQUEST: [&str; 19] = [
+/// What is asked for by a request over HTTP.
+const ASKED: [&str; 9] = [
     "/requestContext/http/method",
     "/rawPath",
     "/rawQueryString",
@@ -31,23 +30,35 @@ const REQUEST: [&str; 19] = [
     "/queryStringParameters",
     "/multiValueQueryStringParameters",
     "/body",
-    "/method",
-    "/query",
-    "/requestContext/authorizer/principalId",
-    "/requestContext/authorizer/jwt/claims/sub",
-    "/requestContext/authorizer/claims/sub",
-    "/requestContext/authorizer/iam/userArn",
-    "/requestContext/authorizer/iam/accessKey",
-    "/requestContext/identity/cognitoIdentityId",
-    "/requestContext/identity/userArn",
-    "/requestContext/identity/apiKeyId",
     "/isBase64Encoded",
 ];
 
-static REQUEST_PARTS: LazyLock<Vec<Pointer>> = LazyLock::new(|| {
-    let parts = REQUEST.iter().map(|part| Pointer::parse(part));
+/// Who asks, and where. Tokens and temporary credentials are renewed between retries, so this is what the gateway says.
+const CALLER: [&str; 14] = [
+    "/requestContext/domainName",
+    "/requestContext/stage",
+    "/requestContext/authentication/clientCert/subjectDN",
+    "/requestContext/authorizer/principalId",
+    "/requestContext/authorizer/jwt/claims/sub",
+    "/requestContext/authorizer/claims/sub",
+    "/requestContext/authorizer/iam/cognitoIdentity/identityId",
+    "/requestContext/authorizer/iam/userArn",
+    "/requestContext/identity/clientCert/subjectDN",
+    "/requestContext/identity/cognitoIdentityId",
+    "/requestContext/identity/userArn",
+    "/requestContext/identity/apiKeyId",
+    "/headers/x-amzn-oidc-identity",
+    "/multiValueHeaders/x-amzn-oidc-identity",
+];
+
+static ASKED_PARTS: LazyLock<Vec<Pointer>> = LazyLock::new(|| pointers(&ASKED));
+
+static CALLER_PARTS: LazyLock<Vec<Pointer>> = LazyLock::new(|| pointers(&CALLER));
+
+fn pointers(parts: &[&str]) -> Vec<Pointer> {
+    let parts = parts.iter().map(|part| Pointer::parse(part));
     parts.filter_map(Result::ok).collect()
-});
+}
 
 impl FingerprintRule {
     /// Reads `auto`, `none`, or a rule as in `LOCKS_KEY`.
@@ -84,10 +95,10 @@ impl FingerprintRule {
     {
         match self {
             Self::None => Ok(None),
-            Self::Auto => Ok(match event.source() {
-                Source::Http | Source::Balancer { .. } => Some(request(event)),
-                Source::Errors | Source::Forced => None,
-            }),
+            Self::Auto => match event.source() {
+                Source::Http | Source::Balancer { .. } => request(event).map(Some),
+                Source::Errors | Source::Forced => Ok(None),
+            },
             // Without it a changed request would pass for the same one.
             Self::Parts(rule) => match rule.find(event, about) {
                 Ok(text) => Ok(Some(text)),
@@ -98,15 +109,25 @@ impl FingerprintRule {
 }
 
 /// Everything that makes a request, each part with its length, so that no two requests read the same.
-fn request<E: Event + ?Sized>(event: &E) -> String {
-    let parts = REQUEST_PARTS
-        .iter()
-        .map(|part| match event.find(part).value {
-            Value::Text(text) | Value::Whole(text) | Value::Number(text) => text,
-            Value::Bool(value) => value.to_string(),
-            nothing => nothing.to_string(),
-        });
-    parts.map(|part| format!("{}:{part}", part.len())).collect()
+fn request<E: Event + ?Sized>(event: &E) -> Result<String, KeyError> {
+    let mut parts = match event.request() {
+        Some(asked) => asked,
+        None => found(event, &ASKED_PARTS)?,
+    };
+    parts.extend(found(event, &CALLER_PARTS)?);
+    let parts = parts.iter();
+    Ok(parts.map(|part| format!("{}:{part}", part.len())).collect())
+}
+
+fn found<E: Event + ?Sized>(event: &E, parts: &[Pointer]) -> Result<Vec<String>, KeyError> {
+    let parts = parts.iter().map(|part| match event.find(part).value {
+        Value::Text(text) | Value::Whole(text) | Value::Number(text) => Ok(text),
+        Value::Bool(value) => Ok(value.to_string()),
+        // All that cannot be read would pass for the same.
+        Value::Unreadable(why) => Err(KeyError::bad(format!("the request's {part}: {why}"))),
+        nothing => Ok(nothing.to_string()),
+    });
+    parts.collect()
 }
 
 #[cfg(test)]
@@ -144,6 +165,39 @@ mod tests {
         assert_eq!(of("auto", &renewed), Ok(one.clone()));
         assert_ne!(of("auto", &request("{}", "bob")), Ok(one.clone()));
         assert_ne!(of("auto", &request("[]", "ada")), Ok(one));
+    }
+
+    #[test]
+    fn two_callers_are_two_whatever_the_gateway_calls_them() {
+        let asked_by = |context: Json| {
+            let mut event = request("{}", "ada");
+            event["requestContext"] = context;
+            event["requestContext"]["http"] = json!({"method": "POST"});
+            of("auto", &event)
+        };
+        for (ada, bob) in [
+            (
+                json!({"authorizer": {"iam": {"userArn": "r", "cognitoIdentity": {"identityId": "ada"}}}}),
+                json!({"authorizer": {"iam": {"userArn": "r", "cognitoIdentity": {"identityId": "bob"}}}}),
+            ),
+            (
+                json!({"authentication": {"clientCert": {"subjectDN": "CN=ada"}}}),
+                json!({"authentication": {"clientCert": {"subjectDN": "CN=bob"}}}),
+            ),
+            (
+                json!({"domainName": "a.example"}),
+                json!({"domainName": "b.example"}),
+            ),
+            (json!({"stage": "v1"}), json!({"stage": "v2"})),
+        ] {
+            assert_ne!(asked_by(ada), asked_by(bob));
+        }
+        let role = |key: &str| json!({"authorizer": {"iam": {"userArn": "r", "accessKey": key}}});
+        assert_eq!(
+            asked_by(role("ASIA1")),
+            asked_by(role("ASIA2")),
+            "a role's keys are renewed"
+        );
     }
 
     #[test]

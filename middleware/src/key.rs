@@ -359,13 +359,19 @@ impl OnMissing {
         }
     }
 
-    /// The same where events are deduplicated. One without an idempotency key that is to run does so under its lock.
+    /// The same where events are deduplicated. One without an idempotency key that is to run does so under its lock; one
+    /// without the key of a lock, under `own_key`.
     pub(crate) fn decide_once(
         self,
         key: Result<String, KeyError>,
         operation: Result<Operation, KeyError>,
+        own_key: Option<String>,
     ) -> Decision {
         match (self.decide(key), operation) {
+            (Decision::Run(why), Ok(operation)) => match own_key {
+                Some(key) => Decision::Lock(key, Some(operation)),
+                None => Decision::Run(why),
+            },
             (Decision::Lock(key, _), Ok(operation)) => Decision::Lock(key, Some(operation)),
             (Decision::Lock(key, _), Err(none)) => match self.decide(Err(none)) {
                 Decision::Run(why) => {

@@ -197,11 +197,17 @@ impl LockedBatch {
             false => Reported::read(response.as_deref()),
         };
         let done = batch.done(&reported, &told.known());
-        stream::iter(held)
+        let released = stream::iter(held)
             .map(|held| held.finish(&done))
             .buffer_unordered(AT_ONCE)
-            .collect::<()>()
-            .await;
+            .collect::<()>();
+        tokio::select! {
+            biased;
+            () = released => {}
+            () = Deadline::response(told.deadline) => {
+                tracing::error!("the deadline is near: locks that are not released yet are dropped");
+            }
+        }
         let tally = batch.tally(&done);
         shared.metrics.batch(tally);
         tracing::info!(

@@ -30,7 +30,7 @@ mod tests;
 use std::error::Error;
 use std::fmt;
 
-pub(crate) use self::canonical::{canonical, canonical_text};
+pub(crate) use self::canonical::{canonical, canonical_text, is_json};
 pub(crate) use self::found::{Found, Value};
 use self::seek::Seek;
 

@@ -25,6 +25,7 @@ use crate::invocation::Invocation;
 use crate::key::{Decision, KeyError, KeyRule, OnMissing};
 use crate::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
 use crate::locked_batch::{AT_ONCE, BatchEnd, LockedBatch};
+use crate::pointer::is_json;
 use crate::records::Records;
 use crate::rejection::Rejection;
 use crate::shared::Shared;
@@ -60,6 +61,8 @@ pub enum Admission {
 #[derive(Debug)]
 pub(crate) struct DoneOnce {
     operation: Result<Operation, KeyError>,
+    /// The lock of an event that has no other, if it runs without one.
+    own_key: Option<String>,
     discards: bool,
 }
 
@@ -145,8 +148,19 @@ impl Shared {
         let dedup = self.dedup.as_ref()?;
         Some(DoneOnce {
             operation: dedup.operation(event, about),
+            own_key: self.own_key(dedup, event, about),
             discards: event.discards_responses(),
         })
+    }
+
+    /// The lock of an event as an operation, which it needs where it runs without a lock of its key.
+    fn own_key<E>(&self, dedup: &Dedup, event: &E, about: Invocation<'_>) -> Option<String>
+    where
+        E: Event + ?Sized,
+    {
+        let runs = self.on_missing == OnMissing::Run;
+        let rule = runs.then(|| dedup.lock_rule()).flatten()?;
+        rule.find(event, about).ok()
     }
 
     /// What to do with an event from this source, with this key.
@@ -159,7 +173,9 @@ impl Shared {
     ) -> Plan {
         let discards = once.as_ref().is_some_and(|once| once.discards);
         let decision = match once {
-            Some(once) => self.on_missing.decide_once(key, once.operation),
+            Some(once) => self
+                .on_missing
+                .decide_once(key, once.operation, once.own_key),
             None => self.on_missing.decide(key),
         };
         Plan {
@@ -191,9 +207,11 @@ impl Shared {
             };
             let key = rule.find(&record, about);
             match &self.dedup {
-                Some(dedup) => self
-                    .on_missing
-                    .decide_once(key, dedup.operation(&record, about)),
+                Some(dedup) => self.on_missing.decide_once(
+                    key,
+                    dedup.operation(&record, about),
+                    self.own_key(dedup, &record, about),
+                ),
                 None => self.on_missing.decide(key),
             }
         });
@@ -289,6 +307,11 @@ impl Shared {
                     tracing::info!(%failure, "the event is given up: the handler is skipped");
                     return Admission::Answer(Rejection::nothing(source));
                 }
+                // Its source would take a response for success, and the run that it waits for may yet fail.
+                let source = match source {
+                    Source::Forced if discards => Source::Errors,
+                    source => source,
+                };
                 Admission::refuse(failure, source)
             }
         }
@@ -302,7 +325,7 @@ impl Shared {
         let Duplicate { key, completed, .. } = duplicate;
         let replays = self.dedup.as_ref().is_some_and(Dedup::replays);
         match completed.response() {
-            Response::Text(text) if replays => {
+            Response::Text(text) if replays && is_json(text) => {
                 let header = self.dedup.as_ref().and_then(Dedup::replay_header);
                 Admission::Answer(Rejection::replay(text, source, header))
             }

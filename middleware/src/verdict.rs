@@ -9,7 +9,9 @@ static FAILURES: Mark = Mark::new("/batchItemFailures");
 /// Whether a response, as JSON text, tells of success: it has no HTTP status of 400 or more, which a client corrects and
 /// sends again, and names no record of a batch that failed.
 pub(crate) fn is_done(response: &str) -> bool {
-    !is_refusal(response) && !has_failures(response)
+    // A response that is streamed over HTTP begins with such a text, and zeros behind it.
+    let head = response.split('\0').next().unwrap_or_default();
+    !is_refusal(head) && !has_failures(head)
 }
 
 fn is_refusal(response: &str) -> bool {
@@ -17,7 +19,10 @@ fn is_refusal(response: &str) -> bool {
         .contains("statusCode")
         .then(|| STATUS.value(response));
     match status.flatten() {
-        Some(Value::Number(status)) => status.parse::<f64>().is_ok_and(|status| status >= 400.0),
+        Some(Value::Number(status) | Value::Text(status)) => status
+            .trim()
+            .parse::<f64>()
+            .is_ok_and(|status| status >= 400.0),
         _ => false,
     }
 }
@@ -41,7 +46,9 @@ mod tests {
             "{}",
             r#"{"statusCode": 200}"#,
             r#"{"statusCode": 302, "body": ""}"#,
-            r#"{"statusCode": "500"}"#,
+            r#"{"statusCode": "200"}"#,
+            r#"{"statusCode": "fine"}"#,
+            "{\"statusCode\": 200}\0\0\0\0\0\0\0\0{\"statusCode\": 500}",
             r#"{"batchItemFailures": []}"#,
             r#"{"body": "{\"statusCode\": 500}"}"#,
         ] {
@@ -50,6 +57,8 @@ mod tests {
         for failed in [
             r#"{"statusCode": 400}"#,
             r#"{"body": "", "statusCode": 503}"#,
+            r#"{"statusCode": "400"}"#,
+            "{\"statusCode\": 503}\0\0\0\0\0\0\0\0sorry",
             r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#,
         ] {
             assert!(!is_done(failed), "{failed}");

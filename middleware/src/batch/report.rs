@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::pointer::canonical;
+use crate::pointer::{canonical, is_json};
 use crate::records::Record;
 
 /// What a handler reports.
@@ -42,7 +41,7 @@ impl Reported {
         let Some(response) = response.filter(|response| !response.trim().is_empty()) else {
             return Self::Done;
         };
-        if serde_json::from_str::<IgnoredAny>(response).is_err() {
+        if !is_json(response) {
             tracing::warn!("the response is not JSON: all records count as failed");
             return Self::AllFailed;
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use dynamodb_locks::{Error, Vars};
 
+use crate::pointer::is_json;
+
 /// How responses are kept and replayed.
 #[derive(Clone, Debug)]
 pub(super) struct Responses {
@@ -89,6 +91,10 @@ impl Responses {
             Some(Change(change)) => change(&response)?,
             None => response,
         };
+        if !is_json(&kept) {
+            tracing::warn!("the response is no JSON and is not kept; the event counts as done");
+            return None;
+        }
         if kept.len() > self.most {
             let (bytes, most) = (kept.len(), self.most);
             tracing::warn!(

@@ -3,6 +3,7 @@
 //! An array or an object has one canonical form, whatever the order of its members: members sorted by
 //! their names, numbers as `serde_json` writes them, no space.
 
+use serde::de::IgnoredAny;
 use serde_json::{Error, Number, Value as Json};
 
 use super::found::Value;
@@ -10,6 +11,11 @@ use super::found::Value;
 /// The value that the JSON `text` stands for. The text has no space around it.
 pub(super) fn value(text: &str) -> Value<'static> {
     read(text).unwrap_or_else(|why| Value::Unreadable(why.to_string()))
+}
+
+/// Whether a text is JSON.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// The canonical form of any JSON; the text itself if it is none.

@@ -42,6 +42,16 @@ impl Held {
         }
     }
 
+    /// Releases all locks, under which nothing has begun.
+    pub(super) async fn release_unused(self) -> Option<BatchEnd> {
+        match self {
+            Self::Nothing => {}
+            Self::Lock(lock) => lock.release_unused().await,
+            Self::Batch(batch) => batch.release_unused().await,
+        }
+        None
+    }
+
     /// Releases all locks. What the source of a batch is told, if it is one.
     pub(super) async fn finish(self, finish: Finish) -> Option<BatchEnd> {
         match self {

@@ -12,6 +12,7 @@ use tower::Layer;
 use super::closure::{ByEvent, ByField, ByPayload};
 use super::service::Locked;
 use super::sigterm;
+use super::start;
 use crate::config::{ByRule, Client, Config, SigtermMode};
 use crate::key::KeyRule;
 use crate::shared::Shared;
@@ -62,11 +63,11 @@ impl<T> LockLayer<T> {
     /// # Panics
     ///
     /// If a setting is invalid: the message names the variable, its value and what was expected. If the
-    /// table cannot be used. A function that cannot lock must not start.
-    /// [`try_from_env`](Self::try_from_env) returns the error.
+    /// table cannot be used. A function that cannot lock must not start. Lambda is told before, so that a caller gets
+    /// the error with its name. [`try_from_env`](Self::try_from_env) returns it instead.
     #[must_use]
     pub fn from_env() -> Self {
-        Self::try_from_env().unwrap_or_else(|error| panic!("{error}"))
+        Self::try_from_env().unwrap_or_else(|error| start::fail(error))
     }
 
     /// As [`from_env`](Self::from_env), but returns the error.

@@ -237,9 +237,11 @@ impl<C: Call> Future for ResponseFuture<C> {
                         Admission::Run(lock) => {
                             let held =
                                 lock.map_or(Held::Nothing, |lock| Held::Lock(Box::new(lock)));
-                            Step::start(held, call.take())
+                            Step::start(held, call.take(), cx)
                         }
-                        Admission::RunBatch(batch) => Step::start(Held::Batch(batch), call.take()),
+                        Admission::RunBatch(batch) => {
+                            Step::start(Held::Batch(batch), call.take(), cx)
+                        }
                         Admission::Answer(rejection) => return Poll::Ready(Ok(rejection.into())),
                         Admission::Fail(failure) => {
                             return Poll::Ready(Err(LayerError::Lock(failure)));
@@ -294,8 +296,15 @@ fn told<A, E>(
 }
 
 impl<C: Call> Step<C> {
-    fn start(held: Held, call: Option<C>) -> Self {
+    fn start(mut held: Held, call: Option<C>, cx: &mut Context<'_>) -> Self {
         let call = call.expect("the lock is acquired once");
+        if let Poll::Ready(failure) = held.poll_interrupted(cx) {
+            // There is no time left, and nothing has begun.
+            return Self::Release {
+                released: Box::pin(held.release_unused()),
+                outcome: Some(Ok(Err(LayerError::Lock(failure)))),
+            };
+        }
         // The service is dropped in there as well: its destructor is the user's, and may panic.
         let batch = match &held {
             Held::Batch(batch) => Some(&**batch),

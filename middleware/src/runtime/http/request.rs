@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::str::from_utf8;
 
-use lambda_http::{Body, Request};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::event::Event;
 use crate::pointer::{Found, Pointer, Value};
@@ -21,6 +23,7 @@ impl Event for Request {
             ["body", ..] => (text(bytes(self.body())), 1, ""),
             ["headers", name, ..] => (header(self, name), 2, "/headers"),
             ["query", name, ..] => (parameter(self, name), 2, "/query"),
+            ["requestContext", _, ..] => (context(self), 1, ""),
             ["headers" | "query"] => (Err("it has several; name one".to_owned()), 1, ""),
             _ => (Ok(None), 1, ""),
         };
@@ -51,9 +54,23 @@ impl Event for Request {
         false
     }
 
+    fn request(&self) -> Option<Vec<String>> {
+        let (uri, body) = (self.uri(), STANDARD.encode(bytes(self.body())));
+        let (method, path) = (self.method().as_str(), uri.path());
+        let query = uri.query().unwrap_or_default();
+        Some([method, path, query, &body].map(str::to_owned).to_vec())
+    }
+
     fn is_record(&self, pointer: &Pointer) -> bool {
         !pointer.is_through_records()
     }
+}
+
+/// What the gateway says of the request.
+fn context(request: &Request) -> Text<'_> {
+    let context = request.request_context_ref().map(serde_json::to_string);
+    let context = context.transpose().map_err(|error| error.to_string())?;
+    Ok(context.map(Cow::Owned))
 }
 
 fn bytes(body: &Body) -> &[u8] {

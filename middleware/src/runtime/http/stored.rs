@@ -1,6 +1,7 @@
 //! A response as JSON text, and back: for those whose request is done already.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,9 +17,17 @@ use crate::replay::Replay;
 struct Stored<'a> {
     status_code: u16,
     /// Names and values, in their order: a name may come twice, and a value need not be text.
+    #[serde(default)]
     header_list: Vec<(String, String)>,
+    #[serde(default)]
     body: Cow<'a, str>,
+    #[serde(default)]
     is_base64_encoded: bool,
+    /// A handler that keeps a response of its own writes them as a proxy integration does.
+    #[serde(default, skip_serializing)]
+    headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing)]
+    multi_value_headers: BTreeMap<String, Vec<String>>,
 }
 
 /// The response as text.
@@ -38,8 +47,22 @@ pub(super) fn text(response: &Response<Body>) -> String {
         header_list: headers.collect(),
         body,
         is_base64_encoded,
+        headers: BTreeMap::new(),
+        multi_value_headers: BTreeMap::new(),
     };
     serde_json::to_string(&stored).expect("texts and numbers are JSON")
+}
+
+/// The headers of a response that a handler has kept by itself.
+fn flat<'s>(stored: &'s Stored<'_>) -> impl Iterator<Item = (&'s String, &'s String)> {
+    let lists = stored.multi_value_headers.iter();
+    let lists = lists.flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let is_single = |name: &String| !stored.multi_value_headers.contains_key(name);
+    let single = stored
+        .headers
+        .iter()
+        .filter(move |(name, _)| is_single(name));
+    single.chain(lists)
 }
 
 /// The response that a text was made of, with the header that tells what it is.
@@ -54,7 +77,8 @@ pub(super) fn response(replay: &Replay) -> Response<Body> {
 fn restored(replay: &Replay) -> Option<Response<Body>> {
     let stored: Stored<'_> = serde_json::from_str(replay.as_str()).ok()?;
     let mut response = Response::builder().status(stored.status_code);
-    for (name, value) in &stored.header_list {
+    let listed = stored.header_list.iter().map(|(name, value)| (name, value));
+    for (name, value) in listed.chain(flat(&stored)) {
         response = response.header(name, value);
     }
     let body = match (stored.is_base64_encoded, stored.body) {

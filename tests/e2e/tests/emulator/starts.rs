@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use testkit::Error;
 use testkit::dynamo::{Fate, Refusal, Request};
-use testkit::emulator::{Emulator, Environment};
+use testkit::emulator::{Emulator, Environment, Line};
 use testkit::history::violations;
 use testkit::lambda::{Answer, Function};
 use testkit::programs;
@@ -35,6 +35,26 @@ async fn a_wrong_setting_reaches_the_caller() -> Result<(), Error> {
     let wrong = |function: Function| function.variable("LOCKS_KEY", "no pointer");
     reaches_the_caller(Language::Python, wrong, "LOCKS_KEY").await?;
     reaches_the_caller(Language::Node, wrong, "LOCKS_KEY").await
+}
+
+#[tokio::test]
+async fn a_wrong_setting_of_a_function_with_the_layer_reaches_the_caller() -> Result<(), Error> {
+    let wrong = |function: Function| Ok(function.variable("LOCKS_KEY", "no pointer"));
+    let Some(scene) = Scene::set_with(wrong).await? else {
+        return Ok(());
+    };
+    let Answer::Error { kind, message } = scene.a.invoke(order(0, "ok")).await? else {
+        panic!("no start without a key")
+    };
+    assert_eq!(kind, "Lock.Configuration");
+    assert!(
+        message.contains("LOCKS_KEY") && message.contains("no pointer"),
+        "{message}"
+    );
+    let said = |line: &Line| line.message() == Some("the function does not start");
+    assert_eq!(scene.a.lines().iter().filter(|line| said(line)).count(), 1);
+    scene.end(None).await?;
+    Ok(())
 }
 
 #[tokio::test]

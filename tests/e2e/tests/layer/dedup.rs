@@ -54,8 +54,20 @@ where
     S: Service<RawEvent, Response = LockResponse<A>, Error = LayerError<String>>,
     LockResponse<A>: serde::Serialize,
 {
+    deliver_within(service, event, Duration::from_secs(60)).await
+}
+
+async fn deliver_within<S, A>(
+    service: &mut S,
+    event: Value,
+    left: Duration,
+) -> Result<Value, String>
+where
+    S: Service<RawEvent, Response = LockResponse<A>, Error = LayerError<String>>,
+    LockResponse<A>: serde::Serialize,
+{
     let mut context = Context::default();
-    let end = Clock::system().since_epoch() + Duration::from_secs(60);
+    let end = Clock::system().since_epoch() + left;
     context.deadline = end.as_millis() as u64;
     let event = LambdaEvent::new(to_raw_value(&event).expect("it is JSON"), context);
     let ready = service.ready().await.map_err(|error| error.to_string())?;

@@ -107,3 +107,63 @@ async fn a_damaged_completion_is_neither_run_nor_dropped() {
     assert_eq!(damaged, Err("Lock.BadTable".to_owned()));
     assert_eq!(handler.runs(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_text_counts_as_one() {
+    let (table, handler) = (LockTable::new(), Counting::default());
+    let mut locked = handler.under(table.client("a"), &SKIP);
+    let failed = from(http(), json!({"statusCode": "500", "body": "sorry"}));
+    for run in 1..=2 {
+        let answer = deliver(&mut locked, failed.clone()).await;
+        assert_eq!(answer.expect("it is answered")["statusCode"], "500");
+        assert_eq!(handler.runs(), run);
+        tokio::time::sleep(super::millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_as_a_response_deletes_no_event_whose_twin_may_fail() {
+    let (table, handler) = (LockTable::new(), Counting::default());
+    let held = table.client("b").acquire("42").await.expect("it is free");
+    tokio::time::sleep(super::millis(1)).await;
+    let forced = [("LOCKS_REFUSAL", "http"), ("LOCKS_ON_BUSY", "fail")];
+    let event = from(queue(), Value::Null);
+    let mut locked = handler.under(table.client("a"), &[&SKIP[..], &forced].concat());
+    let refused = deliver(&mut locked, event.clone()).await;
+    assert_eq!(refused, Err("Lock.Busy".to_owned()));
+    let vars = [&[("LOCKS_KEY", "/orderId")][..], &forced].concat();
+    let mut alone = handler.under(table.client("c"), &vars);
+    let refused = deliver(&mut alone, event).await;
+    assert_eq!(refused.expect("it is a response")["statusCode"], 409);
+    held.release().await.expect("it is held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_json_cannot_be_replayed() {
+    for (event, expected) in [
+        (message("m1"), Err("Lock.ResponseGone".to_owned())),
+        (from(queue(), Value::Null), Ok(Value::Null)),
+    ] {
+        let (table, runs) = (LockTable::new(), Counting::default());
+        let counted = runs.clone();
+        let handler = tower::service_fn(move |_: lambda_runtime::LambdaEvent<Value>| {
+            counted.run();
+            async {
+                let lock = lambda_locks::current().expect("it has a lock");
+                let paid = lock
+                    .complete_with(Vec::new(), Some("paid".to_owned()))
+                    .await;
+                paid.map_err(|error| error.to_string())?;
+                // What was kept stands, although the handler fails.
+                Err::<Value, _>("it failed".to_owned())
+            }
+        });
+        let layer = tower::Layer::layer(&super::layer(table.client("a"), &REPLAY), handler);
+        let mut locked = layer;
+        let first = deliver(&mut locked, event.clone()).await;
+        assert_eq!(first, Err("it failed".to_owned()));
+        tokio::time::sleep(super::millis(1)).await;
+        assert_eq!(deliver(&mut locked, event).await, expected);
+        assert_eq!(runs.runs(), 1);
+    }
+}

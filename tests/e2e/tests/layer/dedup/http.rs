@@ -10,7 +10,11 @@ use testkit::locks::LockTable;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 fn request(key: &str, body: &str) -> Request {
-    let event = json!({
+    from_str(&event(key, body).to_string()).expect("it is what API Gateway sends")
+}
+
+fn event(key: &str, body: &str) -> Value {
+    json!({
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": "/pay",
@@ -22,8 +26,7 @@ fn request(key: &str, body: &str) -> Request {
         },
         "body": body,
         "isBase64Encoded": false,
-    });
-    from_str(&event.to_string()).expect("it is what API Gateway sends")
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,4 +146,62 @@ async fn a_response_that_is_too_long_to_keep_is_gone_and_does_not_run_again() {
         (&statuses[..], runs.load(Ordering::Relaxed)),
         (&[200, 410][..], 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_told_apart_by_query_body_and_caller() {
+    let changed = |change: fn(&mut Value)| {
+        let mut event = event("k1", "ten euros");
+        change(&mut event);
+        from_str(&event.to_string()).expect("it is what API Gateway sends")
+    };
+    let others: [fn(&mut Value); 4] = [
+        |event| event["rawQueryString"] = "amount=1000".into(),
+        |event| event["rawPath"] = "/refund".into(),
+        |event| {
+            event["requestContext"]["authorizer"] =
+                json!({"jwt": {"claims": {"sub": "bob"}, "scopes": null}});
+        },
+        |event| {
+            event["body"] = "AJ8H".into();
+            event["isBase64Encoded"] = true.into();
+        },
+    ];
+    for other in others {
+        let table = LockTable::new();
+        let handler = service_fn(async |_: Request| Ok::<_, Error>("paid"));
+        let layer = LockLayer::builder()
+            .locks(table.client("a"))
+            .dedup(lambda_locks::Dedup::replay("/headers/idempotency-key"));
+        let mut locked = layer.build().expect("it is right").layer(handler);
+        let mut statuses = Vec::new();
+        for request in [changed(|_| ()), changed(other), changed(|_| ())] {
+            let ready = locked.ready().await.expect("it is always ready");
+            let answer = ready.call(request).await.expect("it is answered");
+            statuses.push(answer.into_response().await.status().as_u16());
+        }
+        assert_eq!(statuses, [200, 422, 200]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_uploads_are_two() {
+    let upload = |body: &str| {
+        let mut event = event("k1", body);
+        event["isBase64Encoded"] = true.into();
+        from_str(&event.to_string()).expect("it is what API Gateway sends")
+    };
+    let table = LockTable::new();
+    let handler = service_fn(async |_: Request| Ok::<_, Error>("stored"));
+    let layer = LockLayer::builder()
+        .locks(table.client("a"))
+        .dedup(lambda_locks::Dedup::replay("/headers/idempotency-key"));
+    let mut locked = layer.build().expect("it is right").layer(handler);
+    let mut statuses = Vec::new();
+    for body in ["AJ8H", "AJ8I", "AJ8H"] {
+        let ready = locked.ready().await.expect("it is always ready");
+        let answer = ready.call(upload(body)).await.expect("it is answered");
+        statuses.push(answer.into_response().await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 422, 200]);
 }

@@ -2,9 +2,10 @@
 
 use lambda_locks::{LockError, LockErrorKind};
 use serde_json::{Value, json};
+use testkit::dynamo::{Fate, Request};
 use testkit::locks::{KEY, LockTable};
 
-use super::{Counting, SKIP, deliver, millis};
+use super::{Counting, SKIP, deliver, deliver_within, millis};
 
 fn refuse() -> Vec<(&'static str, &'static str)> {
     [&SKIP[..], &[("LOCKS_DEDUP_INTERRUPTED", "refuse")]].concat()
@@ -78,4 +79,22 @@ fn a_client_over_http_is_not_told_to_come_back() {
     );
     assert_eq!(interrupted.retry_after(), None);
     assert!(!interrupted.is_busy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_comes_too_late_for_a_run_begins_none() {
+    let (table, handler) = (LockTable::new(), Counting::default());
+    table
+        .dynamo()
+        .plan(|_: &Request| Fate::delivered().before(millis(97)).after(millis(97)));
+    let vars = [&refuse()[..], &[("LOCKS_RESERVE_MS", "0")]].concat();
+    let mut locked = handler.under(table.client("a"), &vars);
+    let late = deliver_within(&mut locked, message(""), millis(250)).await;
+    assert_eq!(late, Err("Lock.Deadline".to_owned()));
+    assert_eq!(handler.runs(), 0);
+    tokio::time::sleep(millis(1000)).await;
+    assert_eq!(
+        deliver(&mut locked, message("")).await,
+        Ok(json!({"run": 1}))
+    );
 }

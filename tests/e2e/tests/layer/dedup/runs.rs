@@ -151,3 +151,16 @@ async fn without_deduplication_nothing_is_said_of_operations() {
         assert!(!body.contains('@') && !body.contains("#done"), "{body}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_runs_without_the_key_of_a_lock_runs_once_all_the_same() {
+    let (table, handler) = (LockTable::new(), Counting::default());
+    let vars = [&SKIP[..], &[("LOCKS_ON_MISSING", "run")]].concat();
+    for name in ["a", "b"] {
+        let mut locked = handler.under(table.client(name), &vars);
+        let answer = deliver(&mut locked, json!({ "messageId": "m1" })).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        tokio::time::sleep(super::millis(1)).await;
+    }
+    assert_eq!(handler.runs(), 1);
+}

@@ -1,10 +1,11 @@
-use testkit::dynamo::{Fate, Gate};
+use serde_json::json;
+use testkit::dynamo::{Fate, Gate, Request};
 use testkit::locks::{KEY, LockTable, Step};
 use tower::{Layer, service_fn};
 
 use lambda_locks::LayerError;
 
-use super::{Event, LEASE, invoke, layer, order, queued, reported};
+use super::{Event, LEASE, event, invoke, layer, millis, order, queued, reported};
 
 #[tokio::test(start_paused = true)]
 async fn a_value_is_passed_on_once_the_lock_is_released() {
@@ -57,6 +58,27 @@ async fn a_panic_before_the_first_await_is_no_exception() {
     });
     assert_eq!(panicking(&table, handler).await, "all is lost at once");
     assert_eq!(table.story("a"), ["enqueue", "release"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_without_an_answer_does_not_keep_the_response_beyond_the_deadline() {
+    let table = LockTable::new();
+    let handler = service_fn(async |_: Event| {
+        tokio::time::sleep(millis(500)).await;
+        Ok::<_, String>(())
+    });
+    table
+        .dynamo()
+        .plan(|request: &Request| match Step::of(request) {
+            Step::Release => Fate::dropped(),
+            _ => Fate::delivered(),
+        });
+    let mut locked = layer(table.client("a"), &[]).layer(handler);
+    let begun = table.now();
+    let order = event(json!({ "orderId": KEY }), millis(3000));
+    let answered = invoke(&mut locked, order).await;
+    assert!(answered.is_ok(), "the handler's own answer");
+    assert!(table.now().since(begun) < millis(2950), "in time");
 }
 
 #[tokio::test(start_paused = true)]
