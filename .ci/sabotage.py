@@ -9,6 +9,7 @@ The mutants are made in a copy of the sources. Tests on AWS's emulator find it a
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -19,7 +20,7 @@ COPY = ROOT / "target" / "sabotage" / "source"
 # Its own: to cargo, the copy is the same workspace as the original.
 BUILT = ROOT / "target" / "sabotage" / "built"
 TOOLS = ROOT / "target" / "tools" / "bin"
-# A test that waits for what never comes gives up before.
+# A test that waits for what never comes gives up before; on the emulator it builds the programs first.
 TIMEOUT = 600
 
 
@@ -59,11 +60,8 @@ def put(target, content, mode=None):
         target.chmod(mode)
 
 
-def run(caught_by, building=False):
-    """What the test says, with the copy as it is."""
-    target, test = caught_by.split(" ")
-    command = ["cargo", "test", "--workspace", "--test", target]
-    command += ["--no-run"] if building else ["--", "--exact", test]
+def cargo(target, *arguments, timeout=None):
+    """What cargo says of the tests of a target, with the copy as it is, and whether it succeeds."""
     environment = os.environ | {
         "PATH": f"{TOOLS}:{os.environ['PATH']}",
         "CARGO_INCREMENTAL": "0",
@@ -71,8 +69,24 @@ def run(caught_by, building=False):
         "CI": "true",
         "LAMBDA_RIE": str(TOOLS / "aws-lambda-rie"),
     }
+    command = ["cargo", "test", "--workspace", "--test", target, *arguments]
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.run(command, cwd=COPY, env=environment, timeout=TIMEOUT, **output)
+    # A group of its own, so that the tests end with it.
+    process = subprocess.Popen(command, cwd=COPY, env=environment, start_new_session=True, **output)
+    try:
+        said, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate()
+        return False, f"{said}\nit did not end"
+    return process.returncode == 0, said
+
+
+def run(caught_by):
+    """What the test says."""
+    target, test = caught_by.split(" ")
+    built, said = cargo(target, "--no-run")
+    return cargo(target, "--", "--exact", test, timeout=TIMEOUT)[1] if built else said
 
 
 def verdict(said, test):
@@ -88,10 +102,7 @@ def attempt(mutant):
     code = (ROOT / file).read_text()
     put(COPY / file, code.replace(mutant["code"], mutant["mutant"]).encode())
     try:
-        built = run(caught_by, building=True)
-        said = run(caught_by).stdout if built.returncode == 0 else built.stdout
-    except subprocess.TimeoutExpired:
-        return "it did not end"
+        said = run(caught_by)
     finally:
         put(COPY / file, code.encode())
     ended = verdict(said, caught_by.split(" ")[1])
@@ -107,7 +118,7 @@ def main(arguments):
     chosen = [mutant for mutant in chosen if all(word in mutant["name"] for word in arguments)]
     copy()
     for caught_by in sorted({mutant["caught_by"] for mutant in chosen}):
-        said = run(caught_by).stdout
+        said = run(caught_by)
         if verdict(said, caught_by.split(" ")[1]) != "passed":
             sys.exit(f"without any mutant, {caught_by} does not pass:\n{said[-3000:]}")
     survivors = 0

@@ -163,3 +163,62 @@ fn a_runtime_that_leaves_in_mid_delivery_does_not_get_its_event_again() {
         assert_eq!(stage.story()[2..], story);
     });
 }
+
+#[test]
+fn nonsense_of_lambda_is_answered_and_nothing_is_held_for_it() {
+    play(async {
+        let (stage, listener) = Stage::set_over_wire().await;
+        let lambda = tokio::spawn(talk_nonsense(listener));
+        for _ in 0..300 {
+            let mut runtime = stage.runtime().await;
+            runtime.send_next().await;
+            runtime.perhaps_an_answer().await;
+        }
+        // Some of it can be understood as an event, and the next request ends that.
+        let (mut acquired, mut held) = (0, None);
+        for line in stage.log.lines() {
+            match line.split_once(' ') {
+                Some(("acquire", id)) => {
+                    acquired += 1;
+                    assert_eq!(held.replace(id.to_owned()), None);
+                }
+                Some(("release", id)) => assert_eq!(held.take().as_deref(), Some(id)),
+                _ => {}
+            }
+        }
+        assert!((10..290).contains(&acquired), "{acquired}");
+        lambda.abort();
+    });
+}
+
+/// Answers each request with an event that has a few mistakes, and closes.
+async fn talk_nonsense(listener: TcpListener) {
+    let mut random = fastrand::Rng::with_seed(12);
+    for id in 0.. {
+        let (mut proxy, _) = listener.accept().await.expect("it listens");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") && proxy.read_buf(&mut head).await.is_ok_and(|n| n > 0) {
+        }
+        let event = format!(
+            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        let mut event = event.into_bytes();
+        for _ in 0..random.usize(1..8) {
+            crate::hostile::change(&mut event, &mut random);
+        }
+        // The proxy may have closed already.
+        let _ = proxy.write_all(&event).await;
+    }
+}
+
+#[test]
+fn an_event_whose_id_is_no_part_of_a_path_is_refused() {
+    play(async {
+        for id in ["a/b", "", "..%2F", "a b"] {
+            let stage = Stage::set().await;
+            stage.give(&[id]);
+            assert_eq!(stage.runtime().await.next().await.status, 502, "{id}");
+            assert_eq!(stage.story(), ["next"], "no lock for it");
+        }
+    });
+}

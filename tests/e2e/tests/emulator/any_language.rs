@@ -1,6 +1,7 @@
 //! The same laws for functions in other languages, with AWS's own runtime clients, for which the extension locks.
 
 mod batches;
+mod examples;
 
 use serde_json::json;
 use testkit::Error;
