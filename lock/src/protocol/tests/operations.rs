@@ -485,3 +485,16 @@ fn one_that_leaves_before_it_acts_takes_back_that_it_has_begun() {
     hand.refused(mine).asks_for("withdraw");
     assert_eq!(update(&hand).forgets, [id()]);
 }
+
+#[test]
+fn what_was_dropped_before_it_acted_looks_whether_it_has_begun_and_takes_that_back() {
+    let entry = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-1_000).fields().cloned().unwrap()
+    });
+    let mut hand = Hand::for_a_waiter(&entry);
+    hand.asks_for("invalidate");
+    let mine = saying(row([entry.clone()]), begun_by(entry.ticket().unwrap().0));
+    hand.refused(mine).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+}

@@ -58,8 +58,10 @@ mutants! {
     ReleaseKeepsTheAnchor,
     /// A release counts as done, and is never sent.
     ReleasesInSilence,
-    /// An withdraw does not ask for a lower renewal time.
-    AbandonLowersTheAnchor,
+    /// One leaves as if it were alone, without asking.
+    LeavesAsIfAlone,
+    /// A waiter leaves without asking whether the entry before it is still there.
+    LeavesWithoutTheOther,
     /// Who gives up does not leave the queue.
     StaysInQueue,
     /// An invalidation does not ask for a lower ticket.
