@@ -74,6 +74,10 @@ mutants! {
     WritesEarliest,
     /// The time in the answers is late by more than the front ends may differ.
     ThiefUsesLatest,
+    /// A wrong answer about the time is followed by others that agree with it.
+    WrongDatesAgree,
+    /// Wall clocks are wrong, and answers have no `Date`.
+    UndatedClocksStray,
     /// Monotonic clocks run apart by more than they may.
     ClocksRunApart,
     /// Wall clocks that are trusted differ by more than the skew.
