@@ -1,3 +1,5 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::*;
 
 const SECOND: u64 = 1_000_000;
@@ -236,5 +238,25 @@ fn the_owner_of_an_entry_that_another_program_wrote_is_safe_to_print() {
         entry.as_str(),
         line,
         "the line itself is what the table has"
+    );
+}
+
+#[test]
+fn additional_attributes_are_a_mark_that_no_comparison_sees() {
+    let hash = |entry: &Entry| {
+        let mut hasher = DefaultHasher::new();
+        entry.hash(&mut hasher);
+        hasher.finish()
+    };
+    let (plain, other) = (Entry::from(fields()), Entry::read("another line"));
+    let marked = plain.clone().attributed();
+    assert!(marked.is_attributed() && !plain.is_attributed());
+    assert_eq!((&marked, hash(&marked)), (&plain, hash(&plain)));
+    assert_eq!(marked.fields(), plain.fields());
+    assert_ne!(hash(&plain), hash(&other));
+    assert_eq!(
+        marked.to_string(),
+        plain.as_str(),
+        "it is no part of the line"
     );
 }

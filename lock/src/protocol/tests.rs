@@ -1,5 +1,6 @@
 //! The protocol, driven by hand.
 
+mod driving;
 mod entering;
 mod leaving;
 mod operations;

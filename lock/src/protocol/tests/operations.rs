@@ -498,3 +498,32 @@ fn what_was_dropped_before_it_acted_looks_whether_it_has_begun_and_takes_that_ba
     hand.refused(mine).asks_for("withdraw");
     assert_eq!(update(&hand).forgets, [id()]);
 }
+
+#[test]
+fn a_recovery_whose_answer_was_lost_finds_what_it_has_completed() {
+    let entry = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-1_000).fields().cloned().unwrap()
+    });
+    let ticket = entry.ticket().unwrap();
+    let noted = || {
+        let mut acquisition = Acquisition::left_behind(terms(), entry.clone(), ticket, true);
+        acquisition.complete(id(), done(ticket.0));
+        let mut hand = Hand {
+            acquisition,
+            millis: 0,
+            asked: Action::Poll,
+        };
+        hand.happens(Event::GiveUp).lost().asks_for("withdraw");
+        hand
+    };
+    let gone = || row([other(100)]);
+    let ours = saying(gone(), OperationState::Completed(done(ticket.0)));
+    let mut hand = noted();
+    hand.refused(ours)
+        .ends(&Outcome::Recovered(RecoveryOutcome::Completed));
+    let mut hand = noted();
+    let another = saying(gone(), OperationState::Completed(done(7)));
+    hand.refused(another)
+        .ends(&Outcome::Recovered(RecoveryOutcome::Gone));
+}
