@@ -152,8 +152,12 @@ impl Acquisition {
             true => update.forgetting(&self.row.operations, at.now.earliest),
             false => update,
         };
-        update.forgets.extend(self.forgets);
-        update.forgets.extend(undone.filter(|_| frees));
+        // What is over anyway is forgotten once.
+        for id in self.forgets.into_iter().chain(undone.filter(|_| frees)) {
+            if !update.forgets.contains(&id) {
+                update.forgets.push(id);
+            }
+        }
         update
     }
 

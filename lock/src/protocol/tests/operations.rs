@@ -527,3 +527,31 @@ fn a_recovery_whose_answer_was_lost_finds_what_it_has_completed() {
     hand.refused(another)
         .ends(&Outcome::Recovered(RecoveryOutcome::Gone));
 }
+
+/// DynamoDB takes one change of an attribute.
+#[test]
+fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
+    let over = Completion {
+        until: NOON / 1_000_000 - 1,
+        ..done(1)
+    };
+    let mut hand = Hand::new(terms());
+    let mine = saying(hand.with_me([]), OperationState::Completed(over));
+    hand.applied(mine).acts_for(9_750);
+    hand.acquisition.forget(id());
+    hand.acquisition.complete(another(), done(2));
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+
+    // A run that has held its lock for longer than its window, and fails.
+    let mut hand = Hand::new(Terms {
+        lease: Duration::from_secs(2 * WINDOW),
+        ..at_most_once()
+    });
+    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
+    hand.applied(mine);
+    hand.later(1_000 * (WINDOW + 2));
+    hand.acquisition.fail();
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+}
