@@ -125,6 +125,8 @@ fn what_is_no_entry_is_kept_as_it_is_and_says_nothing() {
         "1763640123456789 v0 1s 10s 2500 - 0m938nkr",
         "1763640123456789 v+1 1s 10s 2500 - 0m938nkr",
         "1763640123456789 1 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 X2 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 :2 1s 10s 2500 - 0m938nkr",
     ] {
         let entry = Entry::read(text);
         assert_eq!(entry.as_str(), text);

@@ -338,3 +338,12 @@ fn a_wall_clock_that_agrees_with_a_lie_does_not_outweigh_what_the_client_knew() 
     assert!(next.is_in_doubt());
     assert!(allows_for(&next, ms(0) + HOUR) && allows_for(&next, ms(0)));
 }
+
+#[test]
+fn a_slow_answer_takes_nothing_back_that_a_fast_one_has_proven() {
+    let (fast, slow) = (shown(0, 10, 0), shown(100, 2100, 0));
+    let (earliest, latest) = fast.narrowed(slow).unwrap().now(tick(2100));
+    // What the fast one said, and half a millisecond for the drift; the slow one was sent later.
+    assert!(earliest >= ms(2100 - 10 - 50 - 1), "{earliest:?}");
+    assert!(latest <= ms(2100 + 1000 - 100 + 50), "{latest:?}");
+}
