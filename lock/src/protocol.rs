@@ -64,8 +64,6 @@ pub struct Acquisition {
     granted: bool,
     /// Whether the lease lasts until the caller's deadline.
     until_deadline: bool,
-    /// When the row was last seen.
-    seen: MonotonicInstant,
     /// When the request was decided whose answer comes next.
     asked: MonotonicInstant,
     /// Until when, at least, another entry was before ours.
@@ -112,8 +110,6 @@ enum Phase {
         acting: bool,
     },
     Holding,
-    /// A dropped owner's entry has to be found in the queue first.
-    Inheriting,
     Releasing {
         in_time: bool,
         in_doubt: bool,
@@ -171,7 +167,7 @@ impl Acquisition {
         let (ticketed, ends) = (MonotonicInstant::default(), MonotonicInstant::default());
         let (in_flight, in_doubt_copies, refusals, missed_reads) = (None, 0, 0, 0);
         let (queues, granted) = (false, phase == Phase::Holding);
-        let (until_deadline, seen, conflicts) = (false, MonotonicInstant::default(), 0);
+        let (until_deadline, conflicts) = (false, 0);
         let (asked, behind, sign, handed) = (
             MonotonicInstant::default(),
             MonotonicInstant::default(),
@@ -192,7 +188,6 @@ impl Acquisition {
             queues,
             granted,
             until_deadline,
-            seen,
             asked,
             behind,
             sign,
@@ -295,11 +290,7 @@ impl Acquisition {
             Phase::Releasing { .. } => self.over(Outcome::Released),
             Phase::Leaving(then) => self.out(row, then, self.left(), at),
             Phase::Invalidating(then) => self.out(row, then, RecoveryOutcome::Invalidated, at),
-            Phase::NewTicket
-            | Phase::Waiting
-            | Phase::Holding
-            | Phase::Inheriting
-            | Phase::Over => self.resend(at),
+            Phase::NewTicket | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
         }
     }
 
@@ -349,18 +340,14 @@ impl Acquisition {
             Phase::Leaving(then) | Phase::Invalidating(then) => {
                 self.out(row, then, RecoveryOutcome::Gone, at)
             }
-            Phase::NewTicket
-            | Phase::Waiting
-            | Phase::Holding
-            | Phase::Inheriting
-            | Phase::Over => self.resend(at),
+            Phase::NewTicket | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
         }
     }
 
     fn woken(&mut self, at: Moment) -> Action {
         match self.phase.clone() {
             Phase::NewTicket => self.enqueue(at),
-            Phase::Waiting | Phase::Inheriting => Action::Poll,
+            Phase::Waiting => Action::Poll,
             Phase::Renewing { acting, .. } => self.heartbeat(acting, at),
             _ => self.resend(at),
         }

@@ -75,6 +75,12 @@ impl Row {
             .then(|| self.queue.range(..entry).count())
     }
 
+    /// The entry right before this one.
+    #[must_use]
+    pub fn before(&self, entry: &Entry) -> Option<&Entry> {
+        self.queue.range(..entry).next_back()
+    }
+
     /// Whether an entry with this ticket can no longer enter.
     #[must_use]
     pub fn has_passed(&self, ticket: Ticket) -> bool {

@@ -54,7 +54,7 @@ pub enum Write {
     Withdraw {
         /// The entry.
         me: Entry,
-        /// What becomes of the renewal time.
+        /// What it asks of the entry's place, and what becomes of the renewal time.
         renewal: RenewalUpdate,
         /// Not if the holder with this ticket has begun, fail-closed.
         unless: Option<Ticket>,
@@ -131,12 +131,18 @@ pub enum RowLifetime {
     Permanent,
 }
 
-/// What a withdrawal does to the renewal time.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+/// What a withdrawal does to the renewal time. That depends on its entry's place, so the write asks for the
+/// place: raised from behind a dead holder the renewal time would give that another lease, and left as it is
+/// by the first in the queue it might be so old that the successor is found dead at once.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum RenewalUpdate {
-    /// Two or more entries are before it, so it changes no turn.
-    Keep,
-    /// It may be the successor's turn now: its lease counts from here, if that is later.
+    /// No other entry is in the queue, so the withdrawal changes no turn. What a client asks for that does not
+    /// know its place: the refusal shows it.
+    KeepAlone,
+    /// This entry is in the queue and before it, so the withdrawal changes no turn.
+    KeepBehind(Entry),
+    /// It is first: the successor's lease counts from here. That the renewal time must be earlier is a second
+    /// guard: a client that leaves was shown it, and nobody but the first in the queue moves it after that.
     Raise(Timestamp),
     /// The renewal time is not before this: it stays.
     KeepLater(Timestamp),

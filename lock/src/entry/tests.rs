@@ -1,3 +1,5 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::*;
 
 const SECOND: u64 = 1_000_000;
@@ -123,6 +125,8 @@ fn what_is_no_entry_is_kept_as_it_is_and_says_nothing() {
         "1763640123456789 v0 1s 10s 2500 - 0m938nkr",
         "1763640123456789 v+1 1s 10s 2500 - 0m938nkr",
         "1763640123456789 1 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 X2 1s 10s 2500 - 0m938nkr",
+        "1763640123456789 :2 1s 10s 2500 - 0m938nkr",
     ] {
         let entry = Entry::read(text);
         assert_eq!(entry.as_str(), text);
@@ -236,5 +240,25 @@ fn the_owner_of_an_entry_that_another_program_wrote_is_safe_to_print() {
         entry.as_str(),
         line,
         "the line itself is what the table has"
+    );
+}
+
+#[test]
+fn additional_attributes_are_a_mark_that_no_comparison_sees() {
+    let hash = |entry: &Entry| {
+        let mut hasher = DefaultHasher::new();
+        entry.hash(&mut hasher);
+        hasher.finish()
+    };
+    let (plain, other) = (Entry::from(fields()), Entry::read("another line"));
+    let marked = plain.clone().attributed();
+    assert!(marked.is_attributed() && !plain.is_attributed());
+    assert_eq!((&marked, hash(&marked)), (&plain, hash(&plain)));
+    assert_eq!(marked.fields(), plain.fields());
+    assert_ne!(hash(&plain), hash(&other));
+    assert_eq!(
+        marked.to_string(),
+        plain.as_str(),
+        "it is no part of the line"
     );
 }

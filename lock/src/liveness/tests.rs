@@ -344,3 +344,70 @@ fn local_clocks_may_differ_by_the_larger_skew_and_from_dynamodb_by_the_holders()
     let verified = holder(None);
     assert_eq!(death(&by(Expiry::Clock, 9000), &verified, 1), Some(10_501));
 }
+
+#[test]
+fn a_holder_of_another_expiry_mode_blocks_the_key_for_its_lease_and_an_hour() {
+    let left = |terms: &Terms, row: &Row| {
+        let left = time_to_expiry(terms, row, &Watch::default(), 1, moment(0));
+        left.unwrap().as_millis()
+    };
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let hour = 60 * 60 * 1000;
+    assert_eq!(left(&observer, &holder(None)), 10_500 + hour);
+    assert_eq!(left(&terms(), &holder(None)), 10_500);
+}
+
+#[test]
+fn a_waiter_by_a_local_clock_may_be_past_its_deadline_by_its_skew() {
+    let waiter = Entry::from(Fields {
+        ticket: Ticket(NOW + 1),
+        own: ms(0),
+        deadline: Some(ms(1_000)),
+        ..holder_by(Expiry::Clock, None)
+            .holder()
+            .and_then(Entry::fields)
+            .unwrap()
+            .clone()
+    });
+    let mut row = holder(None);
+    row.queue.insert(waiter);
+    // Two seconds of margin, half a second of doubt, and the skew.
+    let dead = |at| dead_waiters(&terms(), &row, moment(at)).len();
+    assert_eq!((dead(6_000), dead(6_001)), (0, 1));
+}
+
+#[test]
+fn a_late_local_clock_believes_what_others_wrote_within_the_skew() {
+    let reach = Duration::from_secs(5);
+    let terms = Terms {
+        expiry: Expiry::Clock,
+        ..terms()
+    };
+    let latest = moment(0).now.latest + terms.skew + reach;
+    for (renewed_at, believed) in [(latest, true), (latest + Duration::from_micros(1), false)] {
+        let row = Row {
+            renewed_at: Some(renewed_at),
+            ..holder_by(Expiry::Clock, None)
+        };
+        let judged = row.holder().and_then(Entry::fields).unwrap();
+        assert_eq!(believes(&terms, &row, judged, moment(0)), believed);
+    }
+}
+
+#[test]
+fn a_deadline_that_was_written_too_early_ends_the_work_a_second_later_than_that() {
+    let terms = Terms {
+        deadline: Some(tick(8_000)),
+        ..terms()
+    };
+    // The latest possible now was half a second later than what was written a moment ago.
+    let by = |early: u64| {
+        let own = moment(0).now.latest - Duration::from_millis(early);
+        deadline(&terms, own, tick(0), moment(0))
+    };
+    assert_eq!(by(1_000), Some(tick(8_000)));
+    assert_eq!(by(1_500), Some(tick(7_500)));
+}

@@ -145,3 +145,29 @@ fn an_update_forgets_what_is_over_but_nothing_that_it_speaks_of() {
     assert!(!update.forgets.contains(&attempted));
     assert!(!update.forgets.contains(&completed));
 }
+
+#[test]
+fn what_is_remembered_is_bounded_to_the_second() {
+    assert_eq!(LONGEST_WINDOW.as_secs(), 604_800);
+    assert_eq!(ATTEMPT_KEPT.as_secs(), 172_800);
+    assert_eq!(keeps_row_until(1_763_812_800), 1_763_899_200);
+}
+
+#[test]
+fn what_is_said_until_a_second_is_over_in_the_next_one() {
+    let attempt = Attempt {
+        until: 100,
+        fence: FENCE,
+    };
+    for state in [
+        OperationState::Attempted(attempt),
+        OperationState::Begun(begun(100)),
+        OperationState::Completed(done(100, Kept::None)),
+    ] {
+        assert!(!state.is_expired(at(99)), "{state:?}");
+        assert!(!state.is_expired(at(100)), "{state:?}");
+        assert!(state.is_expired(at(101)), "{state:?}");
+    }
+    assert!(!OperationState::Unreadable.is_expired(at(101)));
+    assert!(begun(100).counts(at(100)) && !begun(100).counts(at(101)));
+}

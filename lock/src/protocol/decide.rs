@@ -18,9 +18,6 @@ impl Acquisition {
     /// Decides by a read, which may be stale.
     pub(super) fn polled(&mut self, row: Option<Row>, at: Moment) -> Action {
         let row = row.unwrap_or_default();
-        if self.phase == Phase::Inheriting {
-            return self.inherit(row, at);
-        }
         if row.queue.contains(&self.me) {
             self.missed_reads = 0;
             return self.judge(row, at);

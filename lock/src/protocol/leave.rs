@@ -16,16 +16,7 @@ impl Acquisition {
             Phase::Evicting { .. } if !self.is_queued() => self.invalidate(then, at),
             Phase::Waiting | Phase::Evicting { .. } => self.leave(then, at),
             Phase::Renewing { acting: false, .. } => self.leave(then, at),
-            // A dropped waiter's place is unknown. If it raised the renewal time unseen, waiters
-            // that are dropped again and again would keep a dead holder alive; if it left quietly
-            // after its turn had come long ago, its successor would be found dead at once.
-            Phase::Holding | Phase::Inheriting if !self.granted => {
-                self.phase = Phase::Inheriting;
-                Action::Poll
-            }
-            Phase::Renewing { .. } | Phase::Holding | Phase::Inheriting => {
-                self.leave(AfterLeave::Tell, at)
-            }
+            Phase::Renewing { .. } | Phase::Holding => self.leave(AfterLeave::Tell, at),
             Phase::Leaving(AfterLeave::NewTicket) => {
                 self.phase = Phase::Leaving(then);
                 self.resend(at)
@@ -39,52 +30,33 @@ impl Acquisition {
         }
     }
 
-    /// Leaves from the place where a read shows a dropped owner's entry.
-    pub(super) fn inherit(&mut self, row: Row, at: Moment) -> Action {
-        self.see(row, at);
-        if self.is_queued() {
-            return self.leave(AfterLeave::Tell, at);
-        }
-        match self.row.has_passed(self.ticket) {
-            true => self.over(Outcome::Recovered(RecoveryOutcome::Gone)),
-            // The read may be stale: then the refusal shows the entry.
-            false => self.invalidate(AfterLeave::Tell, at),
-        }
-    }
-
+    /// Leaves the queue from the place where the row shows the entry. Between that and the write the entry
+    /// before it may have left; then the write is refused, and shows the next place.
     pub(super) fn leave(&mut self, then: AfterLeave, at: Moment) -> Action {
         if self.is_first_in_vain(at) {
             return self.hand_on(then, at);
         }
-        // An entry that may have been first for long leaves an old renewal time behind, so it
-        // raises it. An entry that had another before it a moment ago does not: that would give a
-        // dead holder another lease.
-        let recent = at.tick.since(self.seen) < self.terms.lease / 2;
-        let position = self.row.position(&self.me).unwrap_or(0);
-        let quiet = position >= 2 || position == 1 && recent;
-        let renewal = if quiet {
-            RenewalUpdate::Keep
-        } else {
-            RenewalUpdate::Raise(at.now.latest)
+        if !self.is_queued() && self.may_have_begun() {
+            // What the row says of the run is to be known first; the refusal shows it.
+            return self.invalidate(then, at);
+        }
+        let now = at.now.latest;
+        let renewal = match self.row.before(&self.me) {
+            _ if !self.is_queued() => RenewalUpdate::KeepAlone,
+            Some(before) => RenewalUpdate::KeepBehind(before.clone()),
+            None if self.row.renewed_at >= Some(now) => RenewalUpdate::KeepLater(now),
+            None => RenewalUpdate::Raise(now),
         };
         self.withdraw(renewal, then, at)
     }
 
-    /// The entry is still in the queue: the renewal time was not before our now, a late copy has
-    /// arrived, or it must stay.
+    /// The entry is still in the queue: its place was another one, the renewal time was not before our now, a
+    /// late copy has arrived, or it must stay.
     pub(super) fn leave_again(&mut self, then: AfterLeave, at: Moment) -> Action {
         if self.granted && self.completions.is_empty() && self.row.pinned == Some(self.ticket) {
             return self.over(Outcome::Recovered(RecoveryOutcome::Pinned));
         }
-        let renewal = match self.in_flight {
-            Some(Write::Withdraw {
-                renewal: RenewalUpdate::Raise(now),
-                ..
-            }) => RenewalUpdate::KeepLater(now),
-            Some(Write::Withdraw { .. }) => RenewalUpdate::Raise(at.now.latest),
-            _ => return self.leave(then, at),
-        };
-        self.withdraw(renewal, then, at)
+        self.leave(then, at)
     }
 
     fn withdraw(&mut self, renewal: RenewalUpdate, then: AfterLeave, at: Moment) -> Action {

@@ -156,7 +156,6 @@ impl Acquisition {
 
     pub(super) fn see(&mut self, row: Row, at: Moment) {
         self.watch.see(&row, at.tick);
-        self.seen = at.tick;
         self.row = row;
         if self
             .row

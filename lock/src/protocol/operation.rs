@@ -55,6 +55,11 @@ impl Acquisition {
         matches!(state, Some(OperationState::Begun(begun)) if begun.fence == self.ticket)
     }
 
+    /// Whether the row may say that this run has begun, which has not acted.
+    pub(super) fn may_have_begun(&self) -> bool {
+        !self.granted && self.operation().is_some()
+    }
+
     /// Whether the row has to say that this run begins before it acts, and does not yet.
     pub(super) fn has_to_begin(&self) -> bool {
         let once = self.terms.operation.and_then(|it| it.at_most_once);
@@ -147,8 +152,12 @@ impl Acquisition {
             true => update.forgetting(&self.row.operations, at.now.earliest),
             false => update,
         };
-        update.forgets.extend(self.forgets);
-        update.forgets.extend(undone.filter(|_| frees));
+        // What is over anyway is forgotten once.
+        for id in self.forgets.into_iter().chain(undone.filter(|_| frees)) {
+            if !update.forgets.contains(&id) {
+                update.forgets.push(id);
+            }
+        }
         update
     }
 

@@ -99,3 +99,55 @@ fn observers_and_others_are_told_apart() {
     };
     assert_eq!(unreadable.conflicting_expiry(Expiry::Observe), None);
 }
+
+#[test]
+fn the_entry_right_before_another_one_is_found() {
+    let row = row([entry(-3, None), entry(-2, None), entry(-1, None)]);
+    assert_eq!(row.before(&entry(-1, None)), Some(&entry(-2, None)));
+    assert_eq!(row.before(&entry(-3, None)), None);
+}
+
+#[test]
+fn only_the_holder_pins() {
+    let (first, second) = (entry(-3, None), entry(-2, None));
+    let row = |pinned| Row {
+        pinned,
+        ..row([first.clone(), second.clone()])
+    };
+    assert!(row(first.ticket()).is_pinned());
+    assert!(!row(second.ticket()).is_pinned());
+    assert!(!row(None).is_pinned());
+    let nobody = Row::default();
+    assert!(!nobody.is_pinned());
+}
+
+#[test]
+fn a_later_format_counts_in_the_row_and_before_an_entry() {
+    let later = Entry::read("1763639990000000 v2 anything");
+    let (before, behind) = (entry(-20, None), entry(-1, None));
+    let with = |format| Row {
+        format,
+        ..row([before.clone(), later.clone(), behind.clone()])
+    };
+    assert_eq!(later.later_format(), Some(2), "so it is one");
+    assert_eq!(with(None).later_format(&before), None);
+    assert_eq!(with(None).later_format(&later), None, "it knows itself");
+    assert_eq!(with(None).later_format(&behind), Some(2));
+    assert_eq!(with(None).later_format(&entry(5, None)), Some(2));
+    assert_eq!(with(Some(1)).later_format(&before), None);
+    assert_eq!(with(Some(2)).later_format(&before), Some(2));
+}
+
+#[test]
+fn an_observer_among_others_is_found_whoever_stands_before_it() {
+    let observer = Entry::from(Fields {
+        expiry: Expiry::Observe,
+        ..entry(-1, None).fields().cloned().unwrap()
+    });
+    let row = row([entry(-2, None), observer.clone()]);
+    assert_eq!(row.conflicting_expiry(Expiry::Clock), Some(&observer));
+    assert_eq!(
+        row.conflicting_expiry(Expiry::Observe),
+        Some(&entry(-2, None))
+    );
+}

@@ -170,7 +170,7 @@ fn expression(write: &Write) -> UpdateExpression {
             renewal,
             unless,
             operation,
-        } => withdraw(me, *renewal).unless(*unless).updates(operation),
+        } => withdraw(me, renewal).unless(*unless).updates(operation),
         Write::Heartbeat {
             me,
             now,
@@ -257,10 +257,13 @@ fn leave(first: &Entry, others: &[Entry]) -> UpdateExpression {
     .mine(first)
 }
 
-fn withdraw(me: &Entry, renewal: RenewalUpdate) -> UpdateExpression {
+fn withdraw(me: &Entry, renewal: &RenewalUpdate) -> UpdateExpression {
     match renewal {
-        RenewalUpdate::Keep => leave(me, &[]),
-        RenewalUpdate::Raise(now) => leave(me, &[]).renews(now).when(LATER),
+        RenewalUpdate::KeepAlone => leave(me, &[]).when("#queue = :out"),
+        RenewalUpdate::KeepBehind(before) => leave(me, &[])
+            .when("contains(#queue, :before)")
+            .with(":before", AttributeValue::S(before.as_str().to_owned())),
+        RenewalUpdate::Raise(now) => leave(me, &[]).renews(*now).when(LATER),
         RenewalUpdate::KeepLater(now) => leave(me, &[])
             .when("#renewed_at >= :now")
             .with(":now", number(now.0)),

@@ -268,3 +268,84 @@ fn a_tick_is_a_point_on_the_runtimes_clock_and_back() {
         "nothing is too far away to be expressed"
     );
 }
+
+#[test]
+fn a_mark_is_a_moment_by_all_clocks() {
+    let time = Arc::new(std::sync::Mutex::new(ms(0)));
+    let shown = Arc::clone(&time);
+    let wall = WallClock::new(move || shown.lock().unwrap().to_system_time());
+    let clock = Clock::new(Expiry::Verified, SKEW, wall);
+    let (before, mark, after) = (clock.tick(), clock.mark(), clock.tick());
+    assert!(before <= mark.tick() && mark.tick() <= after);
+    assert!(!clock.has_gone_back(mark), "it shows the same");
+    *time.lock().unwrap() = ms(1);
+    assert!(!clock.has_gone_back(mark));
+    *time.lock().unwrap() = ms(-1);
+    assert!(clock.has_gone_back(mark));
+}
+
+/// Clocks run apart by a quarter of a second, and by one part in two thousand of the time that has passed.
+#[test]
+fn what_clocks_may_run_apart_grows_with_the_time() {
+    let time = Arc::new(std::sync::Mutex::new(ms(0)));
+    let shown = Arc::clone(&time);
+    let wall = WallClock::new(move || shown.lock().unwrap().to_system_time());
+    let clock = Clock::new(Expiry::Verified, SKEW, wall);
+    let hour = Mark {
+        tick: clock.tick() - HOUR,
+        ..clock.mark()
+    };
+    for (apart_ms, missed) in [(0, false), (2_000, false), (2_100, true)] {
+        *time.lock().unwrap() = ms(3_600_000 + apart_ms);
+        assert_eq!(!clock.missed_since(hour).is_zero(), missed, "{apart_ms} ms");
+    }
+}
+
+#[test]
+fn doubt_ends_with_the_answer_that_decides_and_with_the_acquisition() {
+    let mut clock = told(Expiry::Verified, Duration::ZERO, Duration::ZERO);
+    assert!(!clock.is_in_doubt());
+    tell(&mut clock, HOUR, Duration::ZERO);
+    assert!(clock.is_in_doubt());
+    assert!(!clock.reset().is_in_doubt());
+    tell(&mut clock, Duration::ZERO, Duration::ZERO);
+    assert!(!clock.is_in_doubt());
+}
+
+#[test]
+fn an_answer_without_a_date_counts_for_its_own_acquisition() {
+    let mut clock = clock(Expiry::Verified);
+    clock.observe_missing_date();
+    assert_eq!(clock.moment().now.latest, ms(0) + SKEW);
+    assert_eq!(
+        clock.reset().moment().now.latest,
+        ms(0) + Duration::from_secs(1)
+    );
+}
+
+#[test]
+fn intervals_that_touch_do_not_contradict_each_other() {
+    let (a, b, c) = (ms(0), ms(1), ms(2));
+    assert!(!disjoint((a, b), (b, c)) && !disjoint((b, c), (a, b)));
+    assert!(disjoint((a, a), (b, c)) && disjoint((b, c), (a, a)));
+}
+
+/// Only a gap that the machine's clocks show makes the wall clock a witness against what the client knew.
+#[test]
+fn a_wall_clock_that_agrees_with_a_lie_does_not_outweigh_what_the_client_knew() {
+    for (ahead, behind) in [(HOUR, Duration::ZERO), (Duration::ZERO, HOUR)] {
+        let mut next = told(Expiry::Verified, ahead, behind).reset();
+        tell(&mut next, Duration::ZERO, Duration::ZERO);
+        assert!(next.is_in_doubt());
+        assert!(allows_for(&next, ms(0) + ahead - behind) && allows_for(&next, ms(0)));
+    }
+}
+
+#[test]
+fn a_slow_answer_takes_nothing_back_that_a_fast_one_has_proven() {
+    let (fast, slow) = (shown(0, 10, 0), shown(100, 2100, 0));
+    let (earliest, latest) = fast.narrowed(slow).unwrap().now(tick(2100));
+    // What the fast one said, and half a millisecond for the drift; the slow one was sent later.
+    assert!(earliest >= ms(2100 - 10 - 50 - 1), "{earliest:?}");
+    assert!(latest <= ms(2100 + 1000 - 100 + 50), "{latest:?}");
+}

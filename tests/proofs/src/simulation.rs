@@ -27,6 +27,8 @@ mod trace;
 
 mod sabotage;
 
+mod dates;
+
 mod actors;
 mod network;
 
@@ -80,6 +82,9 @@ pub const COVERAGE: &[(Sort, &str)] = &[
     (Sort::Fault, "clock stepped"),
     (Sort::Fault, "clock drifts"),
     (Sort::Fault, "timers drift"),
+    (Sort::Fault, "no date"),
+    (Sort::Fault, "one wrong date"),
+    (Sort::Fault, "wrong front end"),
     (Sort::Fault, "process stopped"),
     (Sort::Fault, "process frozen"),
     (Sort::Fault, "process died"),

@@ -12,8 +12,16 @@ fn handle() -> Hand {
 
 fn departure(hand: &Hand) -> RenewalUpdate {
     match hand.write() {
-        Write::Withdraw { renewal, .. } => *renewal,
+        Write::Withdraw { renewal, .. } => renewal.clone(),
         other => panic!("no abandoning: {other:?}"),
+    }
+}
+
+/// The ticket of the fail-closed holder that the withdrawal spares.
+fn unless(hand: &Hand) -> Option<Ticket> {
+    match hand.write() {
+        Write::Withdraw { unless, .. } => *unless,
+        other => panic!("no withdrawal: {other:?}"),
     }
 }
 
@@ -71,37 +79,47 @@ fn a_release_after_the_lease_is_never_sure_to_have_been_one() {
 }
 
 #[test]
-fn the_third_in_the_queue_leaves_quietly() {
+fn a_waiter_leaves_the_renewal_time_alone_while_the_entry_before_it_is_there() {
     let mut hand = waiting_behind([other(-2_000), other(-1_000)]);
+    hand.later(8_000);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), RenewalUpdate::Keep);
+    assert_eq!(
+        departure(&hand),
+        RenewalUpdate::KeepBehind(other(-1_000)),
+        "however long ago it looked"
+    );
     hand.applied(row([other(-2_000), other(-1_000)]))
         .is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
-fn a_waiter_that_saw_a_holder_a_moment_ago_gives_it_no_other_lease() {
+fn a_waiter_whose_turn_has_come_unseen_leaves_its_successor_a_whole_lease() {
     let mut hand = waiting_behind([other(-1_000)]);
-    hand.later(4_999);
+    hand.later(4_000);
     hand.happens(Event::GiveUp);
-    assert_eq!(departure(&hand), RenewalUpdate::Keep);
+    assert_eq!(departure(&hand), RenewalUpdate::KeepBehind(other(-1_000)));
+    let released = anchored(hand.with_me([other(500)]), 200);
+    hand.refused(released);
+    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(4_000)));
+    hand.applied(row([other(500)]))
+        .is_refused(RefusalReason::TimedOut);
 }
 
 #[test]
-fn a_client_that_may_be_first_raises_the_renewal_time_or_leaves_it_where_it_is_later() {
-    let mut hand = waiting_behind([other(-1_000)]);
+fn the_first_raises_the_renewal_time_or_leaves_it_where_it_is_later() {
+    let mut hand = handle();
     hand.later(5_000);
     hand.happens(Event::GiveUp);
     assert_eq!(departure(&hand), RenewalUpdate::Raise(at(5_000)));
-    let ahead = anchored(hand.with_me([other(-1_000)]), 7_000);
+    let ahead = anchored(hand.with_me([]), 5_000);
     hand.refused(ahead);
     assert_eq!(departure(&hand), RenewalUpdate::KeepLater(at(5_000)));
-    let again = hand.with_me([other(-1_000)]);
+    let behind = anchored(hand.with_me([]), 5_009);
     hand.later(10);
-    hand.refused(again);
+    hand.refused(behind);
     assert_eq!(departure(&hand), RenewalUpdate::Raise(at(5_010)));
-    hand.applied(row([other(-1_000)]))
-        .is_refused(RefusalReason::TimedOut);
+    hand.applied(row([]))
+        .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
@@ -171,39 +189,43 @@ fn a_thief_that_gives_up_leaves_or_voids() {
 #[test]
 fn what_a_dead_process_left_in_the_queue_is_withdrawn_never_released() {
     let mut hand = Hand::for_another(&other(-1_000));
-    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
+    assert_eq!(departure(&hand), RenewalUpdate::KeepAlone);
     hand.applied(row([]))
         .ends(&told(RecoveryOutcome::Withdrawn));
 }
 
 #[test]
-fn who_was_dropped_at_its_turn_leaves_its_successor_a_whole_lease() {
-    let mut hand = Hand::for_a_waiter(&other(-20_000));
-    hand.happens(Event::Polled(Some(hand.with_me([other(-19_000)]))));
-    assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
-    hand.applied(row([other(-19_000)]))
-        .ends(&told(RecoveryOutcome::Withdrawn));
+fn a_waiter_that_is_dropped_or_swept_at_its_turn_leaves_its_successor_a_whole_lease() {
+    for begun in [false, true] {
+        let mut hand = Hand::for_who_left(&other(-20_000), begun);
+        hand.refused(hand.with_me([other(-19_000)]));
+        assert_eq!(departure(&hand), RenewalUpdate::Raise(at(0)));
+        hand.applied(row([other(-19_000)]))
+            .ends(&told(RecoveryOutcome::Withdrawn));
+    }
 }
 
 #[test]
-fn who_was_dropped_behind_a_holder_gives_it_no_other_lease() {
-    let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.sees(hand.with_me([other(-20_000)]));
-    assert_eq!(departure(&hand), RenewalUpdate::Keep);
+fn a_waiter_that_is_dropped_or_swept_behind_a_dead_holder_gives_it_no_other_lease() {
+    for begun in [false, true] {
+        let mut hand = Hand::for_who_left(&other(-1_000), begun);
+        hand.refused(hand.with_me([other(-20_000)]));
+        assert_eq!(departure(&hand), RenewalUpdate::KeepBehind(other(-20_000)));
+        assert_eq!(unless(&hand).is_some(), begun);
+    }
 }
 
 #[test]
-fn who_was_dropped_and_is_not_to_be_seen_is_gone_or_invalidated() {
-    let gone = row([other(-500)]);
+fn a_dropped_waiter_that_has_left_or_not_entered_is_gone_or_invalidated() {
     let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.happens(Event::Polled(Some(gone)))
+    hand.refused(row([other(-500)]))
         .ends(&told(RecoveryOutcome::Gone));
 
     let mut hand = Hand::for_a_waiter(&other(-1_000));
-    hand.happens(Event::Polled(None)).asks_for("invalidate");
-    // The read was stale.
+    hand.refused(row([])).asks_for("invalidate");
+    // It has arrived meanwhile.
     hand.refused(hand.with_me([other(-5_000)]));
-    assert_eq!(departure(&hand), RenewalUpdate::Keep);
+    assert_eq!(departure(&hand), RenewalUpdate::KeepBehind(other(-5_000)));
 }
 
 #[test]

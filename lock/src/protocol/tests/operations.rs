@@ -485,3 +485,73 @@ fn one_that_leaves_before_it_acts_takes_back_that_it_has_begun() {
     hand.refused(mine).asks_for("withdraw");
     assert_eq!(update(&hand).forgets, [id()]);
 }
+
+#[test]
+fn what_was_dropped_before_it_acted_looks_whether_it_has_begun_and_takes_that_back() {
+    let entry = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-1_000).fields().cloned().unwrap()
+    });
+    let mut hand = Hand::for_a_waiter(&entry);
+    hand.asks_for("invalidate");
+    let mine = saying(row([entry.clone()]), begun_by(entry.ticket().unwrap().0));
+    hand.refused(mine).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+}
+
+#[test]
+fn a_recovery_whose_answer_was_lost_finds_what_it_has_completed() {
+    let entry = Entry::from(Fields {
+        operation: Some(id()),
+        ..other(-1_000).fields().cloned().unwrap()
+    });
+    let ticket = entry.ticket().unwrap();
+    let noted = || {
+        let mut acquisition = Acquisition::left_behind(terms(), entry.clone(), ticket, true);
+        acquisition.complete(id(), done(ticket.0));
+        let mut hand = Hand {
+            acquisition,
+            millis: 0,
+            asked: Action::Poll,
+        };
+        hand.happens(Event::GiveUp).lost().asks_for("withdraw");
+        hand
+    };
+    let gone = || row([other(100)]);
+    let ours = saying(gone(), OperationState::Completed(done(ticket.0)));
+    let mut hand = noted();
+    hand.refused(ours)
+        .ends(&Outcome::Recovered(RecoveryOutcome::Completed));
+    let mut hand = noted();
+    let another = saying(gone(), OperationState::Completed(done(7)));
+    hand.refused(another)
+        .ends(&Outcome::Recovered(RecoveryOutcome::Gone));
+}
+
+/// DynamoDB takes one change of an attribute.
+#[test]
+fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
+    let over = Completion {
+        until: NOON / 1_000_000 - 1,
+        ..done(1)
+    };
+    let mut hand = Hand::new(terms());
+    let mine = saying(hand.with_me([]), OperationState::Completed(over));
+    hand.applied(mine).acts_for(9_750);
+    hand.acquisition.forget(id());
+    hand.acquisition.complete(another(), done(2));
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+
+    // A run that has held its lock for longer than its window, and fails.
+    let mut hand = Hand::new(Terms {
+        lease: Duration::from_secs(2 * WINDOW),
+        ..at_most_once()
+    });
+    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
+    hand.applied(mine);
+    hand.later(1_000 * (WINDOW + 2));
+    hand.acquisition.fail();
+    hand.happens(Event::Release);
+    assert_eq!(update(&hand).forgets, [id()]);
+}

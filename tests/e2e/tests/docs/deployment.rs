@@ -156,6 +156,7 @@ async fn the_rights_are_those_for_the_requests_that_are_sent_and_no_others() {
         Step::Enqueue,
         Step::Try,
         Step::Release,
+        Step::WithdrawAlone,
         Step::WithdrawQuietly,
         Step::WithdrawRaising,
         Step::Heartbeat,

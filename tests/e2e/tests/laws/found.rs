@@ -174,7 +174,7 @@ async fn a_row_that_cannot_be_written_does_not_slow_down_the_others() {
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     for nth in 1..=100 {
-        table.fate("a", Step::WithdrawRaising, nth, Fate::dropped());
+        table.fate("a", Step::WithdrawAlone, nth, Fate::dropped());
     }
     let first = table.now();
     a.acquire("other").await.unwrap().release().await.unwrap();

@@ -83,7 +83,9 @@ fn response(reply: Reply) -> Result<HttpResponse, HttpError> {
     let mut response = HttpResponse::new(reply.status.try_into()?, SdkBody::from(reply.body));
     let headers = response.headers_mut();
     headers.try_insert("content-type", "application/x-amz-json-1.0")?;
-    headers.try_insert("date", reply.date)?;
+    if let Some(date) = reply.date {
+        headers.try_insert("date", date)?;
+    }
     Ok(response)
 }
 

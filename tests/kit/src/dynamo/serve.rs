@@ -38,7 +38,7 @@ const WRITES: [&str; 3] = ["DeleteItem", "PutItem", "UpdateItem"];
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    pub(super) date: String,
+    pub(super) date: Option<String>,
     pub(super) body: String,
 }
 
@@ -214,14 +214,21 @@ impl Reply {
     }
 
     fn dated(status: u16, body: impl Into<String>, at: SystemTime) -> Self {
-        let (date, body) = (http_date(at, 0), body.into());
+        let (date, body) = (Some(http_date(at, 0)), body.into());
         Self { status, date, body }
     }
 
     /// The same, with a `Date` that is so many seconds off.
-    fn date_off(self, seconds: i64, at: SystemTime) -> Self {
-        let date = http_date(at, seconds);
+    #[must_use]
+    pub fn date_off(self, seconds: i64, at: SystemTime) -> Self {
+        let date = Some(http_date(at, seconds));
         Self { date, ..self }
+    }
+
+    /// The same, without a `Date`.
+    #[must_use]
+    pub fn undated(self) -> Self {
+        Self { date: None, ..self }
     }
 }
 

@@ -44,9 +44,11 @@ async fn exchange(dynamo: Dynamo, request: Request<Bytes>) -> Option<loopback::R
 }
 
 fn response(reply: Reply) -> Option<loopback::Reply> {
-    let response = Response::builder()
-        .status(reply.status)
-        .header("date", reply.date);
+    let response = Response::builder().status(reply.status);
+    let response = match reply.date {
+        Some(date) => response.header("date", date),
+        None => response,
+    };
     let response = response.header("content-type", "application/x-amz-json-1.0");
     response.body(reply.body.into()).ok()
 }

@@ -15,7 +15,9 @@ pub enum Step {
     Try,
     /// Hand the lock on.
     Release,
-    /// Withdraw, two or more before it.
+    /// Withdraw, alone in the queue.
+    WithdrawAlone,
+    /// Withdraw, with another before it.
     WithdrawQuietly,
     /// Withdraw, and raise the renewal time.
     WithdrawRaising,
@@ -74,18 +76,31 @@ impl Step {
             }
             true => Self::Release,
             false if has("#renewed_at >= ") => Self::WithdrawUnder,
+            false if has("#queue = ") => Self::WithdrawAlone,
             false => Self::WithdrawQuietly,
         }
     }
 }
 
 impl Step {
+    /// Whether it takes an entry out of the queue that need not be the holder's.
+    pub fn is_withdrawal(self) -> bool {
+        matches!(
+            self,
+            Self::WithdrawAlone
+                | Self::WithdrawQuietly
+                | Self::WithdrawRaising
+                | Self::WithdrawUnder
+        )
+    }
+
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
             Self::Enqueue => "enqueue",
             Self::Try => "try",
             Self::Release => "release",
+            Self::WithdrawAlone => "withdraw alone",
             Self::WithdrawQuietly => "withdraw quietly",
             Self::WithdrawRaising => "withdraw raising",
             Self::WithdrawUnder => "withdraw under",

@@ -40,7 +40,7 @@ impl System {
         let begun = self.begun.clone();
         let it = self.client(client);
         match trigger {
-            Trigger::Begin | Trigger::StaleBegin => {
+            Trigger::Begin => {
                 let terms = config.terms(client, it.rounds, at.tick);
                 if let Stage::Left(entry) = it.stage.clone() {
                     it.heir = true;
@@ -126,9 +126,7 @@ impl System {
         trigger: Trigger,
     ) -> Action {
         let shown = match trigger {
-            Trigger::StaleBegin | Trigger::StaleLook => {
-                self.older.as_ref().and_then(|older| Option::clone(older))
-            }
+            Trigger::StaleLook => self.older.as_ref().and_then(|older| Option::clone(older)),
             _ => Option::clone(&self.row),
         };
         let mutant = config.mutant;

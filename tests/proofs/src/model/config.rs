@@ -135,6 +135,12 @@ impl Config {
         Self { expiry, ..self }
     }
 
+    /// Clocks are trusted within the skew.
+    pub fn clock(self) -> Self {
+        let expiry = Expiry::Clock;
+        Self { expiry, ..self }
+    }
+
     /// The queue has room for this many.
     pub fn cap(self, cap: u16) -> Self {
         Self { cap, ..self }
@@ -203,14 +209,14 @@ impl Config {
     pub(super) fn terms(&self, client: usize, round: u8, begun: MonotonicInstant) -> Terms {
         let seat = &self.seats[client];
         Terms {
-            lease: self.lease,
+            lease: seat.lease.unwrap_or(self.lease),
             deadline: seat.deadline.map(|units| begun + self.elapsed(units)),
             expiry: self.expiry,
-            skew: self.skew,
+            skew: seat.skew.unwrap_or(self.skew),
             on_expiry: self.on_expiry,
             wait_mode: seat.wait_mode,
             cap: self.cap,
-            grace: self.grace,
+            grace: seat.grace.map_or(self.grace, |units| self.unit * units),
             nonce: Nonce::new(client as u64 * 32 + u64::from(round)),
             owner: Owner::default(),
             operation: seat.operation.map(|number| OperationTerms {

@@ -25,7 +25,9 @@ pub enum Coverage {
     Voided,
     /// A ticket is refused for being too low.
     Restamps,
-    /// A waiter leaves without a word.
+    /// The only entry leaves, and the renewal time stays.
+    LeftAlone,
+    /// A waiter leaves behind another, and the renewal time stays.
     LeftQuietly,
     /// A client leaves, and the renewal time is raised.
     LeftRaising,
@@ -70,6 +72,7 @@ impl Coverage {
             Self::Beaten => "heartbeat",
             Self::Voided => "invalidate",
             Self::Restamps => "new ticket",
+            Self::LeftAlone => "leave alone",
             Self::LeftQuietly => "leave quietly",
             Self::LeftRaising => "leave raising",
             Self::LeftUnder => "leave under",
@@ -108,7 +111,8 @@ impl Coverage {
             Write::Invalidate { .. } => self == Self::Voided || heir && self == Self::Swept,
             Write::Withdraw { .. } if heir && self == Self::Swept => true,
             Write::Withdraw { renewal, .. } => match renewal {
-                RenewalUpdate::Keep => self == Self::LeftQuietly,
+                RenewalUpdate::KeepAlone => self == Self::LeftAlone,
+                RenewalUpdate::KeepBehind(_) => self == Self::LeftQuietly,
                 RenewalUpdate::Raise(_) => self == Self::LeftRaising,
                 RenewalUpdate::KeepLater(_) => self == Self::LeftUnder,
             },

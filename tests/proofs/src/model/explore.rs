@@ -63,7 +63,7 @@ macro_rules! invariants {
 /// own.
 type Holds = fn(&Model, &System) -> bool;
 
-const INVARIANTS: [(Invariant, Holds); 13] = invariants![
+const INVARIANTS: [(Invariant, Holds); 14] = invariants![
     OneActs,
     FencesRise,
     QueueOrder,
@@ -71,6 +71,7 @@ const INVARIANTS: [(Invariant, Holds); 13] = invariants![
     AnswersAreTrue,
     DeadlineEnds,
     NothingIsLeft,
+    OwnLifeOnly,
     BegunStays,
     QueueIsBounded,
     DoneOnce,
@@ -92,7 +93,7 @@ macro_rules! sometimes {
 
 fn sometimes(coverage: Coverage) -> Property<Model> {
     sometimes!(coverage: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
-        LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept, Completed,
+        LeftAlone, LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept, Completed,
         Recovered, Skipped, Attempted, Interrupted)
 }
 

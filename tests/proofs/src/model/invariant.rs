@@ -19,6 +19,8 @@ pub enum Invariant {
     DeadlineEnds,
     /// 8: what was given back is still in the queue, or enters again.
     NothingIsLeft,
+    /// 8: a client that is not the holder has lengthened the holder's life.
+    OwnLifeOnly,
     /// 8: a fail-closed holder that had begun was given back by another.
     BegunStays,
     /// 10: more stand in the queue than may.
@@ -46,6 +48,7 @@ impl Invariant {
             Self::AnswersAreTrue => "law 5: a yes is a yes",
             Self::DeadlineEnds => "law 7: nobody acts past its deadline",
             Self::NothingIsLeft => "law 8: what is over is out for good",
+            Self::OwnLifeOnly => "law 8: nobody lengthens another's life",
             Self::BegunStays => "law 8: the begun is not given back",
             Self::QueueIsBounded => "law 10: the queue is bounded",
             Self::DoneOnce => "law 11: what is done is not done again",

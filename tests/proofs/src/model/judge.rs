@@ -41,11 +41,12 @@ impl System {
             let waited = after
                 .holder()
                 .is_some_and(|holder| before.queue.contains(holder));
-            // A client that leaves without a word was first for less than half a lease, unless a look may be
-            // older than that.
-            let known = config.budget.stale == 0;
-            let quiet = || known.then(|| truth(config.elapsed(self.time)) - config.lease / 2);
-            self.turn = given(write).or_else(quiet).filter(|_| waited);
+            // Whatever the write says, the next one's turn is not over before it has begun.
+            let now = truth(config.elapsed(self.time));
+            let given = given(write).map_or(now, |given| given.min(now));
+            self.turn = Some(given).filter(|_| waited);
+        } else if before.renewed_at != after.renewed_at && !is_of_holder(write, before) {
+            self.breaks(Invariant::OwnLifeOnly);
         }
     }
 
@@ -226,13 +227,18 @@ impl System {
     }
 }
 
+/// Whether a write is one of the holder's own.
+fn is_of_holder(write: &Write, row: &Row) -> bool {
+    matches!(write, Write::Heartbeat { me, .. } if row.holder() == Some(me))
+}
+
 /// When a write gives its turn to the next in line; none if it does not say.
 fn given(write: &Write) -> Option<Timestamp> {
     match write {
         Write::Release { now, .. } | Write::Evict { now, .. } => Some(*now),
         Write::Withdraw { renewal, .. } => match renewal {
             RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) => Some(*now),
-            RenewalUpdate::Keep => None,
+            RenewalUpdate::KeepAlone | RenewalUpdate::KeepBehind(_) => None,
         },
         _ => None,
     }

@@ -26,8 +26,6 @@ mutants! {
     StealsWithoutTheAnchor,
     /// A release does not ask for the entry.
     ReleasesUnconditionally,
-    /// An withdraw does not ask for a lower renewal time.
-    AbandonLowersTheAnchor,
     /// Who takes a dead holder's place does not compare the queue.
     TakesWithoutTheQueue,
     /// An invalidation does not ask for a lower ticket.
@@ -78,6 +76,12 @@ mutants! {
     SkipsClaim,
     /// The next in line leaves without raising the renewal time.
     LeavesQuietly,
+    /// A waiter leaves without asking whether the entry before it is still there.
+    LeavesWithoutTheOther,
+    /// One leaves as if it were alone, without asking.
+    LeavesAsIfAlone,
+    /// One that does not know its place raises the renewal time.
+    RaisesUnsure,
     /// Who gives up does not leave the queue.
     StaysInQueue,
     /// The sweep gives back what had begun, fail-closed.

@@ -29,13 +29,21 @@ impl Mutant {
             | (Self::BeatsBlindly, Write::Heartbeat { .. }, Later(_))
             | (Self::StealsWithoutTheAnchor, _, Unmoved(_))
             | (Self::ReleasesUnconditionally, Write::Release { .. }, Contains(_))
-            | (Self::AbandonLowersTheAnchor, Write::Withdraw { .. }, Later(_))
+            | (Self::LeavesAsIfAlone, Write::Withdraw { .. }, Queue(_))
             | (Self::TakesWithoutTheQueue, Write::EvictAndEnter { .. }, Queue(_))
             | (Self::VoidLowersTheStamp, Write::Invalidate { .. }, Fresh(_))
             | (Self::BeatRevives, Write::Heartbeat { .. }, Contains(_))
             | (Self::IgnoresHeld, Write::Evict { .. } | Write::EvictAndEnter { .. }, Unbegun(_)) => {
                 true
             }
+            (
+                Self::LeavesWithoutTheOther,
+                Write::Withdraw {
+                    renewal: RenewalUpdate::KeepBehind(before),
+                    ..
+                },
+                Contains(entry),
+            ) => entry == before,
             (Self::CompletesWithoutTheEntry, Write::Release { operation, .. }, Contains(_)) => {
                 !operation.completes.is_empty()
             }
@@ -48,9 +56,8 @@ impl Mutant {
     /// What else a write does, or does not do, to the row.
     pub(super) fn changes(self, write: &Write, before: &Row, after: &mut Row, now: Timestamp) {
         match (self, write) {
-            (Self::ReleaseKeepsTheAnchor, Write::Release { .. }) => {
-                after.renewed_at = before.renewed_at
-            }
+            (Self::ReleaseKeepsTheAnchor, Write::Release { .. })
+            | (Self::LeavesQuietly, Write::Withdraw { .. }) => after.renewed_at = before.renewed_at,
             (Self::BeatRevives, Write::Heartbeat { me, .. }) => {
                 after.queue.insert(me.clone());
             }
@@ -212,16 +219,16 @@ impl Mutant {
                 it.step(Event::Answered(Answer::Applied(row)), at)
             }
             (
-                Self::LeavesQuietly,
+                Self::RaisesUnsure,
                 Action::Write(Write::Withdraw {
                     me,
-                    renewal: RenewalUpdate::Raise(_),
+                    renewal: RenewalUpdate::KeepAlone,
                     unless,
                     operation,
                 }),
             ) => Action::Write(Write::Withdraw {
                 me,
-                renewal: RenewalUpdate::Keep,
+                renewal: RenewalUpdate::Raise(at.now.latest),
                 unless,
                 operation,
             }),

@@ -1,5 +1,7 @@
 //! One client of a config: how patient it is, how often it comes, and how well it knows the time.
 
+use std::time::Duration;
+
 use dynamodb_locks::protocol::WaitMode;
 
 use super::clock::Reading;
@@ -18,6 +20,9 @@ pub struct Seat {
     pub(super) operation: Option<u8>,
     pub(super) second: Option<u8>,
     pub(super) at_most_once: bool,
+    pub(super) lease: Option<Duration>,
+    pub(super) skew: Option<Duration>,
+    pub(super) grace: Option<u32>,
 }
 
 impl Seat {
@@ -35,6 +40,9 @@ impl Seat {
             operation: None,
             second: None,
             at_most_once: false,
+            lease: None,
+            skew: None,
+            grace: None,
         }
     }
 
@@ -85,6 +93,24 @@ impl Seat {
     pub fn and(self, operation: u8) -> Self {
         let second = Some(operation);
         Self { second, ..self }
+    }
+
+    /// Has a lease of its own, in milliseconds.
+    pub fn lease_ms(self, lease: u64) -> Self {
+        let lease = Some(Duration::from_millis(lease));
+        Self { lease, ..self }
+    }
+
+    /// Allows for another skew than the rest, in milliseconds.
+    pub fn skew_ms(self, skew: u64) -> Self {
+        let skew = Some(Duration::from_millis(skew));
+        Self { skew, ..self }
+    }
+
+    /// Lets the row outlive its last use by another number of units.
+    pub fn grace(self, units: u32) -> Self {
+        let grace = Some(units);
+        Self { grace, ..self }
     }
 
     /// Has bounds of the time that are this far from the truth, in milliseconds, and a guess between

@@ -140,7 +140,7 @@ impl System {
         let hears = self.clients[client].heard || trigger.is_answer();
         self.client(client).heard = hears;
         let at = self.moment(config, client, reading);
-        if matches!(trigger, Trigger::StaleBegin | Trigger::StaleLook) {
+        if trigger == Trigger::StaleLook {
             self.budget.stale -= 1;
         }
         if matches!(

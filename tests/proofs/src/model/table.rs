@@ -93,7 +93,8 @@ pub fn conditions(write: &Write) -> Vec<Condition> {
         Write::Withdraw { me, renewal, .. } => {
             asked.push(Condition::Contains(me.clone()));
             asked.extend(match renewal {
-                RenewalUpdate::Keep => None,
+                RenewalUpdate::KeepAlone => Some(Condition::Queue([me.clone()].into())),
+                RenewalUpdate::KeepBehind(before) => Some(Condition::Contains(before.clone())),
                 RenewalUpdate::Raise(now) => Some(Condition::Later(*now)),
                 RenewalUpdate::KeepLater(now) => Some(Condition::NotLater(*now)),
             });

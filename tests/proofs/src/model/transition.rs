@@ -27,10 +27,8 @@ pub enum Transition {
 /// What makes a client do something.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Trigger {
-    /// It begins, or it takes over what was left; if it looks, it sees the row as it is.
+    /// It begins, or it takes over what was left.
     Begin,
-    /// It takes over what was left; it looks, and sees the row as it was before its last change.
-    StaleBegin,
     /// The answer has come.
     Answer,
     /// No answer will come.
@@ -92,9 +90,6 @@ impl System {
             }
             Stage::Left(_) if config.seats[client].sweeps => {
                 self.triggers(config, client, Trigger::Begin, all);
-                if self.older.is_some() && !it.begun && !it.died {
-                    self.triggers(config, client, Trigger::StaleBegin, all);
-                }
             }
             Stage::Asked { sent, .. } => {
                 let arrives = config.life.is_none_or(|life| self.time - sent <= life);

@@ -67,9 +67,14 @@ impl Lock {
 impl Actor {
     pub(super) fn some(locks: &[Lock], faultless: bool, rng: &mut Rng) -> Vec<Self> {
         let many = 2 + rng.up_to(6).min(rng.up_to(6));
-        let skew = Duration::from_millis(rng.pick(&[2500, 2500, 2500, 1000, 400]));
+        let any = |rng: &mut Rng| Duration::from_millis(rng.pick(&[2500, 2500, 2500, 1000, 400]));
+        // Clients of one key may have other settings than the rest.
+        let (skew, unlike) = (any(rng), rng.one_in(3));
         let names = ('a'..).take(many as usize);
-        let one = |name: char| Self::one(name.into(), locks, skew, faultless, rng);
+        let one = |name: char| {
+            let skew = if unlike { any(rng) } else { skew };
+            Self::one(name.into(), locks, skew, faultless, rng)
+        };
         names.map(one).collect()
     }
 
@@ -142,6 +147,11 @@ impl Actor {
             .into_iter()
             .filter(|(_, is)| *is)
             .map(|(fault, _)| fault)
+    }
+
+    /// Its wall clock is right within the skew.
+    pub(super) fn sets_its_clock(&mut self, rng: &mut Rng) {
+        self.wall = honest(self.skew, rng);
     }
 
     /// A fifth of a second is missing in each, or too much, where it may be 200 millionths.

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::client::{GROUP, TABLE};
 use super::clocks::BEGINNING;
+use super::dates::DateFaults;
 use super::event_queue::{Copy, Event, EventQueue, Role};
 use super::line::Sent;
 use super::network::{FaultProfile, NetworkFaults};
@@ -39,6 +40,7 @@ pub(super) struct Harness {
     rows: Rows,
     trace: Trace,
     rng: Rng,
+    dates: DateFaults,
     saboteur: Option<Saboteur>,
 }
 
@@ -75,6 +77,11 @@ impl Harness {
         for (at, fault) in &scenario.faults {
             events.add(*at, Event::Fault(*fault));
         }
+        let dates = DateFaults::new(
+            scenario.dates,
+            Rng::new(seed.rotate_left(32)),
+            trace.clone(),
+        );
         let scenario = Arc::new(scenario);
         let scheduler = Scheduler::new(scenario.clone(), trace.clone());
         let rows = Rows::new(&scenario.locks, trace.clone());
@@ -88,6 +95,7 @@ impl Harness {
             rows,
             trace,
             rng,
+            dates,
             saboteur,
         }
     }
@@ -99,6 +107,7 @@ impl Harness {
         let (clock, rng) = (front_end(&self.shown), self.rng.fork());
         let clear = NetworkFaults::new(FaultProfile::none(), clock, rng, self.trace.clone());
         self.dynamo.plan(clear);
+        self.dates.end();
         for lock in self.scenario.locks.clone() {
             if lock.closed {
                 self.events
@@ -219,6 +228,10 @@ impl Harness {
         self.look(at, By::Request(&request));
         self.note_staleness(arrival, &request, reply.as_ref());
         let reply = reply.map(|reply| self.retell(at, &request, reply));
+        let reply = reply.map(|reply| {
+            let now = front_end(&self.shown).now();
+            self.dates.date(&request.from, reply, now)
+        });
         // What was refused is not carried out later by anybody.
         if let Some(again) =
             again.filter(|_| reply.as_ref().is_some_and(|reply| reply.status == 200))

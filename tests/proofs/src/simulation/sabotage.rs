@@ -58,8 +58,10 @@ mutants! {
     ReleaseKeepsTheAnchor,
     /// A release counts as done, and is never sent.
     ReleasesInSilence,
-    /// An withdraw does not ask for a lower renewal time.
-    AbandonLowersTheAnchor,
+    /// One leaves as if it were alone, without asking.
+    LeavesAsIfAlone,
+    /// A waiter leaves without asking whether the entry before it is still there.
+    LeavesWithoutTheOther,
     /// Who gives up does not leave the queue.
     StaysInQueue,
     /// An invalidation does not ask for a lower ticket.
@@ -72,6 +74,10 @@ mutants! {
     WritesEarliest,
     /// The time in the answers is late by more than the front ends may differ.
     ThiefUsesLatest,
+    /// A wrong answer about the time is followed by others that agree with it.
+    WrongDatesAgree,
+    /// Wall clocks are wrong, and answers have no `Date`.
+    UndatedClocksStray,
     /// Monotonic clocks run apart by more than they may.
     ClocksRunApart,
     /// Wall clocks that are trusted differ by more than the skew.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::actors::{Actor, Lock};
+use super::dates::Dates;
 use super::network::FaultProfile;
 use super::rng::Rng;
 use super::sabotage::Mutant;
@@ -13,6 +14,8 @@ pub(super) struct Scenario {
     pub(super) locks: Vec<Lock>,
     pub(super) actors: Vec<Actor>,
     pub(super) profile: FaultProfile,
+    /// What is wrong with the `Date`s of the answers.
+    pub(super) dates: Dates,
     /// Faults at a time.
     pub(super) faults: Vec<(Duration, Fault)>,
     /// Faults a moment after an actor has sent so many requests.
@@ -72,6 +75,7 @@ impl Scenario {
             } else {
                 FaultProfile::of(&mut rng)
             },
+            dates: Dates::Right,
             faults: Vec::new(),
             triggers: Vec::new(),
             night: None,
@@ -81,8 +85,14 @@ impl Scenario {
         if !faultless {
             scenario.add_faults(&mut rng);
         }
+        // Every mutant is to be caught by its own deeds.
+        if !faultless && mutant.is_none() {
+            scenario.add_date_faults(&mut rng);
+        }
         match mutant {
             Some(Mutant::ClocksRunApart) => scenario.actors.iter_mut().for_each(Actor::runs_apart),
+            Some(Mutant::WrongDatesAgree) => scenario.dates = Dates::OneTimeWrong,
+            Some(Mutant::UndatedClocksStray) => scenario.dates = Dates::Missing(1),
             Some(Mutant::WallClocksStray) => scenario.actors.iter_mut().for_each(Actor::strays),
             _ => {}
         }
@@ -92,6 +102,15 @@ impl Scenario {
     /// Whether nothing at all goes wrong.
     pub(super) fn is_faultless(&self) -> bool {
         self.profile.is_faultless()
+    }
+
+    fn add_date_faults(&mut self, rng: &mut Rng) {
+        self.dates = Dates::any(rng);
+        if self.dates.need_wall_clocks() {
+            self.actors
+                .iter_mut()
+                .for_each(|actor| actor.sets_its_clock(rng));
+        }
     }
 
     fn add_faults(&mut self, rng: &mut Rng) {

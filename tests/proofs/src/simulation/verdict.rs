@@ -66,6 +66,7 @@ pub(super) fn of(
     if scenario.is_faultless() {
         wrong.extend(in_fair_weather(&records.tally));
     }
+    wrong.retain(|broken| scenario.dates.promise(broken));
     wrong.sort();
     wrong
 }

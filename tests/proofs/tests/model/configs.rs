@@ -1,5 +1,6 @@
 //! The configurations: what is explored every day, what at full size, and what when there is time.
 
+mod families;
 mod once;
 
 use proofs::model::{Config, Coverage, Found, Seat, Size};
@@ -7,8 +8,8 @@ use proofs::model::{Config, Coverage, Found, Seat, Size};
 pub(crate) use once::{apart, at_most_once, batch_and_one, duplicates, two_and_another};
 
 use Coverage::{
-    Acts, Beaten, Claimed, Deleted, Full, HandedOff, Kept, Late, LeftQuietly, LeftRaising,
-    LeftUnder, Resent, Restamps, Stale, Stolen, StolenBoth, Swept, Taken, Voided,
+    Acts, Beaten, Claimed, Deleted, Full, HandedOff, Kept, Late, LeftAlone, LeftQuietly,
+    LeftRaising, LeftUnder, Resent, Restamps, Stale, Stolen, StolenBoth, Swept, Taken, Voided,
 };
 
 /// The configurations of a size; a larger size has those of the smaller ones too.
@@ -24,10 +25,16 @@ pub(crate) fn configs(size: Size) -> Vec<Config> {
     if size != Size::Small {
         configs.extend([full(), full_clocks(), full_three(), once::full()].concat());
     }
+    configs.extend(families::families(size));
     if size == Size::Huge {
         configs.extend([huge(), once::huge()].concat());
     }
     configs
+}
+
+/// The table that the families are generated from, and how much of it they cover.
+pub(crate) fn describe_families(size: Size) -> String {
+    families::describe(size)
 }
 
 /// Two clients that are alike.
@@ -105,7 +112,7 @@ fn small() -> Vec<Config> {
             .losses(1)
             .give_ups(1)
             .drops(1)
-            .covers([Voided, LeftRaising, LeftUnder, Swept]),
+            .covers([Voided, LeftAlone, LeftRaising, LeftUnder, Swept]),
         Config::new("2: try, crash", 2, trying())
             .crashes(1)
             .covers([Taken, Swept]),
@@ -160,6 +167,11 @@ fn small_rows() -> Vec<Config> {
         Config::new("2: the row is deleted", 3, trying())
             .ttl(2)
             .covers([Deleted]),
+        Config::new("2: the row is deleted, unlike dates", 3, {
+            vec![Seat::new().grace(4), Seat::new().tries()]
+        })
+        .ttl(2)
+        .covers([Deleted]),
         Config::new("2: stale looks, drop", 1, pair())
             .drops(1)
             .stale(1)

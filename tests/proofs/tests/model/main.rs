@@ -41,6 +41,7 @@ fn the_laws_hold_in_every_state() {
         wrong += checked.wrong.len();
     }
     println!("{:<46} {states:>11}", "all");
+    println!("{}", configs::describe_families(size()));
     assert_eq!(wrong, 0, "laws are broken, or never put to the test");
     assert!(states >= least(size()), "{states} states are too few");
 }

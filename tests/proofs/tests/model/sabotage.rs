@@ -81,7 +81,6 @@ fn in_the_table() -> Vec<(Mutant, Config)> {
         (BeatsBlindly, beats()),
         (StealsWithoutTheAnchor, beats()),
         (ReleasesUnconditionally, beats()),
-        (AbandonLowersTheAnchor, long()),
         (
             TakesWithoutTheQueue,
             Config::new("three, try", 2, trio_with_a_trial()).losses(1),
@@ -144,6 +143,9 @@ fn in_what_is_done() -> Vec<(Mutant, Config)> {
         (SkipsClaim, Config::new("observing", 1, again()).observes()),
         (LeavesQuietly, three()),
         (LeavesQuietly, dropped()),
+        (LeavesWithoutTheOther, three()),
+        (LeavesAsIfAlone, three_and_a_crash()),
+        (RaisesUnsure, crash()),
         (StaysInQueue, give_up()),
         (AbandonsTheBegun, closed()),
         (SweepsTheLiving, crash()),

@@ -52,10 +52,11 @@ async fn the_model_of_the_table_does_what_dynamodb_does() {
     }
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Enqueue,
     Step::Try,
     Step::Release,
+    Step::WithdrawAlone,
     Step::WithdrawQuietly,
     Step::WithdrawRaising,
     Step::WithdrawUnder,
@@ -188,8 +189,12 @@ fn named(write: &Write) -> Named {
             ..
         } => {
             (named.entries, named.unless) = (vec![me.clone()], *unless);
-            if let RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) = renewal {
-                named.now = Some(*now);
+            match renewal {
+                RenewalUpdate::Raise(now) | RenewalUpdate::KeepLater(now) => {
+                    named.now = Some(*now);
+                }
+                RenewalUpdate::KeepBehind(before) => named.entries.push(before.clone()),
+                RenewalUpdate::KeepAlone => {}
             }
         }
         Write::Heartbeat { me, now, .. } => {

@@ -42,7 +42,7 @@ async fn a_lock_that_a_dead_process_held_is_released_at_once() {
     assert_eq!(folder.files().len(), 0);
     assert_eq!(
         table.story("sweep"),
-        ["withdraw raising"],
+        ["withdraw alone"],
         "a client that is not sure never releases"
     );
 }
@@ -89,19 +89,20 @@ async fn a_waiter_that_died_is_taken_out_and_the_holder_stays() {
 #[tokio::test(start_paused = true)]
 async fn waiters_that_die_and_are_swept_give_a_dead_holder_no_other_lease() {
     let table = LockTable::new();
-    let dead = table.client("dead").acquire(KEY).await.unwrap();
-    drop(dead);
+    die(table.client("dead").acquire(KEY).await.unwrap());
     let begun = table.clock().now();
     for round in 0.. {
         let folder = Folder::new();
         let killed = folder.client(&table, "killed");
-        let waiting = tokio::time::timeout(LEASE / 5, killed.acquire(KEY)).await;
-        if let Ok(held) = waiting {
+        let mut waiting = Box::pin(killed.acquire(KEY));
+        if let Ok(held) = tokio::time::timeout(LEASE / 5, &mut waiting).await {
             held.unwrap().release().await.unwrap();
             break;
         }
+        die(waiting);
         folder.orphan();
-        sweep(&folder, &table.client("sweep")).await;
+        let swept = sweep(&folder, &table.client("sweep")).await;
+        assert_eq!(swept, [RecoveryOutcome::Withdrawn]);
         assert!(round < 10, "the dead holder lives on");
     }
     assert!(table.since(begun) <= LEASE * 3 / 2);
@@ -168,7 +169,7 @@ async fn what_cannot_be_released_keeps_its_note() {
     die(folder.client(&table, "a").acquire(KEY).await.unwrap());
     folder.orphan();
     for nth in 1..=40 {
-        table.fate("sweep", Step::WithdrawRaising, nth, Fate::dropped());
+        table.fate("sweep", Step::WithdrawAlone, nth, Fate::dropped());
     }
     let sweep = table.client("sweep");
     let (path, intent) = folder.left_behind().remove(0);

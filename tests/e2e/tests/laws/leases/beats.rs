@@ -90,5 +90,5 @@ async fn a_lock_that_is_dropped_heartbeats_no_more() {
     tokio::time::sleep(JUST_NOW).await;
     drop(held);
     tokio::time::sleep(LEASE * 3).await;
-    assert_eq!(table.story("a"), ["enqueue", "withdraw raising"]);
+    assert_eq!(table.story("a"), ["enqueue", "withdraw alone"]);
 }

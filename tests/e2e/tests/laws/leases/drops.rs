@@ -16,7 +16,7 @@ async fn a_dropped_lock_is_released_by_the_next_call_on_its_client() {
     tokio::time::sleep(JUST_NOW).await;
     let other = a.acquire("another key").await.unwrap();
     assert_eq!(queued(&table), 0);
-    let story = ["enqueue", "withdraw raising", "enqueue"];
+    let story = ["enqueue", "withdraw alone", "enqueue"];
     assert_eq!(table.story("a"), story);
     other.release().await.unwrap();
 }
@@ -81,7 +81,7 @@ async fn an_enqueue_that_was_under_way_when_it_was_dropped_can_not_enter_any_mor
     tokio::time::sleep(millis(1)).await;
     assert_eq!(queued(&table), 0);
     let story = table.story("a");
-    assert_eq!(story[..2], ["poll", "invalidate"]);
+    assert_eq!(story[..2], ["withdraw alone refused", "invalidate"]);
     assert_eq!(story.last().unwrap(), "enqueue refused");
 }
 
@@ -130,7 +130,7 @@ async fn what_cannot_be_released_now_is_released_later_and_stands_in_nobodys_way
     let a = table.client("a");
     drop(a.acquire(KEY).await.unwrap());
     for nth in 1..=20 {
-        table.fate("a", Step::WithdrawRaising, nth, Fate::dropped());
+        table.fate("a", Step::WithdrawAlone, nth, Fate::dropped());
     }
     let another = async || {
         let held = a.try_acquire("another key").await.unwrap();

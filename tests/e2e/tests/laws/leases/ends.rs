@@ -82,7 +82,7 @@ async fn a_guard_that_is_dropped_is_released_at_once() {
     drop(table.client("a").acquire(KEY).await.unwrap());
     tokio::time::sleep(millis(1)).await;
     assert_eq!(queued(&table), 0);
-    assert_eq!(table.story("a"), ["enqueue", "withdraw raising"]);
+    assert_eq!(table.story("a"), ["enqueue", "withdraw alone"]);
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 

@@ -5,7 +5,7 @@ use dynamodb_locks::{AcquireOptions, Settings};
 use testkit::dynamo::{Fate, Gate};
 use testkit::locks::{KEY, LockTable, Step};
 
-use super::{JUST_NOW, LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
+use super::{LONG_AGO, NOBODY, in_the_end, millis, owners, troubles};
 
 /// A holder that came long ago, and has a long lease.
 fn one(table: &LockTable) -> Row {
@@ -13,15 +13,6 @@ fn one(table: &LockTable) -> Row {
         lease: LONG_AGO * 60,
         ..table.entry("holder", LONG_AGO)
     }])
-}
-
-/// The same, and a waiter.
-fn two(table: &LockTable) -> Row {
-    let mut row = one(table);
-    let waiter = table.entry("waiter", JUST_NOW);
-    row.last = Some(waiter.ticket);
-    row.queue.insert(waiter.into());
-    row
 }
 
 /// How many copies of a step have arrived, or got lost on their way.
@@ -93,60 +84,53 @@ async fn a_release() {
     }
 }
 
-/// Gives up after a while in which its looks have shown nothing: the one before it may have left.
-async fn give_up(table: &LockTable) {
-    for nth in 1..=20 {
-        table.fate("a", Step::Poll, nth, Fate::dropped());
+/// Gives up. If it does not leave quietly, the holder leaves while the first withdrawal is on its way, under
+/// this renewal time.
+async fn give_up(table: &LockTable, step: Step, renewed_at: Option<Timestamp>) {
+    let gate = Gate::closed();
+    if step != Step::WithdrawQuietly {
+        let unseen = Fate::delivered().before(&gate);
+        table.fate("a", Step::WithdrawQuietly, 1, unseen);
     }
-    let locks = table.a_client("a").with(|s| s.lease(JUST_NOW)).ready();
+    let leaves = async {
+        if step != Step::WithdrawQuietly {
+            gate.reached(1).await;
+            let mut row = table.row();
+            row.queue.pop_first();
+            table.put(&Row { renewed_at, ..row });
+            gate.open();
+        }
+    };
     let limits = AcquireOptions::wait(millis(1200));
-    let given_up = locks.acquire_with(KEY, limits).await;
+    let a = table.client("a");
+    let (given_up, ()) = tokio::join!(a.acquire_with(KEY, limits), leaves);
     drop(given_up.expect_err("it is held"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoning() {
+async fn a_withdrawal() {
+    let ahead = |table: &LockTable| Some(Timestamp(table.now().0 + 5_000_000));
     for (trouble, fate) in troubles() {
-        for (others, step) in [
-            (two as fn(&_) -> _, Step::WithdrawQuietly),
-            (one, Step::WithdrawRaising),
+        for step in [
+            Step::WithdrawQuietly,
+            Step::WithdrawRaising,
+            Step::WithdrawUnder,
         ] {
             let table = LockTable::new();
-            let others = others(&table);
-            table.put(&others);
+            table.put(&one(&table));
             table.fate("a", step, 1, fate.clone());
-            give_up(&table).await;
+            let ahead = ahead(&table).filter(|_| step == Step::WithdrawUnder);
+            give_up(&table, step, ahead).await;
             in_the_end(&table).await;
-            assert_eq!(table.row().queue, others.queue, "{trouble}");
+            let row = table.row();
+            let left = match step {
+                Step::WithdrawQuietly => vec!["holder"],
+                _ => Vec::new(),
+            };
+            assert_eq!(owners(&row), left, "{trouble}, {step}");
+            assert!(ahead.is_none() || row.renewed_at == ahead, "{trouble}");
             assert!(copies(&table, step) >= 1, "{trouble}, {step}");
         }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_abandoning_under_a_later_renewal_time() {
-    for (trouble, fate) in troubles() {
-        let table = LockTable::new();
-        let others = one(&table);
-        table.put(&others);
-        let gate = Gate::closed();
-        let raising = Fate::delivered().before(&gate);
-        table.fate("a", Step::WithdrawRaising, 1, raising);
-        table.fate("a", Step::WithdrawUnder, 1, fate);
-        let ahead = Some(Timestamp(table.now().0 + 5_000_000));
-        let renewed_at = async {
-            gate.reached(1).await;
-            table.put(&Row {
-                renewed_at: ahead,
-                ..table.row()
-            });
-            gate.open();
-        };
-        tokio::join!(give_up(&table), renewed_at);
-        in_the_end(&table).await;
-        assert_eq!(table.row().queue, others.queue, "{trouble}");
-        assert_eq!(table.row().renewed_at, ahead, "{trouble}");
-        assert!(copies(&table, Step::WithdrawUnder) >= 1, "{trouble}");
     }
 }
 

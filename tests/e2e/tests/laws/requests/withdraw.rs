@@ -8,20 +8,11 @@ use tokio::task::JoinHandle;
 
 use super::{JUST_NOW, LONG_AGO, millis, owners};
 
-/// Waits, and gives up before its turn can have come.
+/// Waits, and gives up.
 async fn wait_in_vain(locks: Locks) -> Error {
     let limits = AcquireOptions::wait(millis(1200));
     let refusal = locks.acquire_with(KEY, limits).await;
     refusal.expect_err("it is held")
-}
-
-/// A client whose looks have shown nothing for more than half of its lease: the one before it may
-/// have left since, and its turn may have begun.
-fn unsure(table: &LockTable) -> Locks {
-    for nth in 1..=20 {
-        table.fate("a", Step::Poll, nth, Fate::dropped());
-    }
-    table.a_client("a").with(|s| s.lease(JUST_NOW)).ready()
 }
 
 fn last(story: &[String], many: usize) -> Vec<&str> {
@@ -47,23 +38,66 @@ fn two(table: &LockTable) -> Row {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_third_or_later_leaves_the_renewal_time_alone() {
-    for renewed_at in [None, Some(LONG_AGO / 2)] {
-        let table = LockTable::new();
-        let renewed_at = renewed_at.map(|ago| table.ago(ago));
-        table.put(&Row {
-            renewed_at,
-            ..two(&table)
-        });
-        wait_in_vain(unsure(&table)).await;
-        assert_eq!(last(&table.story("a"), 1), ["withdraw quietly"]);
-        assert_eq!(owners(&table.row()), ["holder", "waiter"]);
-        assert_eq!(table.row().renewed_at, renewed_at);
+async fn a_client_behind_others_leaves_the_renewal_time_alone_however_long_ago_it_looked() {
+    for row in [one, two] {
+        for renewed_at in [None, Some(LONG_AGO / 2)] {
+            let table = LockTable::new();
+            for nth in 1..=20 {
+                table.fate("a", Step::Poll, nth, Fate::dropped());
+            }
+            let renewed_at = renewed_at.map(|ago| table.ago(ago));
+            let before = Row {
+                renewed_at,
+                ..row(&table)
+            };
+            table.put(&before);
+            wait_in_vain(table.client("a")).await;
+            assert_eq!(last(&table.story("a"), 1), ["withdraw quietly"]);
+            assert_eq!(table.row().queue, before.queue);
+            assert_eq!(table.row().renewed_at, renewed_at);
+        }
     }
 }
 
+/// A renewal time that is later than any now of this test.
+fn ahead(table: &LockTable) -> Option<Timestamp> {
+    Some(Timestamp(table.now().0 + 4_000_000))
+}
+
+/// A client that gives up, and whose withdrawal of this kind meets with this fate. Unless it leaves quietly, the
+/// holder has left while the client's first withdrawal was on its way.
+async fn gives_up(table: &LockTable, step: Step, fate: Fate) -> JoinHandle<Error> {
+    let unseen = Gate::closed();
+    if step != Step::WithdrawQuietly {
+        let delayed = Fate::delivered().before(&unseen);
+        table.fate("a", Step::WithdrawQuietly, 1, delayed);
+    }
+    table.fate("a", step, 1, fate);
+    let leaving = tokio::spawn(wait_in_vain(table.client("a")));
+    if step != Step::WithdrawQuietly {
+        unseen.reached(1).await;
+        let mut row = table.row();
+        row.queue.pop_first();
+        if step == Step::WithdrawUnder {
+            row.renewed_at = ahead(table);
+        }
+        table.put(&row);
+        unseen.open();
+    }
+    leaving
+}
+
+/// The same, held up on its way.
+async fn held_up(table: &LockTable, step: Step) -> (Gate, JoinHandle<Error>) {
+    let gate = Gate::closed();
+    let leaving = gives_up(table, step, Fate::delivered().before(&gate)).await;
+    gate.reached(1).await;
+    (gate, leaving)
+}
+
+/// It is the waiter's turn, and it does not know that yet.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_may_be_first_raises_the_renewal_time() {
+async fn a_client_that_is_first_raises_the_renewal_time() {
     for renewed_at in [None, Some(LONG_AGO / 2)] {
         let table = LockTable::new();
         let renewed_at = renewed_at.map(|ago| table.ago(ago));
@@ -71,39 +105,15 @@ async fn a_client_that_may_be_first_raises_the_renewal_time() {
             renewed_at,
             ..one(&table)
         });
-        wait_in_vain(unsure(&table)).await;
-        assert_eq!(last(&table.story("a"), 1), ["withdraw raising"]);
-        assert_eq!(owners(&table.row()), ["holder"]);
+        let delivered = Fate::delivered();
+        let leaving = gives_up(&table, Step::WithdrawRaising, delivered).await;
+        leaving.await.unwrap();
+        let raised = ["withdraw quietly refused", "withdraw raising"];
+        assert_eq!(last(&table.story("a"), 2), raised);
+        assert_eq!(table.row().queue.len(), 0);
         // A successor may be first by this, and its lease counts from here.
         assert!(table.row().renewed_at >= Some(table.now()));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_saw_the_holder_a_moment_ago_gives_it_no_other_lease() {
-    let table = LockTable::new();
-    let renewed_at = Some(table.ago(JUST_NOW));
-    table.put(&Row {
-        renewed_at,
-        ..one(&table)
-    });
-    wait_in_vain(table.client("a")).await;
-    assert_eq!(last(&table.story("a"), 2), ["poll", "withdraw quietly"]);
-    assert_eq!(table.row().renewed_at, renewed_at);
-}
-
-/// A client that gives up, and whose abandoning is held up on its way.
-async fn held_up(table: &LockTable, step: Step) -> (Gate, JoinHandle<Error>) {
-    let gate = Gate::closed();
-    table.fate("a", step, 1, Fate::delivered().before(&gate));
-    let leaving = tokio::spawn(wait_in_vain(unsure(table)));
-    gate.reached(1).await;
-    (gate, leaving)
-}
-
-/// A renewal time that is later than any now of this test.
-fn ahead(table: &LockTable) -> Option<Timestamp> {
-    Some(Timestamp(table.now().0 + 4_000_000))
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,10 +128,8 @@ async fn a_renewal_time_that_is_later_is_never_lowered() {
     });
     gate.open();
     leaving.await.unwrap();
-    let story = table.story("a");
     let under = ["withdraw raising refused", "withdraw under"];
-    assert_eq!(last(&story, 2), under);
-    assert_eq!(owners(&table.row()), ["holder"]);
+    assert_eq!(last(&table.story("a"), 2), under);
     assert_eq!(table.row().renewed_at, renewed_at);
 }
 
@@ -129,44 +137,32 @@ async fn a_renewal_time_that_is_later_is_never_lowered() {
 async fn a_renewal_time_that_moves_while_it_is_left_alone_is_raised_after_all() {
     let table = LockTable::new();
     table.put(&one(&table));
-    let under = Gate::closed();
-    let delayed = Fate::delivered().before(&under);
-    table.fate("a", Step::WithdrawUnder, 1, delayed);
-    let (raising, leaving) = held_up(&table, Step::WithdrawRaising).await;
-    table.put(&Row {
-        renewed_at: ahead(&table),
-        ..table.row()
-    });
-    raising.open();
-    under.reached(1).await;
+    let (gate, leaving) = held_up(&table, Step::WithdrawUnder).await;
     table.put(&Row {
         renewed_at: None,
         ..table.row()
     });
-    under.open();
+    gate.open();
     leaving.await.unwrap();
-    let story = table.story("a");
     let raised = ["withdraw under refused", "withdraw raising"];
-    assert_eq!(last(&story, 2), raised);
-    assert_eq!(owners(&table.row()), ["holder"]);
+    assert_eq!(last(&table.story("a"), 2), raised);
+    assert_eq!(table.row().queue.len(), 0);
 }
 
-/// A way out, and the row that leads to it.
-type Way = (fn(&LockTable) -> Row, Step);
-
-const WAYS: [Way; 2] = [(two, Step::WithdrawQuietly), (one, Step::WithdrawRaising)];
+const WAYS: [Step; 3] = [
+    Step::WithdrawQuietly,
+    Step::WithdrawRaising,
+    Step::WithdrawUnder,
+];
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_was_taken_out_is_gone_and_nothing_else_happens() {
-    for (row, step) in WAYS {
+    for step in WAYS {
         let table = LockTable::new();
-        let others = row(&table);
-        table.put(&others);
+        table.put(&one(&table));
         let (gate, leaving) = held_up(&table, step).await;
-        let removed = Row {
-            queue: others.queue,
-            ..table.row()
-        };
+        let mut removed = table.row();
+        removed.queue.pop_last();
         table.put(&removed);
         gate.open();
         leaving.await.unwrap();
@@ -177,36 +173,46 @@ async fn an_entry_that_was_taken_out_is_gone_and_nothing_else_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_copy_does_nothing() {
-    for (row, step) in WAYS {
+    for step in WAYS {
         let table = LockTable::new();
-        table.put(&row(&table));
-        table.fate("a", step, 1, Fate::delivered().again(millis(1)));
-        wait_in_vain(unsure(&table)).await;
+        table.put(&one(&table));
+        let twice = Fate::delivered().again(millis(1));
+        let leaving = gives_up(&table, step, twice).await;
+        leaving.await.unwrap();
         let before = table.row();
         tokio::time::sleep(millis(2)).await;
-        let story = table.story("a");
         let twice = [step.to_string(), format!("{step} refused unheard")];
-        assert_eq!(last(&story, 2), twice);
+        assert_eq!(last(&table.story("a"), 2), twice);
         assert_eq!(table.row(), before);
     }
 }
 
+/// The waiter's own lease is long, and so are its pauses; the one behind it has a short lease.
 #[tokio::test(start_paused = true)]
-async fn a_second_copy_under_a_later_renewal_time_does_nothing() {
+async fn a_waiter_that_leaves_unaware_of_its_turn_leaves_the_next_one_a_whole_lease() {
     let table = LockTable::new();
-    table.put(&one(&table));
-    let again = Fate::delivered().again(millis(1));
-    table.fate("a", Step::WithdrawUnder, 1, again);
-    let (gate, leaving) = held_up(&table, Step::WithdrawRaising).await;
-    table.put(&Row {
-        renewed_at: ahead(&table),
-        ..table.row()
-    });
-    gate.open();
+    let holder = table.client("holder").acquire(KEY).await.unwrap();
+    tokio::time::sleep(millis(10)).await;
+    for nth in 1..=20 {
+        table.fate("a", Step::Poll, nth, Fate::dropped());
+    }
+    let a = table.a_client("a").with(|s| s.lease(LONG_AGO)).ready();
+    let leaving = tokio::spawn(wait_in_vain(a));
+    table.delivered("a", Step::Enqueue, 1).await;
+    tokio::time::sleep(millis(10)).await;
+    let next = table
+        .a_client("next")
+        .with(|s| s.lease(millis(500)))
+        .ready();
+    for nth in 1..=20 {
+        table.fate("next", Step::Poll, nth, Fate::dropped());
+    }
+    let next = tokio::spawn(async move { next.acquire(KEY).await });
+    table.delivered("next", Step::Enqueue, 1).await;
+    holder.release().await.unwrap();
     leaving.await.unwrap();
-    let before = table.row();
-    tokio::time::sleep(millis(2)).await;
-    let twice = ["withdraw under", "withdraw under refused unheard"];
-    assert_eq!(last(&table.story("a"), 2), twice);
-    assert_eq!(table.row(), before);
+    assert_eq!(owners(&table.row()), ["next"]);
+    let left = table.row().lease_ends().unwrap().since(table.now());
+    assert!(left >= millis(490), "its turn has {left:?} left");
+    next.await.unwrap().unwrap().release().await.unwrap();
 }

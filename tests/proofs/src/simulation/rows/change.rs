@@ -50,6 +50,7 @@ impl<'a> Change<'a> {
             self.falls(),
             self.lowers_the_anchor(),
             self.releases_for_another(),
+            self.lengthens_another_life(),
             self.hands_on_an_old_renewal_time(),
             self.moves_the_ttl(),
             self.sweeps_the_living(),
@@ -77,14 +78,8 @@ impl<'a> Change<'a> {
 
     /// Whether the client that left did so as a waiter; what people force is told by its mark.
     pub(super) fn is_an_abandon(&self) -> bool {
-        self.request().is_some_and(|(request, step)| {
-            let abandons = [
-                Step::WithdrawQuietly,
-                Step::WithdrawRaising,
-                Step::WithdrawUnder,
-            ];
-            abandons.contains(&step) && &*request.from != PERSON
-        })
+        self.request()
+            .is_some_and(|(request, step)| step.is_withdrawal() && &*request.from != PERSON)
     }
 
     /// Whether the renewal time is what the request says, and not only by chance.
@@ -234,10 +229,22 @@ impl<'a> Change<'a> {
         (me != holder).then(|| format!("law 1: {} releases and is not the holder", self.by))
     }
 
+    /// Law 8: a client that is not the holder never lengthens the holder's life.
+    fn lengthens_another_life(&self) -> Option<String> {
+        let (request, step) = self.request()?;
+        let (before, after) = (self.before, self.after);
+        let stays = before.holder().is_some() && before.holder() == after.holder();
+        let renewed = before.renewed_at != after.renewed_at;
+        let itself = me(request) == before.holder().map(Entry::as_str) && step == Step::Heartbeat;
+        let wrong = stays && renewed && !itself;
+        wrong.then(|| format!("law 8: {} lengthens the life of its holder", self.by))
+    }
+
     /// Law 8: the next one has a whole lease, from its turn on.
     fn hands_on_an_old_renewal_time(&self) -> Option<String> {
         let (_, step) = self.request()?;
-        let hands_on = matches!(step, Step::Release | Step::Evict);
+        let raises = matches!(step, Step::Release | Step::Evict);
+        let hands_on = raises || step.is_withdrawal() && step != Step::WithdrawUnder;
         let promoted = self.after.holder().is_some() && self.before.holder() != self.after.holder();
         let wrong = hands_on && promoted && !self.sets_the_anchor();
         wrong.then(|| format!("law 8: {} hands on an old renewal time", self.by))

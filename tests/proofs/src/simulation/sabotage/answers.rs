@@ -39,10 +39,8 @@ impl Saboteur {
             (M::NeverSteals, S::Evict | S::EvictAndEnter) => {
                 return Some(Reply::refusing(Refusal::Throttled, time(at)));
             }
-            (M::ReleasesInSilence, S::Release)
-            | (M::StaysInQueue, S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder) => {
-                json!({})
-            }
+            (M::ReleasesInSilence, S::Release) => json!({}),
+            (M::StaysInQueue, step) if step.is_withdrawal() => json!({}),
             (M::OmitsVoid, S::Invalidate) => json!({ "last_ticket": values[":ticket"] }),
             _ => return None,
         };
@@ -77,10 +75,7 @@ impl Saboteur {
                 keep(&mut body["Item"], |entry| entry.ticket() != ticket)
                     .then(|| Reply::of(REFUSED, body, time(at)))
             }
-            (
-                M::RefusedAbandonIsDone,
-                S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder,
-            ) if refused => {
+            (M::RefusedAbandonIsDone, step) if refused && step.is_withdrawal() => {
                 let me = request.body["ExpressionAttributeValues"][":me"]["S"].as_str();
                 keep(&mut body["Item"], |entry| Some(entry.as_str()) != me)
                     .then(|| Reply::of(REFUSED, body, time(at)))

@@ -14,6 +14,8 @@ const LATER: &str = "(attribute_not_exists(#renewed_at) OR #renewed_at < :now)";
 const ROOM: &str = "(attribute_not_exists(#queue) OR size(#queue) < :cap)";
 const UNBEGUN: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 const MINE: &str = "contains(#queue, :me)";
+const ALONE: &str = "#queue = :out";
+const BEHIND: &str = "contains(#queue, :before)";
 const UNMOVED: &str = "#renewed_at = :seen";
 
 /// A request on its way out.
@@ -46,17 +48,14 @@ impl Saboteur {
             (M::ReleasesUnconditionally, S::Release) => request.waive(MINE),
             (M::ReleaseSetsTtl, S::Release) => request.dates(),
             (M::ReleaseKeepsTheAnchor, S::Release) => request.keeps_the_anchor(),
-            (M::AbandonLowersTheAnchor, S::WithdrawRaising) => request.waive(LATER),
+            (M::LeavesAsIfAlone, S::WithdrawAlone) => request.waive(ALONE),
+            (M::LeavesWithoutTheOther, S::WithdrawQuietly) => request.waive(BEHIND),
             (M::VoidLowersTheStamp, S::Invalidate) => request.waive(FRESH),
             (M::GraceTooShort, _) => request.expires(),
             (M::WritesEarliest, S::Heartbeat | S::Evict) => request.antedates(),
             (M::IgnoresHeld, _) if steals => request.waive(UNBEGUN),
-            (M::AbandonsTheBegun, S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder) => {
-                request.waive(UNBEGUN)
-            }
-            (M::SweepReleases, S::WithdrawRaising) if swept => {
-                request.condition(&format!("{MINE} AND {LATER}"), MINE)
-            }
+            (M::AbandonsTheBegun, step) if step.is_withdrawal() => request.waive(UNBEGUN),
+            (M::SweepReleases, S::WithdrawAlone) if swept => request.releases(),
             _ => false,
         }
     }
@@ -169,6 +168,20 @@ impl Leaving<'_> {
             part.and_then(|part| part.remove(name));
         }
         self.updates("SET #renewed_at = :now ", "")
+    }
+
+    /// Raises the renewal time, without asking whether it is the holder that is dead.
+    fn releases(&mut self) -> bool {
+        let now = self.time().as_micros() as u64;
+        self.values()[":now"] = number(now);
+        self.body["ExpressionAttributeNames"]["#renewed_at"] = "renewed_at".into();
+        let update = self.body["UpdateExpression"].as_str().unwrap_or_default();
+        let set = match update.strip_prefix("SET ") {
+            Some(others) => format!("SET #renewed_at = :now, {others}"),
+            None => format!("SET #renewed_at = :now {update}"),
+        };
+        self.body["UpdateExpression"] = set.into();
+        self.waive(ALONE)
     }
 
     fn antedates(&mut self) -> bool {

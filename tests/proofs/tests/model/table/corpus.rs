@@ -123,44 +123,38 @@ async fn cut_off(on_expiry: OnExpiry) -> LockTable {
     table
 }
 
-/// A waiter gives up: soon after it looked, long after it, and under a renewal time that is later.
+/// A waiter gives up behind another, and where its turn has come unseen: under a renewal time that is earlier,
+/// or later.
 async fn given_up(on_expiry: OnExpiry) -> LockTable {
     let table = LockTable::new();
     let holder = Fields {
         lease: Duration::from_secs(60 * 60),
         ..table.entry("holder", LONG_AGO)
     };
-    table.put(&Row {
+    let held = Row {
         hold_on_expiry: on_expiry == OnExpiry::Hold,
         ..table.row_of([holder])
-    });
+    };
     let second = Duration::from_secs(1);
-    let soon = client(&table, "a", on_expiry).with_settings(|s| s.max_wait(second / 3));
-    let soon = soon.expect("it is right");
-    assert!(soon.acquire(KEY).await.is_err());
-    for nth in 1..=200 {
-        table.fate("a", Step::Poll, nth, Fate::dropped());
-    }
-    let late =
-        client(&table, "a", on_expiry).with_settings(|s| s.lease(second).max_wait(2 * second));
-    let late = late.expect("it is right");
-    assert!(late.acquire(KEY).await.is_err());
-    let gate = Gate::closed();
-    table.fate(
-        "a",
-        Step::WithdrawRaising,
-        2,
-        Fate::delivered().before(&gate),
-    );
-    let leaving = tokio::spawn(async move { late.acquire(KEY).await.is_err() });
-    gate.reached(1).await;
+    let a = client(&table, "a", on_expiry).with_settings(|s| s.max_wait(second / 3));
+    let a = a.expect("it is right");
     let ahead = Timestamp(table.now().0 + 4_000_000);
-    table.put(&Row {
-        renewed_at: Some(ahead),
-        ..table.row()
-    });
-    gate.open();
-    assert!(leaving.await.expect("it does not panic"));
+    for (nth, renewed_at) in [(1, None), (2, Some(ahead))] {
+        table.put(&held);
+        let gate = Gate::closed();
+        let unseen = Fate::delivered().before(&gate);
+        table.fate("a", Step::WithdrawQuietly, nth, unseen);
+        let leaving = {
+            let a = a.clone();
+            tokio::spawn(async move { a.acquire(KEY).await.is_err() })
+        };
+        gate.reached(1).await;
+        let mut row = table.row();
+        row.queue.pop_first();
+        table.put(&Row { renewed_at, ..row });
+        gate.open();
+        assert!(leaving.await.expect("it does not panic"));
+    }
     table
 }
 

@@ -48,7 +48,8 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             hold_on_expiry: said.removes().contains(&"#pinned"),
             operation: said.operation(),
         },
-        Step::WithdrawQuietly => leaves(RenewalUpdate::Keep),
+        Step::WithdrawAlone => leaves(RenewalUpdate::KeepAlone),
+        Step::WithdrawQuietly => leaves(RenewalUpdate::KeepBehind(said.entry(":before"))),
         Step::WithdrawRaising => leaves(RenewalUpdate::Raise(now())),
         Step::WithdrawUnder => leaves(RenewalUpdate::KeepLater(now())),
         Step::Heartbeat => Write::Heartbeat {

@@ -1,0 +1,118 @@
+//! What the driver is told beside the next action.
+
+use super::*;
+
+fn dead() -> Entry {
+    other(-20_000)
+}
+
+#[test]
+fn what_a_client_has_watched_counts_for_its_next_acquisition() {
+    let observe = |entry: Entry| {
+        Entry::from(Fields {
+            expiry: Expiry::Observe,
+            ..entry.fields().cloned().unwrap()
+        })
+    };
+    let observer = Terms {
+        expiry: Expiry::Observe,
+        ..terms()
+    };
+    let mut first = Hand::new(observer.clone());
+    first.applied(first.with_me([observe(dead())]));
+    let watched = first.acquisition.watch().clone();
+    let mut next = Hand {
+        acquisition: Acquisition::new(observer).having_watched(watched),
+        millis: 10_001,
+        asked: Action::Poll,
+    };
+    next.happens(Event::Begin);
+    next.applied(next.with_me([observe(dead())]))
+        .asks_for("evict");
+}
+
+#[test]
+fn a_lease_until_the_deadline_is_told_from_one_that_is_renewed() {
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([])).acts_for(9_750);
+    assert!(!hand.acquisition.until_deadline());
+    let mut hand = Hand::new(Terms {
+        deadline: Some(tick(5_000)),
+        ..terms()
+    });
+    hand.applied(hand.with_me([])).acts_for(5_000);
+    assert!(hand.acquisition.until_deadline());
+}
+
+#[test]
+fn an_entry_leaves_a_trace_only_where_a_copy_may_have_entered() {
+    let mut hand = Hand::new(terms());
+    assert!(!hand.acquisition.leaves_a_trace(), "its answer is awaited");
+    hand.lost();
+    assert!(hand.acquisition.leaves_a_trace());
+
+    let mut hand = Hand::new(trial());
+    hand.refused(row([dead(), other(-100)])).asks_for("evict");
+    assert!(!hand.acquisition.leaves_a_trace(), "no copy is on its way");
+    let mut hand = Hand::new(trial());
+    hand.lost();
+    hand.refused(row([dead(), other(-100)])).asks_for("evict");
+    assert!(hand.acquisition.leaves_a_trace());
+
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([dead()])).asks_for("evict");
+    assert!(hand.acquisition.leaves_a_trace(), "it is in the queue");
+}
+
+/// Others are at work on the row, or it is damaged.
+#[test]
+fn a_place_that_is_contended_is_asked_for_again_after_a_pause() {
+    let mut hand = Hand::new(trial());
+    for nth in 0..4 {
+        hand.refused(anchored(row([dead()]), -19_000 + nth));
+        hand.asks_for("evict and enter");
+    }
+    hand.refused(anchored(row([dead()]), -18_000));
+    assert_eq!(hand.asked, Action::Pause(Pause::Herd(4)));
+    hand.happens(Event::Woken).asks_for("try");
+}
+
+#[test]
+fn a_place_that_an_earlier_copy_has_taken_is_ours() {
+    let mut hand = Hand::new(trial());
+    for nth in 0..4 {
+        hand.refused(anchored(row([dead()]), -19_000 + nth));
+    }
+    hand.refused(anchored(hand.with_me([]), 0)).acts_for(9_750);
+}
+
+#[test]
+fn a_heartbeat_that_conflicts_again_and_again_waits_and_is_above_what_was_seen() {
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([])).acts_for(9_750);
+    hand.happens(Event::Heartbeat);
+    for nth in 1..=3 {
+        hand.refused(anchored(hand.with_me([]), nth * 1_000));
+        hand.asks_for("heartbeat");
+    }
+    hand.refused(anchored(hand.with_me([]), 5_000));
+    assert_eq!(hand.asked, Action::Pause(Pause::Herd(4)));
+    hand.happens(Event::Woken);
+    let above = Timestamp(at(5_000).0 + 1);
+    assert!(matches!(hand.write(), Write::Heartbeat { now, .. } if *now == above));
+}
+
+#[test]
+fn a_write_says_which_entry_it_brings() {
+    let hand = Hand::new(terms());
+    assert_eq!(hand.write().enters(), Some(&hand.me()));
+    let hand = Hand::new(trial());
+    assert_eq!(hand.write().enters(), Some(&hand.me()));
+    let mut hand = Hand::new(trial());
+    hand.refused(row([dead()])).asks_for("evict and enter");
+    assert_eq!(hand.write().enters(), Some(&hand.me()));
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([]));
+    hand.happens(Event::Release);
+    assert_eq!(hand.write().enters(), None);
+}
