@@ -15,7 +15,7 @@ impl Acquisition {
             Phase::Entering => self.invalidate(then, at),
             Phase::Evicting { .. } if !self.is_queued() => self.invalidate(then, at),
             Phase::Waiting | Phase::Evicting { .. } => self.leave(then, at),
-            Phase::Renewing { acting: false, .. } => self.leave(then, at),
+            Phase::Renewing { acting: false, .. } | Phase::Checking => self.leave(then, at),
             // A dropped waiter's place is unknown. If it raised the renewal time unseen, waiters
             // that are dropped again and again would keep a dead holder alive; if it left quietly
             // after its turn had come long ago, its successor would be found dead at once.

@@ -2,6 +2,7 @@
 
 mod entering;
 mod leaving;
+mod moved;
 mod operations;
 mod turns;
 

@@ -197,7 +197,7 @@ impl System {
                 }
                 self.client(client).end();
             }
-            Action::Poll => {}
+            Action::Poll | Action::Check(_) => {}
         }
     }
 }
