@@ -20,6 +20,7 @@ static NO_ROW: Row = Row {
     pinned: None,
     format: None,
     operations: BTreeMap::new(),
+    moved_until: None,
 };
 
 /// The row, the clients, what is on its way between them, and the time.

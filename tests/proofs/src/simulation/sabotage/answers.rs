@@ -43,6 +43,8 @@ impl Saboteur {
             | (M::StaysInQueue, S::WithdrawQuietly | S::WithdrawRaising | S::WithdrawUnder) => {
                 json!({})
             }
+            (M::ChecksNothing, S::Check) => return Some(Reply::of(OK, json!({}), time(at))),
+            (M::DropsBeforeTheMove, S::Move) | (M::ForgetsInTheRowOnly, S::Forget) => json!({}),
             (M::OmitsVoid, S::Invalidate) => json!({ "last_ticket": values[":ticket"] }),
             _ => return None,
         };

@@ -15,6 +15,7 @@ const ROOM: &str = "(attribute_not_exists(#queue) OR size(#queue) < :cap)";
 const UNBEGUN: &str = "(attribute_not_exists(#pinned) OR #pinned <> :pinned)";
 const MINE: &str = "contains(#queue, :me)";
 const UNMOVED: &str = "#renewed_at = :seen";
+const NEWER: &str = "attribute_not_exists(#last_ticket) OR #last_ticket < :ticket";
 
 /// A request on its way out.
 pub(in crate::simulation) struct Leaving<'a> {
@@ -57,6 +58,8 @@ impl Saboteur {
             (M::SweepReleases, S::WithdrawRaising) if swept => {
                 request.condition(&format!("{MINE} AND {LATER}"), MINE)
             }
+            (M::MovesInSilence, S::Release) => request.omits_the_end_of_what_was_moved(),
+            (M::MovesOverEverything, S::Move) => request.waive(NEWER),
             _ => false,
         }
     }
@@ -169,6 +172,17 @@ impl Leaving<'_> {
             part.and_then(|part| part.remove(name));
         }
         self.updates("SET #renewed_at = :now ", "")
+    }
+
+    fn omits_the_end_of_what_was_moved(&mut self) -> bool {
+        for (part, name) in [
+            ("ExpressionAttributeNames", "#moved_until"),
+            ("ExpressionAttributeValues", ":moved_until"),
+        ] {
+            let part = self.body[part].as_object_mut();
+            part.and_then(|part| part.remove(name));
+        }
+        self.updates(", #moved_until = :moved_until", "")
     }
 
     fn antedates(&mut self) -> bool {

@@ -39,10 +39,9 @@ async fn a_first_delivery_under_a_busy_lock_costs_four_units_however_many_there_
     for (number, Count { requests, units }) in costs.into_iter().enumerate().skip(20) {
         assert_eq!((requests, units), (4, 4.0), "event {number}");
     }
-    assert_eq!(
-        table.story("orders")[3990..].iter().rev().take(4).rev().collect::<Vec<_>>(),
-        ["enqueue", "check", "move", "release"]
-    );
+    let story = table.story("orders");
+    let last = &story[story.len() - 4..];
+    assert_eq!(last, ["enqueue", "check", "move", "release"]);
     assert!(completions(&table).len() <= 16);
 }
 
@@ -55,9 +54,9 @@ async fn a_duplicate_of_what_was_moved_is_two_writes_and_a_read() {
     assert_eq!(table.story("b"), ["enqueue", "check", "release"]);
     // And nothing in the same environment, or while it stands in the lock's row.
     assert!(!deliver(&b, event(0)).await.unwrap());
-    assert!(!deliver(&b, event(4)).await.unwrap());
-    let story = table.story("b");
-    assert_eq!(story[3..], ["enqueue refused"]);
+    assert_eq!(table.story("b").len(), 3);
+    assert!(!deliver(&table.client("c"), event(4)).await.unwrap());
+    assert_eq!(table.story("c"), ["enqueue refused"]);
 }
 
 #[tokio::test(start_paused = true)]

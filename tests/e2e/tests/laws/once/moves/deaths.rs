@@ -2,6 +2,7 @@
 
 use testkit::dynamo::{Fate, Refusal};
 use testkit::locks::{KEY, LockTable, Step, die};
+use tokio::time::timeout;
 
 use super::{begin, client, completions, crowd, deliver, event, millis, tick};
 use crate::journal::folder::Folder;
@@ -66,12 +67,13 @@ async fn a_client_that_dies_between_a_move_and_its_release_loses_nothing() {
     for nth in 1..=20 {
         table.fate("a", Step::Release, nth, Fate::dropped());
     }
-    let completing = tokio::spawn(async move { held.complete(None).await });
-    tokio::time::sleep(millis(100)).await;
+    let mut completing = Box::pin(held.complete(None));
+    let unfinished = timeout(millis(100), &mut completing).await;
+    assert!(unfinished.is_err());
     assert_eq!(noted(&folder).len(), 1);
     let story = table.story("a");
-    assert_eq!(story[2..], ["move", "release never arrived"], "{story:?}");
-    completing.abort();
+    assert_eq!(story[2..4], ["move", "release never arrived"], "{story:?}");
+    die(completing);
     folder.orphan();
     assert_eq!(completions(&table).len(), 2, "nothing was dropped");
     let sweep = folder.client(&table, "sweep");
@@ -90,12 +92,14 @@ async fn a_client_that_dies_before_it_has_moved_anything_has_completed_nothing()
     let table = LockTable::new();
     crowd(&table, 1).await;
     tick().await;
-    let held = begin(&client(&table, "a", 2), event(5)).await.unwrap();
+    let a = client(&table, "a", 2);
+    let held = begin(&a, event(5)).await.unwrap();
     for nth in 1..=20 {
         table.fate("a", Step::Move, nth, Fate::dropped());
     }
-    let completing = tokio::spawn(async move { held.complete(None).await });
-    tokio::time::sleep(millis(100)).await;
+    let mut completing = Box::pin(held.complete(None));
+    let unfinished = timeout(millis(20), &mut completing).await;
+    assert!(unfinished.is_err());
     die(completing);
     assert!(deliver(&table.client("b"), event(5)).await.unwrap());
     is_known(&table, [0, 1, 2, 5]).await;

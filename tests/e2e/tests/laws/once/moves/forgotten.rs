@@ -32,7 +32,7 @@ async fn a_move_that_arrives_after_a_person_has_forgotten_changes_nothing() {
     tick().await;
     // It dies with its moves on their way.
     let held = begin(&client(&table, "a", 2), event(5)).await.unwrap();
-    for nth in 1..=10 {
+    for nth in 1..=100 {
         table.fate("a", Step::Move, nth, Fate::delivered().before(LEASE * 3));
         table.fate("a", Step::Release, nth, Fate::dropped());
         table.fate("a", Step::Heartbeat, nth, Fate::dropped());
@@ -50,7 +50,7 @@ async fn a_late_word_of_a_person_whose_lease_was_lost_takes_no_later_completion_
     crowd(&table, 3).await;
     tick().await;
     let person = table.client("person");
-    for nth in 1..=10 {
+    for nth in 1..=100 {
         table.fate("person", Step::Forget, nth, Fate::delivered().before(LEASE * 3));
         table.fate("person", Step::Release, nth, Fate::dropped());
         table.fate("person", Step::Heartbeat, nth, Fate::dropped());
@@ -71,7 +71,7 @@ async fn what_cannot_be_forgotten_beside_the_lock_stays_done() {
     let table = LockTable::new();
     crowd(&table, 3).await;
     tick().await;
-    for nth in 1..=10 {
+    for nth in 1..=100 {
         table.fate("person", Step::Forget, nth, Fate::dropped());
     }
     let failed = table.client("person").forget(KEY, event(4)).await;
