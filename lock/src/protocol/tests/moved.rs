@@ -177,6 +177,26 @@ fn what_another_run_has_begun_may_be_done_beside_the_lock() {
 }
 
 #[test]
+fn a_waiter_does_not_begin_before_it_has_looked_beside_the_lock() {
+    let mut hand = Hand::new(once(Some(Duration::from_secs(3600))));
+    hand.asks_for("try");
+    let waits = begun_before(row([other(-1_000)]));
+    hand.refused(waits).asks_for("enqueue");
+    let waits = begun_before(hand.with_me([other(-1_000)]));
+    hand.applied(waits);
+    hand.later(20_000);
+    let mine = anchored(begun_before(hand.with_me([])), 12_000);
+    hand.sees(mine.clone()).asks_for("heartbeat");
+    let Write::Heartbeat { begins_run, .. } = hand.write() else {
+        panic!("it confirms");
+    };
+    assert_eq!(*begins_run, None);
+    hand.applied(anchored(mine, 20_000));
+    assert!(checks(&hand));
+    hand.happens(Event::Checked(None)).asks_for("release");
+}
+
+#[test]
 fn a_run_that_has_begun_in_vain_takes_its_own_line_back() {
     let mut hand = Hand::new(once(Some(Duration::from_secs(3600))));
     let begun = Begun {

@@ -3,8 +3,8 @@
 use proofs::model::{Config, Coverage, Seat};
 
 use Coverage::{
-    Attempted, Completed, Deleted, Interrupted, Late, Recovered, Skipped, Stale, Stolen, Swept,
-    Taken,
+    Attempted, Completed, Deleted, Interrupted, Late, Moved, Recovered, Skipped, Stale, Stolen,
+    Swept, Taken,
 };
 
 /// Two deliveries of one event.
@@ -30,6 +30,14 @@ pub(crate) fn batch_and_one() -> Vec<Seat> {
 pub(crate) fn at_most_once() -> Vec<Seat> {
     let seat = || Seat::new().once(1).at_most_once();
     vec![seat(), seat()]
+}
+
+/// Two events of one order, each of which is delivered twice.
+pub(crate) fn two_again() -> Vec<Seat> {
+    vec![
+        Seat::new().once(1).rounds(2),
+        Seat::new().once(2).rounds(2),
+    ]
 }
 
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
@@ -104,6 +112,27 @@ pub(super) fn small() -> Vec<Config> {
             two_and_another(),
         )
         .covers([Completed, Skipped]),
+        Config::new("moves, 3: two of one event, and another", 1, two_and_another())
+            .room(1)
+            .covers([Completed, Skipped, Moved]),
+        Config::new("moves, 2: again, leases end, crash", 2, two_again())
+            .room(1)
+            .losses(1)
+            .crashes(1)
+            .covers([Completed, Recovered, Skipped, Moved, Late]),
+        Config::new("moves, 2: at most once, crash", 2, {
+            let seats = two_again().into_iter();
+            seats.map(Seat::at_most_once).collect()
+        })
+        .room(1)
+        .crashes(1)
+        .covers([Completed, Moved, Interrupted]),
+        Config::new("moves, 2: a batch and one of its events", 2, {
+            vec![Seat::new().once(1).and(2), Seat::new().once(1).rounds(2)]
+        })
+        .room(1)
+        .losses(1)
+        .covers([Completed, Skipped, Moved]),
     ]
 }
 
