@@ -156,9 +156,7 @@ impl Driver {
             Action::Act(_) | Action::Over(_) => false,
             Action::Pause(_) => self.clock.is_past(budget.wait),
             Action::Poll if self.polls_left == Some(0) => true,
-            Action::Write(_) | Action::Poll | Action::Check(_) => {
-                self.clock.is_past(budget.send)
-            }
+            Action::Write(_) | Action::Poll | Action::Check(_) => self.clock.is_past(budget.send),
         }
     }
 

@@ -75,7 +75,12 @@ impl LockGuard {
         let attempted = driver.acquisition.was_attempted();
         let found = driver.acquisition.row().clone();
         let room = driver.table.layout().room(&key, driver.acquisition.entry());
-        let room = cleanup.shared().settings.room.filter(|_| room.is_some()).or(room);
+        let room = cleanup
+            .shared()
+            .settings
+            .room
+            .filter(|_| room.is_some())
+            .or(room);
         let row = HeldRow::new(&driver, trail.completions(), operation);
         let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
         trail.hold(clock, heartbeats.lease().clone());

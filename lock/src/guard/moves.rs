@@ -40,7 +40,10 @@ impl LockGuard {
         until: Instant,
     ) -> Vec<(OperationId, u64)> {
         let lease = self.handle.lease();
-        let Some(room) = self.room.filter(|_| !brings.is_empty() && !lease.is_expired()) else {
+        let Some(room) = self
+            .room
+            .filter(|_| !brings.is_empty() && !lease.is_expired())
+        else {
             return Vec::new();
         };
         let earliest = lease.moment().now.earliest;

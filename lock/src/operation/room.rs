@@ -29,7 +29,11 @@ pub(crate) fn surplus(
     let stays = |(id, state): &(&OperationId, &OperationState)| {
         !brings.contains_key(id) && !state.is_expired(earliest)
     };
-    let kept: usize = operations.iter().filter(stays).map(|(_, it)| bytes(it)).sum();
+    let kept: usize = operations
+        .iter()
+        .filter(stays)
+        .map(|(_, it)| bytes(it))
+        .sum();
     let new = brings.values().map(|it| NAME + it.to_string().len());
     let mut over = (kept + new.sum::<usize>()).saturating_sub(room);
     let most = most_moved(brings.len());

@@ -255,7 +255,9 @@ impl Acquisition {
 
     /// A completion of ours that an earlier copy may have written, and that another client may have moved since.
     pub(super) fn perhaps_moved(&self, row: &Row, at: Moment) -> Option<OperationId> {
-        let moved = row.moved_until.is_some_and(|until| may_count(until, at.now.earliest));
+        let moved = row
+            .moved_until
+            .is_some_and(|until| may_count(until, at.now.earliest));
         let missing = self
             .completions
             .keys()

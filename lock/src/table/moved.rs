@@ -3,9 +3,7 @@
 //! A move copies what the mover, as the holder, has seen, so it is true whenever it arrives. The fences order these
 //! rows: a late copy replaces nothing that a later run or a person has said.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure};
 
 use super::request::{LAST_TICKET, id};
 use super::responses::SUFFIX;
@@ -48,11 +46,14 @@ impl TableLayout {
             _ => 2 * NUMBER,
         };
         let name = id(self, key);
-        let name = name.iter().map(|(column, value)| column.len() + length(value));
+        let name = name
+            .iter()
+            .map(|(column, value)| column.len() + length(value));
         let own = ["queue", "last_ticket", "renewed_at", "moved_until"].map(str::len);
         let ttl = self.ttl.as_ref().map_or(0, |ttl| ttl.len() + NUMBER);
         let numbers = 3 * NUMBER;
-        let others = name.sum::<usize>() + own.iter().sum::<usize>() + me.as_str().len() + numbers + ttl;
+        let others =
+            name.sum::<usize>() + own.iter().sum::<usize>() + me.as_str().len() + numbers + ttl;
         Some((others + LEAST_ROOM).next_multiple_of(UNIT) - others)
     }
 }

@@ -57,10 +57,13 @@ fn a_client_whose_turn_it_is_looks_for_its_operation_beside_the_lock() {
     let mut hand = first(once(None));
     assert!(checks(&hand));
     hand.happens(Event::Checked(None)).acts_for(9_750);
-    for over in [done(1), OperationState::Attempted(Attempt {
-        until: LATER,
-        fence: Ticket(1),
-    })] {
+    for over in [
+        done(1),
+        OperationState::Attempted(Attempt {
+            until: LATER,
+            fence: Ticket(1),
+        }),
+    ] {
         let mut hand = first(once(None));
         hand.happens(Event::Checked(Some(over))).acts_for(9_750);
     }
@@ -122,7 +125,8 @@ fn the_release_says_what_was_moved_and_until_when_the_latest_counts() {
         let mut hand = Hand::new(once(None));
         let mine = moved(hand.with_me([]), seen);
         hand.applied(mine).happens(Event::Checked(None));
-        hand.acquisition.move_out(OperationId::of([1; 12]), LATER - 9);
+        hand.acquisition
+            .move_out(OperationId::of([1; 12]), LATER - 9);
         hand.acquisition.move_out(OperationId::of([2; 12]), LATER);
         hand.happens(Event::Release);
         let Write::Release { operation, .. } = hand.write() else {
@@ -171,7 +175,11 @@ fn what_another_run_has_begun_may_be_done_beside_the_lock() {
         let Write::Release { operation, .. } = hand.write() else {
             panic!("it releases");
         };
-        assert_eq!(*operation, OperationUpdate::default(), "the other's line stays");
+        assert_eq!(
+            *operation,
+            OperationUpdate::default(),
+            "the other's line stays"
+        );
         hand.applied(begun_before(row([]))).is_refused(reason);
     }
 }
@@ -209,7 +217,8 @@ fn a_run_that_has_begun_in_vain_takes_its_own_line_back() {
     };
     hand.applied(mine);
     assert!(checks(&hand));
-    hand.happens(Event::Checked(Some(done(LATER)))).asks_for("release");
+    hand.happens(Event::Checked(Some(done(LATER))))
+        .asks_for("release");
     let Write::Release { operation, .. } = hand.write() else {
         panic!("it releases");
     };
@@ -234,9 +243,16 @@ fn a_completion_that_another_client_has_moved_since_settles_a_lost_answer() {
         hand.happens(Event::Release).lost();
         hand.refused(moved(row([]), LATER));
         assert!(checks(&hand));
-        let there = OperationState::Completed(Completion { fence, ..completion });
+        let there = OperationState::Completed(Completion {
+            fence,
+            ..completion
+        });
         hand.happens(Event::Checked(Some(there)));
-        let end = if ours { Outcome::Released } else { Outcome::Lost };
+        let end = if ours {
+            Outcome::Released
+        } else {
+            Outcome::Lost
+        };
         assert_eq!(hand.asked, Action::Over(end));
     }
 }

@@ -123,8 +123,8 @@ impl fmt::Display for Step {
 fn is_of_operation(body: &Value) -> bool {
     const ID: usize = 16;
     let names = body["Key"].as_object().into_iter().flatten();
-    let mut names = names.filter_map(|(_, name)| name["S"].as_str()?.split_once("once:"));
-    names.any(|(_, rest)| rest.len() == ID || rest.as_bytes().get(ID) == Some(&b':'))
+    let mut names = names.filter_map(|(_, name)| name["S"].as_str()?.split_once("#once:"));
+    names.any(|(_, operation)| operation.len() == ID)
 }
 
 /// What became of a request, in words: `heartbeat`, `beat refused`, `beat unheard`, `beat never arrived`.

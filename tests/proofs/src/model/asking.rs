@@ -9,8 +9,8 @@ use super::transition::Trigger;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Completion, Completions, Entry, Event, Kept, Moment, Terms, WaitMode,
-    done_until,
+    Acquisition, Action, Answer, Completion, Completions, Entry, Event, Kept, Moment, Terms,
+    WaitMode, done_until,
 };
 
 impl System {

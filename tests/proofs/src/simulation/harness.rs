@@ -256,7 +256,9 @@ impl Harness {
         for lock in &self.scenario.locks {
             let item = self.dynamo.row(TABLE, &lock.key, GROUP);
             let beside = |id: &OperationId| {
-                let row = self.dynamo.row(TABLE, &lock.key, &format!("{GROUP}#once:{id}"));
+                let row = self
+                    .dynamo
+                    .row(TABLE, &lock.key, &format!("{GROUP}#once:{id}"));
                 row_of(&row?).operations.remove(id)
             };
             self.rows.see(at, &lock.key, by, item.as_ref(), &beside);

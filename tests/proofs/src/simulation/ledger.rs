@@ -96,7 +96,11 @@ impl Worker {
             });
             records.forgotten.len() - 1
         };
-        match self.locks.forget(self.key.as_str(), operation(number)).await {
+        match self
+            .locks
+            .forget(self.key.as_str(), operation(number))
+            .await
+        {
             Ok(()) => {
                 self.trace.open().forgotten[which].until = Some(self.truth.now());
                 self.log("forgot", &call);

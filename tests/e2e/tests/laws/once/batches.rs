@@ -110,7 +110,11 @@ async fn the_holder_knows_what_others_have_done_under_its_lock() {
     let first = AcquireOptions::wait(millis(1000)).operation(refund());
     let b = table.client("b");
     let held = b.acquire_with(KEY, first).await.unwrap();
-    let known = held.completed(&payment()).await.unwrap().expect("it is done");
+    let known = held
+        .completed(&payment())
+        .await
+        .unwrap()
+        .expect("it is done");
     assert!(known.fence() < held.fence());
     let other = held.completed(&payment().fingerprint("a thousand")).await;
     assert_eq!(other.unwrap(), Some(known), "nothing to compare with");

@@ -166,7 +166,10 @@ impl<'a> Change<'a> {
         let (before, after) = (self.before.moved_until, self.after.moved_until);
         let over = before.is_none_or(|until| until < (BEGINNING + self.at).as_secs());
         if before > after && !over {
-            return Some(format!("law 14: {} lowers the end of what was moved", self.by));
+            return Some(format!(
+                "law 14: {} lowers the end of what was moved",
+                self.by
+            ));
         }
         let live = self.before.operations.iter().find(|(id, state)| {
             let stays = matches!(

@@ -34,10 +34,7 @@ pub(crate) fn at_most_once() -> Vec<Seat> {
 
 /// Two events of one order, each of which is delivered twice.
 pub(crate) fn two_again() -> Vec<Seat> {
-    vec![
-        Seat::new().once(1).rounds(2),
-        Seat::new().once(2).rounds(2),
-    ]
+    vec![Seat::new().once(1).rounds(2), Seat::new().once(2).rounds(2)]
 }
 
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
@@ -112,9 +109,13 @@ pub(super) fn small() -> Vec<Config> {
             two_and_another(),
         )
         .covers([Completed, Skipped]),
-        Config::new("moves, 3: two of one event, and another", 1, two_and_another())
-            .room(1)
-            .covers([Completed, Skipped, Moved]),
+        Config::new(
+            "moves, 3: two of one event, and another",
+            1,
+            two_and_another(),
+        )
+        .room(1)
+        .covers([Completed, Skipped, Moved]),
         Config::new("moves, 2: again, leases end, crash", 2, two_again())
             .room(1)
             .losses(1)

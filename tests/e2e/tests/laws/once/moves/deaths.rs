@@ -12,7 +12,10 @@ use crate::once::{LEASE, noted};
 async fn is_known(table: &LockTable, numbers: impl IntoIterator<Item = usize>) {
     for number in numbers {
         let reader = table.client("reader");
-        assert!(!deliver(&reader, event(number)).await.unwrap(), "event {number}");
+        assert!(
+            !deliver(&reader, event(number)).await.unwrap(),
+            "event {number}"
+        );
     }
 }
 

@@ -51,7 +51,12 @@ async fn a_late_word_of_a_person_whose_lease_was_lost_takes_no_later_completion_
     tick().await;
     let person = table.client("person");
     for nth in 1..=100 {
-        table.fate("person", Step::Forget, nth, Fate::delivered().before(LEASE * 3));
+        table.fate(
+            "person",
+            Step::Forget,
+            nth,
+            Fate::delivered().before(LEASE * 3),
+        );
         table.fate("person", Step::Release, nth, Fate::dropped());
         table.fate("person", Step::Heartbeat, nth, Fate::dropped());
     }

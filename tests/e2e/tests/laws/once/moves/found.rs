@@ -149,10 +149,18 @@ async fn what_was_moved_and_is_done_at_most_once_is_answered_and_not_interrupted
     }
     // What has begun and is not done beside the lock is interrupted as ever.
     let begun = begin(&table.client("f"), event(7).at_most_once()).await;
-    begun.unwrap().release_interrupted(millis(1000)).await.unwrap();
+    begun
+        .unwrap()
+        .release_interrupted(millis(1000))
+        .await
+        .unwrap();
     for wait in [0, 1000] {
         let limits = AcquireOptions::wait(millis(wait)).operation(event(7).at_most_once());
-        let refused = table.client("g").acquire_with(KEY, limits).await.unwrap_err();
+        let refused = table
+            .client("g")
+            .acquire_with(KEY, limits)
+            .await
+            .unwrap_err();
         assert!(refused.is_interrupted(), "{refused}");
         assert!(table.row().queue.is_empty());
     }
@@ -201,7 +209,9 @@ async fn a_row_beside_the_lock_outlives_its_window_by_a_day() {
     let (&id, _) = table.row().operations.iter().next().unwrap();
     let until = completions(&table)[0].until;
     assert!(deliver(&a, event(1)).await.unwrap());
-    let beside = table.dynamo().row("locks", KEY, &format!("default#once:{id}"));
+    let beside = table
+        .dynamo()
+        .row("locks", KEY, &format!("default#once:{id}"));
     let ttl = beside.unwrap()["ttl"]["N"].as_str().unwrap().parse::<u64>();
     assert_eq!(ttl.unwrap(), until + 24 * 60 * 60);
     assert_eq!(table.row().moved_until, Some(until));

@@ -89,7 +89,9 @@ async fn a_batch_of_as_many_as_one_write_takes_moves_as_many_as_its_release_can_
     for round in 0..3 {
         tick().await;
         let first = round * LockGuard::MOST_COMPLETED;
-        let batch: Vec<_> = (first..first + LockGuard::MOST_COMPLETED).map(event).collect();
+        let batch: Vec<_> = (first..first + LockGuard::MOST_COMPLETED)
+            .map(event)
+            .collect();
         let held = begin(&a, batch[0]).await.unwrap();
         held.complete_all(&batch, RELEASE).await.unwrap();
     }
@@ -106,7 +108,12 @@ async fn attempts_do_not_make_a_row_grow() {
     let a = table.client("a");
     for number in 0..50 {
         tick().await;
-        begin(&a, event(number)).await.unwrap().release().await.unwrap();
+        begin(&a, event(number))
+            .await
+            .unwrap()
+            .release()
+            .await
+            .unwrap();
     }
     let attempts = table.row().operations.into_values();
     let attempts = attempts.filter(|state| matches!(state, OperationState::Attempted(_)));
