@@ -32,9 +32,9 @@ pub(crate) fn at_most_once() -> Vec<Seat> {
     vec![seat(), seat()]
 }
 
-/// Two events of one order, each of which is delivered twice.
-pub(crate) fn two_again() -> Vec<Seat> {
-    vec![Seat::new().once(1).rounds(2), Seat::new().once(2).rounds(2)]
+/// An event that is delivered twice, and another one of the same order.
+pub(crate) fn again_and_another() -> Vec<Seat> {
+    vec![Seat::new().once(1).rounds(2), Seat::new().once(2)]
 }
 
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
@@ -109,6 +109,12 @@ pub(super) fn small() -> Vec<Config> {
             two_and_another(),
         )
         .covers([Completed, Skipped]),
+    ]
+}
+
+/// Of a lock whose row has room for one completion.
+pub(super) fn moves() -> Vec<Config> {
+    vec![
         Config::new(
             "moves, 3: two of one event, and another",
             1,
@@ -116,24 +122,30 @@ pub(super) fn small() -> Vec<Config> {
         )
         .room(1)
         .covers([Completed, Skipped, Moved]),
-        Config::new("moves, 2: again, leases end, crash", 2, two_again())
+        Config::new("moves, 2: again after another", 1, again_and_another())
             .room(1)
             .losses(1)
+            .covers([Completed, Skipped, Moved, Late]),
+        Config::new("moves, 2: again, crash", 1, again_and_another())
+            .room(1)
             .crashes(1)
-            .covers([Completed, Recovered, Skipped, Moved, Late]),
-        Config::new("moves, 2: at most once, crash", 2, {
-            let seats = two_again().into_iter();
+            .covers([Completed, Recovered, Skipped, Moved]),
+        Config::new("moves, 2: leases end", 2, again_and_another())
+            .room(1)
+            .covers([Completed, Skipped, Moved, Stolen]),
+        Config::new("moves, 2: at most once, again", 1, {
+            let seats = again_and_another().into_iter();
             seats.map(Seat::at_most_once).collect()
         })
         .room(1)
         .crashes(1)
         .covers([Completed, Moved, Interrupted]),
-        Config::new("moves, 2: a batch and one of its events", 2, {
-            vec![Seat::new().once(1).and(2), Seat::new().once(1).rounds(2)]
+        Config::new("moves, 3: a batch", 1, {
+            let batch = Seat::new().once(1).and(2);
+            vec![batch, Seat::new().once(2), Seat::new().once(3)]
         })
         .room(1)
-        .losses(1)
-        .covers([Completed, Skipped, Moved]),
+        .covers([Completed, Moved]),
     ]
 }
 
@@ -143,6 +155,10 @@ pub(super) fn full() -> Vec<Config> {
             .crashes(1)
             .stale(1)
             .covers([Completed, Skipped, Stale]),
+        Config::new("moves, 2: leases end, lost answer", 2, again_and_another())
+            .room(1)
+            .losses(1)
+            .covers([Completed, Skipped, Moved, Stolen, Late]),
     ]
 }
 
@@ -178,5 +194,9 @@ pub(super) fn huge() -> Vec<Config> {
         .losses(1)
         .crashes(1)
         .covers([Completed, Recovered, Skipped]),
+        Config::new("moves, 3: crash", 1, two_and_another())
+            .room(1)
+            .crashes(1)
+            .covers([Completed, Skipped, Moved, Recovered]),
     ]
 }
