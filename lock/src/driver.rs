@@ -10,6 +10,7 @@ use crate::counters::Counters;
 use crate::key::Key;
 use crate::messages::{Action, Answer, Event, Outcome};
 use crate::observations::Observations;
+use crate::operation_id::OperationId;
 use crate::protocol::Acquisition;
 use crate::shared::Shared;
 use crate::table::{Failure, Reply, Table};
@@ -135,6 +136,7 @@ impl Driver {
                     Event::Answered(self.write(&write, budget).await?)
                 }
                 Action::Poll => self.poll(budget).await?,
+                Action::Check(operation) => self.check(operation, budget).await?,
                 Action::Pause(pause) => {
                     let pause = self.schedule.pause(pause, self.clock.tick());
                     sleep_until(budget.wait.min(self.clock.after(pause))).await;
@@ -154,7 +156,7 @@ impl Driver {
             Action::Act(_) | Action::Over(_) => false,
             Action::Pause(_) => self.clock.is_past(budget.wait),
             Action::Poll if self.polls_left == Some(0) => true,
-            Action::Write(_) | Action::Poll => self.clock.is_past(budget.send),
+            Action::Write(_) | Action::Poll | Action::Check(_) => self.clock.is_past(budget.send),
         }
     }
 
@@ -183,6 +185,18 @@ impl Driver {
             Ok(row) => Ok(Event::Polled(row)),
             Err(failure) => self.endure(failure).map(|_| Event::Woken),
         }
+    }
+
+    /// A read whose answer is lost is sent again.
+    async fn check(&mut self, operation: OperationId, budget: Budget) -> Result<Event, Failure> {
+        let (sent, until) = self.ready(budget).await;
+        let reply = timeout_at(until, self.table.moved(&self.key, operation)).await;
+        let state = match self.received(sent, reply.ok()) {
+            Ok(state) => Ok(Event::Checked(state)),
+            Err(failure) => self.endure(failure).map(|_| Event::Woken),
+        };
+        self.log("check", if state.is_ok() { "read" } else { "failed" });
+        state
     }
 
     fn log(&self, step: &str, answer: &str) {

@@ -1,8 +1,8 @@
 //! The guard of a held lock, and its release.
 
 mod complete;
+mod moves;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,9 +17,9 @@ use crate::key::Key;
 use crate::lease::{Lease, LeaseHealth};
 use crate::messages::{Event, OnExpiry, Outcome};
 use crate::once;
-use crate::operation::OperationState;
-use crate::operation_id::OperationId;
+use crate::operation::Completions;
 use crate::protocol::Acquisition;
+use crate::row::Row;
 use crate::time::MonotonicInstant;
 use crate::trail::Trail;
 use crate::transaction::HeldRow;
@@ -41,7 +41,9 @@ pub struct LockGuard {
     /// What is done under the lock, if it is to be done once.
     operation: Option<Operation>,
     /// What the row said of operations when the lock was granted.
-    found: BTreeMap<OperationId, OperationState>,
+    found: Row,
+    /// How many bytes of the row are for operations; none if they cannot leave it.
+    room: Option<usize>,
     /// Releases the lock after the other fields were dropped.
     cleanup: Cleanup,
 }
@@ -71,7 +73,14 @@ impl LockGuard {
         let (key, fence) = (driver.key.clone(), driver.acquisition.ticket().0);
         let (layout, counters) = (driver.table.layout().clone(), driver.counters.clone());
         let attempted = driver.acquisition.was_attempted();
-        let found = driver.acquisition.operations().clone();
+        let found = driver.acquisition.row().clone();
+        let room = driver.table.layout().room(&key, driver.acquisition.entry());
+        let room = cleanup
+            .shared()
+            .settings
+            .room
+            .filter(|_| room.is_some())
+            .or(room);
         let row = HeldRow::new(&driver, trail.completions(), operation);
         let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
         trail.hold(clock, heartbeats.lease().clone());
@@ -82,6 +91,7 @@ impl LockGuard {
             trail,
             operation,
             found,
+            room,
             cleanup,
         }
     }
@@ -172,7 +182,8 @@ impl LockGuard {
     /// As [`release`](Self::release).
     pub async fn release_within(self, time: Duration) -> Result<(), Error> {
         let until = self.handle.lease().after(time);
-        self.hand_on(until, Acquisition::fail).await.map(drop)
+        let none = Completions::new();
+        self.hand_on(until, none, Acquisition::fail).await.map(drop)
     }
 
     /// Releases the lock after work of which it is not known how far it came, because it panicked or was stopped; tries for
@@ -184,7 +195,8 @@ impl LockGuard {
     /// As [`release`](Self::release).
     pub async fn release_interrupted(self, time: Duration) -> Result<(), Error> {
         let until = self.handle.lease().after(time);
-        self.hand_on(until, |_| {}).await.map(drop)
+        let none = Completions::new();
+        self.hand_on(until, none, |_| {}).await.map(drop)
     }
 
     /// Releases the lock without having done anything under it, and tries for at most this long: the row does not say
@@ -195,27 +207,39 @@ impl LockGuard {
     /// As [`release`](Self::release).
     pub async fn release_unused(self, time: Duration) -> Result<(), Error> {
         let until = self.handle.lease().after(time);
-        let released = self.hand_on(until, Acquisition::leave_unused).await;
+        let none = Completions::new();
+        let released = self.hand_on(until, none, Acquisition::leave_unused).await;
         released.map(drop)
     }
 
-    /// Stops the heartbeats, and releases.
+    /// Makes room for the completions, stops the heartbeats, and releases.
     async fn hand_on(
         mut self,
         until: Instant,
+        mut completes: Completions,
         prepare: impl FnOnce(&mut Acquisition),
     ) -> Result<HandedOn, Error> {
+        // A transaction has completed the operation. With its line in the release, too, a refused copy shows that it was ours.
+        let completed = self.handle.completed().cloned();
+        if let Some((operation, completed)) = self.operation.zip(completed.as_ref()) {
+            let completion = completed.completion().clone();
+            completes.entry(operation.id()).or_insert(completion);
+        }
+        let moved = match self.trail.is_ours() {
+            true => self.make_room(&completes, until).await,
+            false => Vec::new(),
+        };
         let Some(mut driver) = self.heartbeats.stop().await else {
             return Err(self.unknown("its heartbeats failed"));
         };
         if !self.trail.is_ours() {
             return Ok(HandedOn::TakenOver);
         }
-        // A transaction has completed the operation. With its line in the release, too, a refused copy shows that it was ours.
-        let completed = self.handle.completed().cloned();
-        if let Some((operation, completed)) = self.operation.zip(completed.as_ref()) {
-            let completion = completed.completion().clone();
-            driver.acquisition.complete(operation.id(), completion);
+        for (operation, until) in moved {
+            driver.acquisition.move_out(operation, until);
+        }
+        for (operation, completion) in completes {
+            driver.acquisition.complete(operation, completion);
         }
         prepare(&mut driver.acquisition);
         self.trail.release();

@@ -173,6 +173,12 @@ impl Completed {
         }
     }
 
+    /// As a person sees it, without a response that is in another row.
+    pub(crate) fn inspected(completion: &Completion) -> Self {
+        let response = Self::told(completion).unwrap_or(Response::None);
+        Self::new(completion.clone(), response)
+    }
+
     pub(crate) fn completion(&self) -> &Completion {
         &self.completion
     }

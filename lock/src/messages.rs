@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, Owner};
 use crate::nonce::Nonce;
-use crate::operation::{Completion, OperationTerms};
+use crate::operation::{Completion, OperationState, OperationTerms};
+use crate::operation_id::OperationId;
 use crate::row::Row;
 use crate::time::{Expiry, MonotonicInstant, Timestamp};
 use crate::write::Write;
@@ -75,7 +76,9 @@ pub enum Event {
     Answered(Answer),
     /// The read was answered.
     Polled(Option<Row>),
-    /// The pause is over.
+    /// The consistent read of the operation's own row was answered.
+    Checked(Option<OperationState>),
+    /// The pause is over, or a read was not answered.
     Woken,
     /// The time for a renewal has come.
     Heartbeat,
@@ -124,6 +127,8 @@ pub enum Action {
     Write(Write),
     /// Read the row, eventually consistent.
     Poll,
+    /// Read the row into which the completion of this operation may have moved, strongly consistent.
+    Check(OperationId),
     /// Sleep, then report [`Event::Woken`].
     Pause(Pause),
     /// The lock is held; the lease ends at this instant, unless a heartbeat renews it.

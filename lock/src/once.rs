@@ -32,7 +32,7 @@ const MOST_LEARNT: usize = 128;
 
 /// Fails if an operation is known to be done, or cannot be done once in this table.
 pub(crate) fn known(shared: &Shared, key: &Key, operation: &Operation) -> Result<(), Error> {
-    if operation.replays && !shared.layout.keeps_responses() {
+    if operation.replays && !shared.layout.has_rows_beside() {
         let message = "responses cannot be kept in a table whose partition key is a number and that has no sort \
                        key: add a sort key, or do not replay";
         return Err(Error::new(Kind::Configuration, message));

@@ -16,11 +16,12 @@
 //! was begun, and for every completion whose window is over.
 
 mod line;
+pub(crate) mod room;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +111,8 @@ pub struct OperationUpdate {
     pub forgets: Vec<OperationId>,
     /// A later date for the row, which outlives the completions.
     pub ttl: Option<u64>,
+    /// Until when completions that were moved out of this row count, where some of those that are forgotten were.
+    pub moved_until: Option<u64>,
 }
 
 /// A condition of a write that enters: the operation is not done yet.
@@ -135,6 +138,9 @@ pub(crate) const MOST_FORGOTTEN: usize = 40;
 
 /// How many operations one write completes, for the same reason.
 pub(crate) const MOST_COMPLETED: usize = 200;
+
+/// How many attempts a row keeps, the latest ones: they decide nothing, and each write of the lock pays for them.
+pub(crate) const MOST_ATTEMPTS: usize = 10;
 
 impl OperationTerms {
     /// Whether a completion answers another request than ours, which came with the same idempotency key.
@@ -222,28 +228,51 @@ impl OperationUpdate {
         }
     }
 
-    /// Forgets the operations of a row whose windows are over, but none that this update speaks of: DynamoDB takes one
-    /// change of an attribute.
+    /// Forgets the operations of a row whose windows are over, and attempts but for the latest; none that this update
+    /// speaks of: DynamoDB takes one change of an attribute.
     #[must_use]
-    pub fn forgetting<'a>(
-        self,
-        operations: impl IntoIterator<Item = (&'a OperationId, &'a OperationState)>,
+    pub fn forgetting(
+        mut self,
+        operations: &BTreeMap<OperationId, OperationState>,
         earliest: Timestamp,
     ) -> Self {
         let over = operations
-            .into_iter()
+            .iter()
             .filter(|(_, state)| state.is_expired(earliest));
-        let forgets = over.map(|(&id, _)| id).filter(|&id| !self.names(id));
-        Self {
-            forgets: forgets.take(MOST_FORGOTTEN).collect(),
-            ..self
-        }
+        let over = over.map(|(&id, _)| id).chain(surplus_attempts(operations));
+        let forgets: BTreeSet<_> = over.filter(|&id| !self.names(id)).collect();
+        self.forgets
+            .extend(forgets.into_iter().take(MOST_FORGOTTEN));
+        self
     }
 
     fn names(&self, operation: OperationId) -> bool {
         let attempted = self.attempted.map(|(id, _)| id);
-        attempted == Some(operation) || self.completes.contains_key(&operation)
+        attempted == Some(operation)
+            || self.completes.contains_key(&operation)
+            || self.forgets.contains(&operation)
     }
+}
+
+/// The attempts of a row but for the latest ones.
+fn surplus_attempts(
+    operations: &BTreeMap<OperationId, OperationState>,
+) -> impl Iterator<Item = OperationId> {
+    let mut attempts: Vec<_> = operations
+        .iter()
+        .filter_map(|(&id, state)| match state {
+            OperationState::Attempted(attempt) => Some((attempt.fence, id)),
+            _ => None,
+        })
+        .collect();
+    attempts.sort_unstable();
+    let surplus = attempts.len().saturating_sub(MOST_ATTEMPTS);
+    attempts.into_iter().take(surplus).map(|(_, id)| id)
+}
+
+/// Whether what counts until then, in seconds since the epoch, may still count.
+pub(crate) fn may_count(until: u64, earliest: Timestamp) -> bool {
+    until >= seconds(earliest)
 }
 
 /// Whole seconds, rounded down.

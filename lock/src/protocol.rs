@@ -37,6 +37,7 @@ pub use crate::row::Row;
 pub use crate::time::{Moment, MonotonicInstant, TimeInterval, Timestamp};
 pub use crate::write::{RenewalUpdate, RowLifetime, Write};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::liveness::Watch;
@@ -83,6 +84,12 @@ pub struct Acquisition {
     completions: Completions,
     /// An operation that the same write is to forget.
     forgets: Option<OperationId>,
+    /// Completions that have been moved out of the row, each with its end; the same write drops them from it.
+    moved: BTreeMap<OperationId, u64>,
+    /// Whether the operation's own row was read in our turn.
+    checked: bool,
+    /// What that says of the operation, while it counts.
+    beside: Option<OperationState>,
     ending: Ending,
 }
 
@@ -109,6 +116,8 @@ enum Phase {
         since: MonotonicInstant,
         acting: bool,
     },
+    /// Our turn; the operation may be done, with its completion moved out of the row.
+    Checking,
     Holding,
     Releasing {
         in_time: bool,
@@ -198,6 +207,9 @@ impl Acquisition {
             ends,
             completions,
             forgets,
+            moved: BTreeMap::new(),
+            checked: false,
+            beside: None,
             ending: Ending::Interrupted,
         }
     }
@@ -251,6 +263,7 @@ impl Acquisition {
             Event::Begin => self.enqueue(at),
             Event::Answered(answer) => self.answered(answer, at),
             Event::Polled(row) => self.polled(row, at),
+            Event::Checked(state) => self.hears_of_moved(state, at),
             Event::Woken => self.woken(at),
             Event::Heartbeat => self.heartbeat(true, at),
             Event::Expired => {
@@ -290,7 +303,9 @@ impl Acquisition {
             Phase::Releasing { .. } => self.over(Outcome::Released),
             Phase::Leaving(then) => self.out(row, then, self.left(), at),
             Phase::Invalidating(then) => self.out(row, then, RecoveryOutcome::Invalidated, at),
-            Phase::NewTicket | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
+            Phase::NewTicket | Phase::Waiting | Phase::Checking | Phase::Holding | Phase::Over => {
+                self.resend(at)
+            }
         }
     }
 
@@ -328,6 +343,10 @@ impl Acquisition {
                 in_doubt: true,
             } => self.over(Outcome::Released),
             Phase::Releasing { .. } if self.has_completed(&row) => self.over(Outcome::Released),
+            Phase::Releasing { in_doubt: true, .. } => match self.perhaps_moved(&row, at) {
+                Some(operation) => Action::Check(operation),
+                None => self.over(Outcome::Lost),
+            },
             Phase::Releasing { .. } => self.over(Outcome::Lost),
             Phase::Leaving(then) | Phase::Invalidating(then) if queued => {
                 self.see(row, at);
@@ -340,7 +359,9 @@ impl Acquisition {
             Phase::Leaving(then) | Phase::Invalidating(then) => {
                 self.out(row, then, RecoveryOutcome::Gone, at)
             }
-            Phase::NewTicket | Phase::Waiting | Phase::Holding | Phase::Over => self.resend(at),
+            Phase::NewTicket | Phase::Waiting | Phase::Checking | Phase::Holding | Phase::Over => {
+                self.resend(at)
+            }
         }
     }
 
@@ -348,6 +369,7 @@ impl Acquisition {
         match self.phase.clone() {
             Phase::NewTicket => self.enqueue(at),
             Phase::Waiting => Action::Poll,
+            Phase::Checking => self.check_moved(at),
             Phase::Renewing { acting, .. } => self.heartbeat(acting, at),
             _ => self.resend(at),
         }

@@ -30,6 +30,8 @@ pub struct Row {
     pub format: Option<u32>,
     /// What is known of operations that are done under this lock.
     pub operations: BTreeMap<OperationId, OperationState>,
+    /// Until when completions that were moved out of this row count, in seconds since the epoch.
+    pub moved_until: Option<u64>,
 }
 
 /// The latest format of a row that this version reads, and the one that it writes.

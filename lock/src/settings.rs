@@ -60,6 +60,8 @@ pub struct Settings {
     pub(crate) ahead: bool,
     pub(crate) wall: WallClock,
     pub(crate) nonces: Nonces,
+    /// How many bytes of a lock's row are for operations, if not as many as fit.
+    pub(crate) room: Option<usize>,
 }
 
 /// How long a holder counts as alive without a renewal.
@@ -122,6 +124,7 @@ impl Settings {
             ahead: true,
             wall: WallClock::system(),
             nonces: Nonces::system(),
+            room: None,
         }
     }
 

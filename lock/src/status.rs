@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::attributes::Attribute;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::idempotency::{Completed, Operation, Response};
+use crate::idempotency::{Completed, Operation};
 use crate::operation::OperationState;
 use crate::table::{Page, RowSnapshot, Table};
 
@@ -75,15 +75,13 @@ impl LockStatus {
         self.snapshot.row.last.map(|ticket| ticket.0)
     }
 
-    /// What is known of an operation that is done under this lock, even if its window is over by now. A response that
-    /// is kept in a row of its own is not read.
+    /// What the lock's row says of an operation that is done under it, even if its window is over by now. A response that
+    /// is kept in a row of its own is not read, and neither is a completion that was moved into one: see
+    /// [`Locks::completion`](crate::Locks::completion).
     #[must_use]
     pub fn completion(&self, operation: &Operation) -> Option<Completed> {
         match self.snapshot.row.operations.get(&operation.id())? {
-            OperationState::Completed(done) => {
-                let response = Completed::told(done).unwrap_or(Response::None);
-                Some(Completed::new(done.clone(), response))
-            }
+            OperationState::Completed(done) => Some(Completed::inspected(done)),
             _ => None,
         }
     }

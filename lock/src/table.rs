@@ -12,6 +12,7 @@ mod decode;
 mod endpoint;
 mod ensure;
 mod failure;
+mod moved;
 mod operations;
 mod request;
 mod responses;

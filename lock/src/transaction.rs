@@ -208,7 +208,13 @@ impl HeldRow {
             let failure = match sent.await {
                 Ok(Ok(TransactionAnswer::Applied)) => return Ok(None),
                 Ok(Ok(TransactionAnswer::Fenced(row))) => {
-                    return self.fenced(&row, operation).map(Some);
+                    let fenced = self.fenced(&row, operation);
+                    let moved = doubt && row.moved_until.is_some();
+                    return match fenced {
+                        // What an earlier copy has completed may have been moved out of the row since.
+                        Err(lost) if lost.is_lost() && moved => Err(self.too_late(doubt)),
+                        fenced => fenced.map(Some),
+                    };
                 }
                 Ok(Ok(TransactionAnswer::Cancelled(reasons, source))) => {
                     let error = match doubt {

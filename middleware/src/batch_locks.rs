@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use dynamodb_locks::{Completed, LockGuard};
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
-use crate::batch::{Batch, Fate, KeyWork};
+use crate::batch::{Batch, Fate, KeyWork, RecordWork};
 use crate::config::OnBusy;
 use crate::deadline::Deadline;
 use crate::failure::{LockError, LockErrorKind};
@@ -206,11 +208,13 @@ async fn of_key(
         match lock::acquire(Arc::clone(&shared), locking).await {
             Ok(lock) => {
                 let mut held = vec![first];
-                for work in works {
-                    match work.operation.map(|operation| lock.completed(&operation)) {
-                        None | Some(Ok(None)) => held.push(work),
-                        Some(Ok(Some(_))) => acquired.done.push(work.record),
-                        Some(Err(failure)) => acquired.refused.push((refuse(vec![work]), failure)),
+                let works: Vec<_> = works.collect();
+                let known = known(lock.guard(), &works).await;
+                for (work, known) in works.iter().zip(known) {
+                    match known {
+                        Ok(None) => held.push(*work),
+                        Ok(Some(_)) => acquired.done.push(work.record),
+                        Err(failure) => acquired.refused.push((refuse(vec![*work]), failure)),
                     }
                 }
                 acquired.held = Some(HeldKey {
@@ -235,4 +239,22 @@ async fn of_key(
         }
     }
     acquired
+}
+
+/// What is known of the operation of each work under a lock; side by side, because under a busy lock each may be a request.
+async fn known(
+    guard: &LockGuard,
+    works: &[RecordWork],
+) -> Vec<Result<Option<Completed>, LockError>> {
+    let mut known = Vec::with_capacity(works.len());
+    for some in works.chunks(AT_ONCE) {
+        let some = some.iter().map(|work| async {
+            match &work.operation {
+                Some(operation) => guard.completed(operation).await.map_err(LockError::from),
+                None => Ok(None),
+            }
+        });
+        known.extend(join_all(some).await);
+    }
+    known
 }

@@ -356,9 +356,9 @@ impl InvocationLock {
         (self.held, ending)
     }
 
-    /// What the table has said of another operation under the same lock, if it is done.
-    pub(crate) fn completed(&self, operation: &Operation) -> Result<Option<Completed>, LockError> {
-        self.held.completed(operation).map_err(LockError::from)
+    /// The guard, which knows what is done under the lock.
+    pub(crate) fn guard(&self) -> &LockGuard {
+        &self.held
     }
 
     /// Releases the lock when these of the operations under it are done.

@@ -35,11 +35,10 @@ pub(crate) async fn figures() -> Result<Vec<Figure>, Error> {
         // A longer response is not kept in memory.
         figures.push(figure.exactly(if bytes <= 64 * 1024 { 0.0 } else { 2.0 }));
     }
-    let crowded = crowded().await?;
-    figures.extend(cost(
-        &format!("a first delivery under a lock with {MANY} events in its window"),
-        crowded,
-    )?);
+    let [first, again] = crowded().await?;
+    let under = format!("under a lock with {MANY} events in its window");
+    figures.extend(cost(&format!("a first delivery {under}"), first)?);
+    figures.extend(cost(&format!("an old duplicate {under}"), again)?);
     Ok(figures)
 }
 
@@ -75,19 +74,26 @@ async fn twice(bytes: usize) -> Result<[Costs; 3], Error> {
     Ok(costs)
 }
 
-/// What a first delivery costs under a lock that many others share.
-async fn crowded() -> Result<Costs, Error> {
+/// What a first delivery costs under a lock that many others share, and a duplicate elsewhere of one of the first events.
+async fn crowded() -> Result<[Costs; 2], Error> {
     let dynamo = Dynamo::new();
     dynamo.create_table(&Schema::locks(TABLE))?;
-    let locks = Locks::with_client(&dynamo.client("here"), settings()).map_err(failed)?;
-    let mut costs = Vec::new();
+    let client = |name: &str| Locks::with_client(&dynamo.client(name), settings()).map_err(failed);
+    let (here, there) = (client("here")?, client("there")?);
+    let mut costs = [Vec::new(), Vec::new()];
     for number in 0..MANY + ROUNDS {
         let before = dynamo.counts();
-        deliver(&locks, "order", &number.to_string(), None).await?;
+        deliver(&here, "order", &number.to_string(), None).await?;
         let cost = (dynamo.counts() - &before).total();
         if number >= MANY {
-            costs.push((cost.requests as f64, cost.units));
+            costs[0].push((cost.requests as f64, cost.units));
         }
+    }
+    for number in 0..ROUNDS {
+        let before = dynamo.counts();
+        deliver(&there, "order", &number.to_string(), None).await?;
+        let cost = (dynamo.counts() - &before).total();
+        costs[1].push((cost.requests as f64, cost.units));
     }
     Ok(costs)
 }

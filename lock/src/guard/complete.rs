@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{HandedOn, LockGuard, RELEASE};
 use crate::driver::Budget;
 use crate::error::{Error, Kind};
-use crate::idempotency::{Completed, Operation, Response};
+use crate::idempotency::{Completed, Operation};
 use crate::once;
 use crate::operation::{Completions, MOST_COMPLETED, OperationState};
+use crate::protocol::Acquisition;
 
 impl LockGuard {
     /// How many operations [`complete_all`](Self::complete_all) completes at most: DynamoDB bounds the length of an
@@ -47,7 +48,8 @@ impl LockGuard {
             (operation, _) => operation,
         };
         let Some(operation) = operation else {
-            return self.hand_on(until, |_| {}).await.map(drop);
+            let none = Completions::new();
+            return self.hand_on(until, none, |_| {}).await.map(drop);
         };
         let (key, shared, id) = (self.key().clone(), self.cleanup.shared(), operation.id());
         let done = operation.completion(self.fence(), lease.moment().now.latest);
@@ -69,10 +71,8 @@ impl LockGuard {
         );
         let (completion, response) = kept.await;
         let completed = Completed::new(completion.clone(), response);
-        let handed_on = self
-            .hand_on(until, |acquisition| acquisition.complete(id, completion))
-            .await?;
-        match handed_on {
+        let completes = [(id, completion)].into();
+        match self.hand_on(until, completes, |_| {}).await? {
             HandedOn::Released => once::remember(&shared, &key, id, completed),
             HandedOn::TakenOver if recorded.into_inner() => {}
             HandedOn::TakenOver => return Err(Error::released_before_completion(&key)),
@@ -80,9 +80,10 @@ impl LockGuard {
         Ok(())
     }
 
-    /// What is known of another operation that is to be done under this lock, without a request: `None` if it is to be
-    /// done. The holder has seen every completion under its lock, and nobody else writes one while it holds. A response in
-    /// a row of its own is not read.
+    /// What is known of another operation that is to be done under this lock: `None` if it is to be done. The holder has
+    /// seen every completion in its lock's row, and nobody else writes one while it holds. So this needs no request, unless
+    /// so many operations are done under the lock that older completions were moved into rows of their own: then it reads
+    /// that of the operation. A response in a row of its own is not read.
     ///
     /// So one acquisition serves several operations, those of a batch for instance:
     ///
@@ -97,7 +98,7 @@ impl LockGuard {
     /// let guard = locks.acquire_with("order/42", first).await?;
     /// let mut done = Vec::new();
     /// for record in records {
-    ///     if guard.completed(&record)?.is_none() {
+    ///     if guard.completed(&record).await?.is_none() {
     ///         println!("at work");
     ///     }
     ///     done.push(record);
@@ -110,10 +111,19 @@ impl LockGuard {
     ///
     /// [`is_key_reused`](Error::is_key_reused) when the operation is done with another fingerprint;
     /// [`is_interrupted`](Error::is_interrupted) when it is done at most once, and a run of it has begun before;
-    /// [`is_bad_table`](Error::is_bad_table) when what the row says of it cannot be read.
-    pub fn completed(&self, operation: &Operation) -> Result<Option<Completed>, Error> {
+    /// [`is_bad_table`](Error::is_bad_table) when what the row says of it cannot be read;
+    /// [`is_unavailable`](Error::is_unavailable) when DynamoDB does not answer.
+    pub async fn completed(&self, operation: &Operation) -> Result<Option<Completed>, Error> {
         let earliest = self.handle.lease().moment().now.earliest;
-        let completion = match self.found.get(&operation.id()) {
+        let here = self.found.operations.get(&operation.id());
+        let known = here.is_some_and(|state| {
+            *state == OperationState::Unreadable || state.completed(earliest).is_some()
+        });
+        let beside = match known {
+            true => None,
+            false => self.find_moved(operation).await?,
+        };
+        let completion = match beside.as_ref().or(here) {
             Some(OperationState::Unreadable) => return Err(Error::unreadable(self.key())),
             Some(OperationState::Begun(begun))
                 if operation.is_at_most_once()
@@ -128,10 +138,7 @@ impl LockGuard {
             Some(completion) if operation.terms().differs_from(completion) => {
                 Err(Error::key_reused(self.key()))
             }
-            completion => Ok(completion.map(|completion| {
-                let response = Completed::told(completion).unwrap_or(Response::None);
-                Completed::new(completion.clone(), response)
-            })),
+            completion => Ok(completion.map(Completed::inspected)),
         }
     }
 
@@ -157,17 +164,12 @@ impl LockGuard {
         }
         if done.len() > MOST_COMPLETED {
             let error = too_many(done.len());
-            return self.hand_on(until, |_| {}).await.and(Err(error));
+            let none = Completions::new();
+            return self.hand_on(until, none, |_| {}).await.and(Err(error));
         }
         let (key, shared) = (self.key().clone(), self.cleanup.shared());
         let recorded = self.trail.complete(&done);
-        let completions = done.clone();
-        let handed_on = self.hand_on(until, |acquisition| {
-            acquisition.fail();
-            for (operation, completion) in completions {
-                acquisition.complete(operation, completion);
-            }
-        });
+        let handed_on = self.hand_on(until, done.clone(), Acquisition::fail);
         match handed_on.await? {
             HandedOn::Released => once::remember_told(&shared, &key, &done),
             HandedOn::TakenOver if recorded => {}
@@ -176,12 +178,17 @@ impl LockGuard {
         Ok(())
     }
 
-    /// Releases the lock, and forgets an operation with the same write.
+    /// Releases the lock, and forgets an operation with the same write; before that its completion beside the lock.
     pub(crate) async fn forget(self, operation: Operation) -> Result<(), Error> {
         let (key, shared) = (self.key().clone(), self.cleanup.shared());
         let until = self.handle.lease().after(RELEASE);
-        self.hand_on(until, |acquisition| acquisition.forget(operation.id()))
-            .await?;
+        let forgotten = self.forget_moved(&operation).await;
+        let none = Completions::new();
+        let handed_on = match &forgotten {
+            Ok(()) => self.hand_on(until, none, |it| it.forget(operation.id())),
+            Err(_) => return self.release().await.and(forgotten),
+        };
+        handed_on.await?;
         shared.completed.remove(&key, operation.id());
         Ok(())
     }

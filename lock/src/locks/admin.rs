@@ -4,7 +4,9 @@ use super::Locks;
 use crate::entry::Ticket;
 use crate::error::Error;
 use crate::force;
+use crate::idempotency::{Completed, Operation};
 use crate::key::IntoKey;
+use crate::operation::OperationState;
 use crate::status::{ListLocks, LockStatus};
 
 impl Locks {
@@ -48,6 +50,44 @@ impl Locks {
         let snapshot = table.inspect(&key).await;
         let snapshot = snapshot.map_err(|failure| table.explain(&key, "inspect", failure))?;
         Ok(LockStatus::of(key.as_str(), snapshot))
+    }
+
+    /// What is known of an operation that is done under this lock, even if its window is over by now; `None` if it is not
+    /// done. A response that is kept in a row of its own is not read. One consistent read, and another one where so many
+    /// operations are done under the lock that older completions were moved into rows of their own.
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use dynamodb_locks::Operation;
+    ///
+    /// let payment = Operation::new("payments", "invoice-7");
+    /// assert!(locks.completion("order/42", &payment).await?.is_none());
+    /// locks.once("order/42", payment, async |_| Ok::<_, ()>(())).await?;
+    /// assert!(locks.completion("order/42", &payment).await?.is_some());
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB does not answer.
+    pub async fn completion(
+        &self,
+        key: impl IntoKey,
+        operation: &Operation,
+    ) -> Result<Option<Completed>, Error> {
+        let (key, table) = (self.key(key)?, self.shared.table().await);
+        let failed = |failure| table.explain(&key, "inspect", failure);
+        let snapshot = table.inspect(&key).await.map_err(failed)?;
+        let moved = snapshot.row.moved_until.is_some();
+        let here = LockStatus::of(key.as_str(), snapshot).completion(operation);
+        if here.is_some() || !moved {
+            return Ok(here);
+        }
+        let beside = table.look_beside(&key, operation.id()).await;
+        Ok(match beside.map_err(failed)? {
+            Some(OperationState::Completed(done)) => Some(Completed::inspected(&done)),
+            _ => None,
+        })
     }
 
     /// All locks of the namespace, page by page: it reads the whole table.

@@ -131,16 +131,15 @@ fn a_window_counts_from_the_latest_now_and_has_a_bound() {
 fn an_update_forgets_what_is_over_but_nothing_that_it_speaks_of() {
     let (attempted, completed) = (OperationId::of([0; 12]), OperationId::of([1; 12]));
     let over = OperationState::Completed(done(1, Kept::None));
-    let operations: Vec<_> = (0..100)
+    let operations = (0..100)
         .map(|n| (OperationId::of([n; 12]), over.clone()))
         .collect();
-    let listed = operations.iter().map(|(id, state)| (id, state));
     let update = OperationUpdate {
         attempted: Some((attempted, Attempt::of(FENCE, at(2)))),
         completes: [(completed, done(9, Kept::None))].into(),
         ..OperationUpdate::default()
     };
-    let update = update.forgetting(listed, at(2));
+    let update = update.forgetting(&operations, at(2));
     assert_eq!(update.forgets.len(), MOST_FORGOTTEN);
     assert!(!update.forgets.contains(&attempted));
     assert!(!update.forgets.contains(&completed));
@@ -170,4 +169,82 @@ fn what_is_said_until_a_second_is_over_in_the_next_one() {
     }
     assert!(!OperationState::Unreadable.is_expired(at(101)));
     assert!(begun(100).counts(at(100)) && !begun(100).counts(at(101)));
+}
+
+/// The completion of a run with this fence, in a row.
+fn completed(n: u8) -> (OperationId, OperationState) {
+    let completion = Completion {
+        fence: Ticket(1_763_640_000_000_000 + u64::from(n)),
+        ..done(9, Kept::None)
+    };
+    let state = OperationState::Completed(completion);
+    (OperationId::of([n; 12]), state)
+}
+
+fn attempted(n: u8) -> (OperationId, OperationState) {
+    let attempt = Attempt {
+        until: 9,
+        fence: Ticket(1_763_640_000_000_000 + u64::from(n)),
+    };
+    (OperationId::of([n; 12]), OperationState::Attempted(attempt))
+}
+
+fn numbers(ids: impl IntoIterator<Item = OperationId>) -> Vec<u8> {
+    let of = |id| (0..=u8::MAX).find(|&n| OperationId::of([n; 12]) == id);
+    ids.into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_row_keeps_the_latest_attempts_only() {
+    let operations: BTreeMap<_, _> = (0..15).map(attempted).chain([completed(99)]).collect();
+    let update = OperationUpdate {
+        completes: [(OperationId::of([0; 12]), done(9, Kept::None))].into(),
+        ..OperationUpdate::default()
+    };
+    let update = update.forgetting(&operations, at(2));
+    assert_eq!(numbers(update.forgets), [1, 2, 3, 4]);
+}
+
+/// The completion that each of these brings.
+fn bringing(many: u8) -> Completions {
+    let new = (200..200 + many).map(|n| (OperationId::of([n; 12]), done(9, Kept::None)));
+    new.collect()
+}
+
+#[test]
+fn the_oldest_completions_leave_a_row_that_is_full() {
+    // A completion has 56 bytes.
+    let operations: BTreeMap<_, _> = (1..=5).map(completed).collect();
+    let surplus = |brings, room| {
+        let surplus = room::surplus(&operations, &bringing(brings), room, at(2));
+        numbers(surplus.into_keys())
+    };
+    assert!(surplus(1, 6 * 56).is_empty());
+    assert_eq!(surplus(1, 6 * 56 - 1), [1]);
+    assert_eq!(surplus(1, 5 * 56), [1]);
+    assert_eq!(surplus(2, 5 * 56), [1, 2]);
+    assert_eq!(surplus(1, 0), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn nothing_leaves_a_row_but_completions_that_count() {
+    let over = (
+        OperationId::of([50; 12]),
+        OperationState::Completed(done(1, Kept::None)),
+    );
+    let begun = OperationState::Begun(begun(9));
+    let begun = (OperationId::of([51; 12]), begun);
+    let again = (OperationId::of([200; 12]), completed(2).1);
+    let unreadable = (OperationId::of([52; 12]), OperationState::Unreadable);
+    let all = [completed(7), attempted(60), over, begun, again, unreadable];
+    let surplus = room::surplus(&all.into(), &bringing(1), 0, at(2));
+    assert_eq!(numbers(surplus.into_keys()), [7]);
+}
+
+#[test]
+fn as_many_leave_a_row_as_a_batch_brings_and_some_more() {
+    let operations: BTreeMap<_, _> = (0..190).map(completed).collect();
+    let leave = |brings| room::surplus(&operations, &bringing(brings), 500, at(2)).len();
+    assert_eq!(leave(1), 9);
+    assert_eq!(leave(50), 58);
 }

@@ -105,6 +105,9 @@ impl Acquisition {
     /// heartbeat has to confirm it.
     pub(super) fn act_or_confirm(&mut self, need: Duration, at: Moment) -> Action {
         self.ends = self.proven(at);
+        if !self.granted && self.has_to_check(at) {
+            return self.check_moved(at);
+        }
         if self.terms.on_expiry == OnExpiry::Hold {
             // No clock can end this lease: a holder that has begun is never evicted.
             self.ends = FOR_EVER;

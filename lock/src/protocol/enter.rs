@@ -29,6 +29,7 @@ impl Acquisition {
         (self.ticket, self.ticketed, self.behind) = (ticket, at.tick, at.tick);
         (self.sign, self.handed, self.ends) = (None, None, MonotonicInstant::default());
         (self.in_doubt_copies, self.missed_reads) = (0, 0);
+        (self.checked, self.beside) = (false, None);
         // A client that finds the lock free may have to begin to act with the same write: fail-closed, or at most
         // once. So it tries first.
         let begins = self.terms.on_expiry == OnExpiry::Hold || self.begins_run(at).is_some();
@@ -61,7 +62,10 @@ impl Acquisition {
 
     pub(super) fn enter(&mut self, at: Moment) -> Action {
         let (me, ticket, lifetime) = (self.me.clone(), self.ticket, self.lifetime(at));
-        let (unless_done, begins_run) = (self.unless_done(at), self.begins_run(at));
+        let unless_done = self.unless_done(at);
+        // Whether another run has begun in vain is known in our turn, if the operation may be done after all.
+        let unknown = self.is_begun_by_another(at) && self.has_to_check(at);
+        let begins_run = self.begins_run(at).filter(|_| !unknown);
         self.phase = Phase::Entering;
         self.send(match self.queues {
             true => Write::Enqueue {

@@ -15,7 +15,7 @@ impl Acquisition {
             Phase::Entering => self.invalidate(then, at),
             Phase::Evicting { .. } if !self.is_queued() => self.invalidate(then, at),
             Phase::Waiting | Phase::Evicting { .. } => self.leave(then, at),
-            Phase::Renewing { acting: false, .. } => self.leave(then, at),
+            Phase::Renewing { acting: false, .. } | Phase::Checking => self.leave(then, at),
             Phase::Renewing { .. } | Phase::Holding => self.leave(AfterLeave::Tell, at),
             Phase::Leaving(AfterLeave::NewTicket) => {
                 self.phase = Phase::Leaving(then);

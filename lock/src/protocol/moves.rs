@@ -70,8 +70,10 @@ impl Acquisition {
             .map_or(Timestamp(0), |seen| Timestamp(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
         let open = self.terms.on_expiry == OnExpiry::TakeOver;
-        let begins = (!open).then_some(self.ticket);
-        let begins_run = self.begins_run(at).filter(|_| self.has_to_begin());
+        let pins = (!open).then_some(self.ticket);
+        // Not before it is known whether the operation is done beside the row: the line of another run may stand here.
+        let begins = self.has_to_begin() && !self.has_to_check(at);
+        let begins_run = self.begins_run(at).filter(|_| begins);
         let outlives =
             begins_run.and_then(|(_, begun)| self.outlives(keeps_row_until(begun.until), at));
         let ttl = self.is_old(at).then(|| self.ttl(at)).max(outlives);
@@ -83,7 +85,7 @@ impl Acquisition {
             me: self.me.clone(),
             now,
             ttl,
-            begins,
+            begins: pins,
             begins_run,
         })
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Acquisition, AfterLeave, Ending, Phase};
-use crate::messages::{Action, OnExpiry, RecoveryOutcome, RefusalReason};
+use crate::messages::{Action, OnExpiry, Outcome, RecoveryOutcome, RefusalReason};
 use crate::operation::{
-    Begun, Completion, OperationState, OperationUpdate, UnlessDone, done_until,
+    Begun, Completion, OperationState, OperationUpdate, UnlessDone, done_until, may_count,
 };
 use crate::operation_id::OperationId;
 use crate::row::Row;
@@ -39,6 +39,12 @@ impl Acquisition {
     /// Nobody is to know any more that this operation is done: the write that hands the lock on forgets it.
     pub fn forget(&mut self, operation: OperationId) {
         self.forgets = Some(operation);
+    }
+
+    /// A completion was moved out of the row, and counts until then: the write that hands the lock on drops it, and says
+    /// where to look.
+    pub fn move_out(&mut self, operation: OperationId, until: u64) {
+        self.moved.insert(operation, until);
     }
 
     /// Whether another run of the operation began before, as far as the row tells.
@@ -80,14 +86,56 @@ impl Acquisition {
             && matches!(self.own_state(), Some(OperationState::Begun(begun)) if begun.counts(at.now.earliest))
     }
 
-    /// What the row says of operations. To the client that is first in the queue it says all that there is.
+    /// The row as it was last seen.
+    pub(crate) fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// What the row says of operations. To the client that is first in the queue it says all that there is, but for what was
+    /// moved out of it.
     #[must_use]
     pub fn operations(&self) -> &BTreeMap<OperationId, OperationState> {
         &self.row.operations
     }
 
     fn own_state(&self) -> Option<&OperationState> {
-        self.row.operations.get(&self.terms.operation?.id)
+        let id = self.terms.operation?.id;
+        self.beside.as_ref().or(self.row.operations.get(&id))
+    }
+
+    /// Whether the operation may be done, with its completion in a row of its own, and that row was not read yet. It is
+    /// read in our turn: from then on nobody else moves anything.
+    pub(super) fn has_to_check(&self, at: Moment) -> bool {
+        let moved = self.row.moved_until;
+        let may = moved.is_some_and(|until| may_count(until, at.now.earliest));
+        may && self.terms.operation.is_some() && !self.checked
+    }
+
+    pub(super) fn check_moved(&mut self, at: Moment) -> Action {
+        match self.terms.operation {
+            Some(operation) => {
+                self.phase = Phase::Checking;
+                Action::Check(operation.id)
+            }
+            None => self.resend(at),
+        }
+    }
+
+    /// The operation's own row was read in our turn.
+    pub(super) fn hears_of_moved(&mut self, state: Option<OperationState>, at: Moment) -> Action {
+        match self.phase {
+            Phase::Checking => {}
+            Phase::Releasing { .. } => return self.over(self.released_if_moved(state)),
+            _ => return self.resend(at),
+        }
+        let counts = |state: &OperationState| {
+            *state == OperationState::Unreadable || state.completed(at.now.earliest).is_some()
+        };
+        (self.checked, self.beside) = (true, state.filter(counts));
+        match self.settled(at) {
+            Some(why) => self.refuse(why, at),
+            None => self.act_or_confirm(self.terms.lease / 2, at),
+        }
     }
 
     /// Why there is nothing to do, if the row says so.
@@ -99,7 +147,8 @@ impl Acquisition {
         if let OperationState::Begun(begun) = state {
             let at_work = self.row.entry(begun.fence).is_some();
             let unsure = !self.is_queued() && self.is_unsure(state, at);
-            let interrupted = self.is_begun_by_another(at) && !at_work && !unsure;
+            let unknown = unsure || self.has_to_check(at);
+            let interrupted = self.is_begun_by_another(at) && !at_work && !unknown;
             return interrupted.then_some(RefusalReason::Interrupted);
         }
         let completion = state.completed(at.now.earliest)?;
@@ -143,9 +192,12 @@ impl Acquisition {
                 OperationUpdate::attempted(&self.me, at.now.latest)
             }
         };
+        let moved = self.moved.values().copied().max();
         let update = OperationUpdate {
             ttl: self.outlives_completions(at),
             completes: self.completions.clone(),
+            forgets: self.moved.keys().copied().collect(),
+            moved_until: moved.map(|until| self.row.moved_until.map_or(until, |it| it.max(until))),
             ..update
         };
         let mut update = match own.is_some() || !update.completes.is_empty() {
@@ -208,6 +260,26 @@ impl Acquisition {
             matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
         };
         !self.completions.is_empty() && self.completions.iter().all(is_ours)
+    }
+
+    /// A completion of ours that an earlier copy may have written, and that another client may have moved since.
+    pub(super) fn perhaps_moved(&self, row: &Row, at: Moment) -> Option<OperationId> {
+        let moved = row
+            .moved_until
+            .is_some_and(|until| may_count(until, at.now.earliest));
+        let missing = self
+            .completions
+            .keys()
+            .find(|id| !matches!(row.operations.get(id), Some(OperationState::Completed(_))));
+        missing.copied().filter(|_| moved)
+    }
+
+    /// The end of a release whose completion has been looked for beside the lock.
+    fn released_if_moved(&self, state: Option<OperationState>) -> Outcome {
+        match state {
+            Some(OperationState::Completed(done)) if done.fence == self.ticket => Outcome::Released,
+            _ => Outcome::Lost,
+        }
     }
 
     /// How the entry has left.

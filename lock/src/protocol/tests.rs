@@ -3,6 +3,7 @@
 mod driving;
 mod entering;
 mod leaving;
+mod moved;
 mod operations;
 mod turns;
 

@@ -185,6 +185,13 @@ impl Settings {
         self
     }
 
+    /// Room for so many bytes of completions in a lock's row, for tests and simulations. Default: as many as fit into its first KB.
+    #[doc(hidden)]
+    pub fn room_for_completions(mut self, bytes: usize) -> Self {
+        self.room = Some(bytes);
+        self
+    }
+
     /// Another source of nonces, for tests and simulations. Default: the operating system's randomness.
     pub fn nonces(mut self, nonces: Nonces) -> Self {
         self.nonces = nonces;

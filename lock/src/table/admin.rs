@@ -14,6 +14,8 @@ use crate::attributes::Attributes;
 use crate::entry::{Entry, Ticket};
 use crate::key::Key;
 use crate::messages::Answer;
+use crate::operation::OperationState;
+use crate::operation_id::OperationId;
 use crate::row::Row;
 use crate::time::Timestamp;
 
@@ -45,6 +47,15 @@ impl Table {
             date: server_date.date(),
             ..output.item.map(snapshot).unwrap_or_default()
         })
+    }
+
+    /// Reads what an operation's own row says, with an operator's patience.
+    pub(crate) async fn look_beside(
+        &self,
+        key: &Key,
+        operation: OperationId,
+    ) -> Result<Option<OperationState>, Failure> {
+        within(self.moved(key, operation)).await?.answer
     }
 
     /// The next page of rows of the namespace, with their keys.

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use super::request::{FORMAT, HOLD_ON_EXPIRY, LAST_TICKET, PINNED, QUEUE, RENEWED_AT};
+use super::request::{FORMAT, HOLD_ON_EXPIRY, LAST_TICKET, MOVED_UNTIL, PINNED, QUEUE, RENEWED_AT};
 use super::{attributes, operations};
 use crate::entry::{Entry, Ticket};
 use crate::row::Row;
@@ -24,6 +24,7 @@ pub(super) fn row(mut item: Item) -> Row {
         pinned: number(item.get(PINNED)).map(Ticket),
         format: number(item.get(FORMAT)).map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
         operations: operations::of(&item),
+        moved_until: number(item.get(MOVED_UNTIL)),
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) fn damage(item: &Item) -> Option<String> {
         .get(QUEUE)
         .filter(|value| !value.is_ss())
         .map(|_| format!("`{QUEUE}` is no set of strings"));
-    let mut numbers = [LAST_TICKET, RENEWED_AT, PINNED, FORMAT].into_iter();
+    let mut numbers = [LAST_TICKET, RENEWED_AT, PINNED, FORMAT, MOVED_UNTIL].into_iter();
     queue.or_else(|| {
         let wrong =
             numbers.find(|&name| item.contains_key(name) && number(item.get(name)).is_none());

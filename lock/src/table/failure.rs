@@ -141,6 +141,15 @@ pub(super) fn of_write(error: SdkError<UpdateItemError, Response>) -> Result<Ans
     }
 }
 
+/// The item that a write met whose condition did not hold.
+pub(super) fn met(error: SdkError<UpdateItemError, Response>) -> Result<Item, Failure> {
+    use UpdateItemError::ConditionalCheckFailedException as Refused;
+    match error.as_service_error() {
+        Some(Refused(refused)) => Ok(refused.item().cloned().unwrap_or_default()),
+        _ => Err(of(error)),
+    }
+}
+
 /// The row of an item with which our writes can go on. One that was applied needs no such check.
 pub(super) fn sound(item: Item) -> Result<Row, Failure> {
     match decode::damage(&item) {

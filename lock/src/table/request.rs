@@ -30,16 +30,19 @@ pub(super) const LAST_TICKET: &str = "last_ticket";
 pub(super) const RENEWED_AT: &str = "renewed_at";
 pub(super) const HOLD_ON_EXPIRY: &str = "hold_on_expiry";
 pub(super) const PINNED: &str = "pinned";
+/// Until when completions count that were moved out of the row.
+pub(super) const MOVED_UNTIL: &str = "moved_until";
 /// The row's format; the first has none.
 pub(super) const FORMAT: &str = "v";
 pub(super) const FORCED_RELEASE: &str = "forced_release";
 
-pub(super) const COLUMNS: [(&str, &str); 5] = [
+pub(super) const COLUMNS: [(&str, &str); 6] = [
     ("#queue", QUEUE),
     ("#last_ticket", LAST_TICKET),
     ("#renewed_at", RENEWED_AT),
     ("#hold_on_expiry", HOLD_ON_EXPIRY),
     ("#pinned", PINNED),
+    ("#moved_until", MOVED_UNTIL),
 ];
 
 pub(super) fn update(

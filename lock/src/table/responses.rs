@@ -18,8 +18,8 @@ pub(super) const RESPONSE: &str = "response";
 pub(crate) const SUFFIX: &str = "#once:";
 
 impl TableLayout {
-    /// Whether there is room for responses beside the locks. A numeric key without a sort key has none.
-    pub(crate) fn keeps_responses(&self) -> bool {
+    /// Whether there is room for other rows beside the locks. A numeric key without a sort key has none.
+    pub(crate) fn has_rows_beside(&self) -> bool {
         self.sort.is_some() || self.kind != KeyKind::N
     }
 

@@ -152,8 +152,13 @@ impl UpdateExpression {
                 .with(":begun", AttributeValue::S(attempt.to_string()));
         }
         for (number, &id) in update.forgets.iter().enumerate() {
-            let name = format!("#over{number}");
+            let name = format!("#o{number}");
             expression = expression.called(&name, id).remove(&name);
+        }
+        if let Some(until) = update.moved_until {
+            expression = expression
+                .set("#moved_until = :moved_until")
+                .with(":moved_until", number(until));
         }
         expression.ttl = expression.ttl.or(update.ttl);
         expression

@@ -25,6 +25,7 @@
 
 mod clock;
 mod invariant;
+mod moved;
 mod mutant;
 mod size;
 mod table;

@@ -119,6 +119,10 @@ pub const COVERAGE_ONCE: &[(Sort, &str)] = &[
     (Sort::Done, "interrupted"),
     (Sort::Done, "again after an attempt"),
     (Sort::Done, "window over"),
+    (Sort::Done, "forgot"),
+    (Sort::Sent, "move"),
+    (Sort::Sent, "check"),
+    (Sort::Sent, "forget"),
 ];
 
 /// What became of one seed.
@@ -146,14 +150,16 @@ pub fn simulate_once(seed: u64) -> Outcome {
 
 /// Simulates a seed with one thought left out.
 pub fn sabotaged(seed: u64, mutant: Mutant) -> Outcome {
-    run(seed, Some(mutant), false)
+    run(seed, Some(mutant), mutant.is_about_moves())
 }
 
 fn run(seed: u64, mutant: Option<Mutant>, once: bool) -> Outcome {
     // The jitter of the client and of the SDK.
     fastrand::seed(seed);
     let mut scenario = scenario::Scenario::new(seed, mutant);
-    scenario.once = once;
+    if once {
+        scenario = scenario.once(seed);
+    }
     let harness = harness::Harness::new(scenario, seed);
     let (scenario, trace, rows, scheduler) = harness.run();
     let wrong = verdict::of(&scenario, &trace, &rows, &scheduler);

@@ -58,6 +58,7 @@ fn the_longest_release_fits_into_an_expression() {
             attempted: Some((id(usize::MAX), Attempt { until: 1, fence })),
             forgets: forgets.collect(),
             ttl: Some(1),
+            moved_until: Some(1),
         },
     };
     let layout = TableLayout {
@@ -69,7 +70,7 @@ fn the_longest_release_fits_into_an_expression() {
         ttl: Some("ttl".to_owned()),
     };
     let update = texts(&layout, expression(&release)).update;
-    assert!(update.contains("#d199 = :d199") && update.contains("#over39"));
+    assert!(update.contains("#d199 = :d199") && update.contains("#o39"));
     assert!(update.contains("#x100") && update.contains("#t = :t"));
     assert!(update.len() <= LONGEST_EXPRESSION, "{}", update.len());
 }

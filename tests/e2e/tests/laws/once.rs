@@ -3,6 +3,7 @@
 mod at_most_once;
 mod batches;
 mod deaths;
+mod moves;
 mod people;
 mod pitfalls;
 mod responses;

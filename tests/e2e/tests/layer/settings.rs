@@ -128,7 +128,7 @@ fn what_a_program_sets_is_checked_as_well() {
     assert_eq!(
         refused(Settings::new().partition_key("queue")),
         "invalid column name `queue`: expected a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, \
-         `hold_on_expiry`, `pinned`, `v`, `response`, and none that begins with `@`"
+         `hold_on_expiry`, `pinned`, `moved_until`, `v`, `response`, and none that begins with `@`"
     );
     assert_eq!(
         refused(Settings::new().table("a b")),
@@ -300,7 +300,7 @@ fn a_value_cannot_forge_a_log_line() {
 
 #[test]
 fn no_two_columns_share_a_name() {
-    let right = "a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, `hold_on_expiry`, `pinned`, `v`, `response`";
+    let right = "a name that no other column has: none of `queue`, `last_ticket`, `renewed_at`, `hold_on_expiry`, `pinned`, `moved_until`, `v`, `response`";
     for name in ["LOCKS_PARTITION_KEY", "LOCKS_SORT_KEY", "LOCKS_TTL_KEY"] {
         for own in [
             "queue",
@@ -308,6 +308,7 @@ fn no_two_columns_share_a_name() {
             "renewed_at",
             "hold_on_expiry",
             "pinned",
+            "moved_until",
             "v",
             "response",
         ] {

@@ -28,6 +28,9 @@ pub(super) fn to_item(key: &str, group: &str, row: &Row) -> Value {
     if row.hold_on_expiry {
         item.insert("hold_on_expiry".into(), json!({ "BOOL": true }));
     }
+    if let Some(until) = row.moved_until {
+        item.insert("moved_until".into(), json!({ "N": until.to_string() }));
+    }
     for (id, state) in &row.operations {
         let line = match state {
             OperationState::Attempted(attempt) => attempt.to_string(),
@@ -51,6 +54,7 @@ pub fn from_item(item: &Value) -> Row {
         pinned: number(item, "pinned").map(Ticket),
         format: number(item, "v").and_then(|format| format.try_into().ok()),
         operations: operations(item),
+        moved_until: number(item, "moved_until"),
     }
 }
 

@@ -35,6 +35,12 @@ pub enum Step {
     Poll,
     /// Keep a response in a row of its own.
     KeepResponse,
+    /// Move a completion into a row of its own.
+    Move,
+    /// Forget what was moved.
+    Forget,
+    /// Read the row into which a completion may have moved.
+    Check,
     /// A transaction of the work, with the completion of its operation or without.
     Transact,
     /// None of the protocol's.
@@ -52,7 +58,10 @@ impl Step {
         let said = |what| body[what].as_str().unwrap_or_default();
         let (update, condition) = (said("UpdateExpression"), said("ConditionExpression"));
         match op {
+            "GetItem" if is_of_operation(body) => Self::Check,
             "GetItem" => Self::Poll,
+            "UpdateItem" if update.contains("#moved = ") => Self::Move,
+            "UpdateItem" if update.contains("REMOVE #moved") => Self::Forget,
             "TransactWriteItems" => Self::Transact,
             "UpdateItem" if update.contains("ADD #queue") && condition.contains("size(") => {
                 Self::Enqueue
@@ -110,6 +119,9 @@ impl Step {
             Self::Invalidate => "invalidate",
             Self::Poll => "poll",
             Self::KeepResponse => "keep response",
+            Self::Move => "move",
+            Self::Forget => "forget",
+            Self::Check => "check",
             Self::Transact => "transact",
             Self::Strange => "something strange",
         }
@@ -120,6 +132,14 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Whether a request is about an operation's own row, which has no fence in its name as that of a response has.
+fn is_of_operation(body: &Value) -> bool {
+    const ID: usize = 16;
+    let names = body["Key"].as_object().into_iter().flatten();
+    let mut names = names.filter_map(|(_, name)| name["S"].as_str()?.split_once("#once:"));
+    names.any(|(_, operation)| operation.len() == ID)
 }
 
 /// What became of a request, in words: `heartbeat`, `beat refused`, `beat unheard`, `beat never arrived`.

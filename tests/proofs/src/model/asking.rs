@@ -2,14 +2,15 @@
 
 use super::client::Stage;
 use super::config::Config;
+use super::moved::surplus;
 use super::mutant::Mutant;
 use super::system::System;
 use super::transition::Trigger;
 use std::time::Duration;
 
 use dynamodb_locks::protocol::{
-    Acquisition, Action, Answer, Completion, Entry, Event, Kept, Moment, Terms, WaitMode,
-    done_until,
+    Acquisition, Action, Answer, Completion, Completions, Entry, Event, Kept, Moment, Terms,
+    WaitMode, done_until,
 };
 
 impl System {
@@ -73,7 +74,7 @@ impl System {
                 it.beats -= 1;
                 Event::Heartbeat
             }
-            Trigger::Complete => {
+            Trigger::Complete | Trigger::CompleteUnmoved => {
                 it.covered = it.acts_at(at.tick);
                 (it.leaving, it.lets_go, it.acts) = (true, true, None);
                 if let Some(acquisition) = &mut it.acquisition {
@@ -86,7 +87,13 @@ impl System {
                         acquisition.complete(operation, completion.clone());
                     }
                     let recorded = it.recorded.clone();
+                    let surplus = surplus(acquisition, &recorded, config.room, at);
+                    let answered = trigger == Trigger::Complete;
+                    for (&operation, completion) in surplus.iter().filter(|_| answered) {
+                        acquisition.move_out(operation, completion.until);
+                    }
                     self.well.insert(fence, (recorded, time));
+                    self.moves(mutant, surplus, answered);
                 }
                 Event::Release
             }
@@ -116,6 +123,20 @@ impl System {
         }
     }
 
+    /// Completions leave the row; or the requests that do so are on their way, and nobody waits for them.
+    fn moves(&mut self, mutant: Option<Mutant>, surplus: Completions, answered: bool) {
+        if !answered && !surplus.is_empty() {
+            self.budget.losses = self.budget.losses.saturating_sub(1);
+        }
+        for (operation, completion) in surplus {
+            match answered {
+                true if mutant == Some(Mutant::DropsBeforeTheMove) => {}
+                true => self.beside.is_moved(operation, completion),
+                false => self.beside.is_sent(operation, completion),
+            }
+        }
+    }
+
     /// Asks the protocol; a look is answered at once.
     pub(super) fn asks(
         &mut self,
@@ -129,7 +150,7 @@ impl System {
             Trigger::StaleLook => self.older.as_ref().and_then(|older| Option::clone(older)),
             _ => Option::clone(&self.row),
         };
-        let mutant = config.mutant;
+        let (mutant, beside) = (config.mutant, self.beside.clone());
         let it = self.client(client);
         let (asked, heir, begun) = (it.asks().cloned(), it.heir, it.begun);
         let Some(acquisition) = &mut it.acquisition else {
@@ -143,6 +164,10 @@ impl System {
         if action == Action::Poll {
             let looked = observed(Event::Polled(shown), acquisition);
             action = acquisition.step(looked, at);
+        }
+        if let Action::Check(operation) = action {
+            let checked = Event::Checked(beside.says(operation));
+            action = acquisition.step(observed(checked, acquisition), at);
         }
         match mutant {
             Some(mutant) => mutant.does(action, acquisition, begun, at),

@@ -32,6 +32,8 @@ pub struct Config {
     pub(super) life: Option<u8>,
     /// How long an operation counts as done.
     pub(super) window: Duration,
+    /// How many completions the lock's row has room for; the oldest of more are moved.
+    pub(super) room: usize,
     pub(super) covers: Vec<Coverage>,
     pub(super) mutant: Option<Mutant>,
 }
@@ -65,6 +67,7 @@ impl Config {
             budget: Budget::default(),
             life: None,
             window: Duration::from_secs(60 * 60),
+            room: usize::MAX,
             covers: Vec::new(),
             mutant: None,
         }
@@ -164,6 +167,11 @@ impl Config {
     pub fn window(self, units: u32) -> Self {
         let window = self.unit * units;
         Self { window, ..self }
+    }
+
+    /// The lock's row has room for so many completions. Default: for all.
+    pub fn room(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     /// Before anybody begins the table holds any of these. Default: nothing.

@@ -55,6 +55,8 @@ pub enum Coverage {
     Skipped,
     /// A run that did not complete is remembered.
     Attempted,
+    /// A completion leaves the row for one of its own.
+    Moved,
     /// One is told that a run was interrupted which is done at most once.
     Interrupted,
 }
@@ -87,6 +89,7 @@ impl Coverage {
             Self::Recovered => "completed by recovery",
             Self::Skipped => "duplicate",
             Self::Attempted => "attempt",
+            Self::Moved => "move",
             Self::Interrupted => "interrupted",
         }
     }
@@ -100,6 +103,9 @@ impl Coverage {
         }
         if self == Self::Recovered {
             return heir && said.is_some_and(|said| !said.completes.is_empty());
+        }
+        if self == Self::Moved {
+            return said.is_some_and(|said| said.moved_until.is_some());
         }
         match write {
             Write::Evict { behind, .. } => {

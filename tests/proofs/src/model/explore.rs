@@ -94,7 +94,7 @@ macro_rules! sometimes {
 fn sometimes(coverage: Coverage) -> Property<Model> {
     sometimes!(coverage: Acts, HandedOff, Stolen, StolenBoth, Taken, Claimed, Beaten, Voided, Restamps,
         LeftAlone, LeftQuietly, LeftRaising, LeftUnder, Swept, Resent, Late, Stale, Full, Deleted, Kept, Completed,
-        Recovered, Skipped, Attempted, Interrupted)
+        Recovered, Skipped, Attempted, Moved, Interrupted)
 }
 
 impl System {

@@ -177,9 +177,13 @@ impl System {
         let second = id(config.seats[client].second?);
         let known = self.clients[client].acquisition.as_ref()?.operations();
         let earliest = self.moment(config, client, 0).now.earliest;
-        let done = known
-            .get(&second)
-            .and_then(|state| state.completed(earliest));
+        let moved = self.row().moved_until.is_some();
+        let beside = self.beside.says(second).filter(|_| moved);
+        let here = known.get(&second).cloned();
+        let done = here
+            .into_iter()
+            .chain(beside)
+            .find(|state| state.completed(earliest).is_some());
         let ignores = config.mutant.is_some_and(Mutant::ignores_the_second);
         (done.is_none() || ignores).then_some(second)
     }

@@ -157,8 +157,15 @@ impl Transition {
     fn is_faultless(self) -> bool {
         match self {
             Self::Tick | Self::Delivered(_) => true,
-            Self::Does(_, trigger, _) => !matches!(trigger, Trigger::Silence | Trigger::GiveUp),
-            Self::Deleted | Self::Late(_) | Self::Dies(_) | Self::Dropped(_) => false,
+            Self::Does(_, trigger, _) => !matches!(
+                trigger,
+                Trigger::Silence | Trigger::CompleteUnmoved | Trigger::GiveUp
+            ),
+            Self::Deleted
+            | Self::Late(_)
+            | Self::LateMove(_)
+            | Self::Dies(_)
+            | Self::Dropped(_) => false,
         }
     }
 }

@@ -120,4 +120,10 @@ mutants! {
     RecoveryCompletesOne,
     /// A holder does its second operation without looking whether that is done.
     IgnoresTheSecond,
+    /// A release drops what was moved, and does not say that there is something beside the row.
+    MovesInSilence,
+    /// A release drops what has not been moved.
+    DropsBeforeTheMove,
+    /// A client whose turn it is finds nothing beside the row.
+    ChecksNothing,
 }

@@ -65,6 +65,9 @@ impl Mutant {
                 let fields = entry.fields();
                 fields.is_none_or(|fields| fields.own + fields.lease >= now)
             }),
+            (Self::MovesInSilence, Write::Release { .. }) => {
+                after.moved_until = before.moved_until;
+            }
             (Self::AttemptsOverwrite, write) => {
                 let said = operation(write).and_then(|said| said.attempted);
                 if let Some((id, attempt)) = said {
@@ -154,6 +157,7 @@ impl Mutant {
             {
                 Event::Answered(Refused(Some(Row { last: None, ..row })))
             }
+            (Self::ChecksNothing, _, Event::Checked(_)) => Event::Checked(None),
             (Self::IgnoresCompletions, _, event) => without_operations(event),
             (Self::IgnoresCompletionsInTurn, _, event) if is_queued(&event, it) => {
                 without_operations(event)

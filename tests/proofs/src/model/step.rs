@@ -25,6 +25,7 @@ impl System {
                 // What is refused changes nothing, and nobody hears of it.
                 self.carry_out(config, copy.from, &copy.write, copy.spent)?;
             }
+            Transition::LateMove(copy) => self.beside.arrives(copy),
             Transition::Dies(client) => self.leaves(config, client, Transition::Dies(client)),
             Transition::Dropped(client) => self.leaves(config, client, Transition::Dropped(client)),
         }
@@ -145,7 +146,11 @@ impl System {
         }
         if matches!(
             trigger,
-            Trigger::Silence | Trigger::Release | Trigger::Complete | Trigger::GiveUp
+            Trigger::Silence
+                | Trigger::Release
+                | Trigger::Complete
+                | Trigger::CompleteUnmoved
+                | Trigger::GiveUp
         ) {
             self.loses_sight(config, client);
         }
@@ -197,7 +202,7 @@ impl System {
                 }
                 self.client(client).end();
             }
-            Action::Poll => {}
+            Action::Poll | Action::Check(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use super::config::{Budget, Config};
 use super::copies::{Copies, is_futile};
 use super::found::Found;
 use super::invariant::Invariant;
+use super::moved::Moved;
 use super::part::Part;
 
 /// What stands in the table where there is no row.
@@ -20,6 +21,7 @@ static NO_ROW: Row = Row {
     pinned: None,
     format: None,
     operations: BTreeMap::new(),
+    moved_until: None,
 };
 
 /// The row, the clients, what is on its way between them, and the time.
@@ -34,6 +36,8 @@ pub struct System {
     pub(super) older: Option<Part<Option<Row>>>,
     pub(super) clients: Vec<Part<Client>>,
     pub(super) late: Copies,
+    /// The completions that were moved out of the row, and the copies of moves that are on their way.
+    pub(super) beside: Moved,
     pub(super) budget: Budget,
     /// The highest fence anybody acted with.
     pub(super) fence: Ticket,
@@ -73,6 +77,7 @@ impl System {
                 .map(|seat| Part::new(Client::new(seat.beats, seat.rounds)))
                 .collect(),
             late: Copies::default(),
+            beside: Moved::default(),
             budget: config.budget,
             fence: Ticket::default(),
             done: BTreeMap::new(),
@@ -121,6 +126,9 @@ impl System {
     /// Leaves out what can make no difference any more, so that equal states look equal.
     pub(super) fn tidy(&mut self, config: &Config) {
         let (row, time) = (self.row.as_ref().unwrap_or(&NO_ROW), self.time);
+        if config.mutant.is_none() {
+            self.beside.forget_futile_copies();
+        }
         match config.life {
             Some(life) => self.late.retain(|copy| time - copy.sent <= life),
             None if config.mutant.is_none() => {

@@ -263,6 +263,7 @@ fn say(row: &mut Row, update: &OperationUpdate) {
     for id in &update.forgets {
         row.operations.remove(id);
     }
+    row.moved_until = update.moved_until.or(row.moved_until);
 }
 
 fn issue(row: &mut Row, ticket: Ticket, lifetime: RowLifetime) {

@@ -18,6 +18,8 @@ pub enum Transition {
     Delivered(usize),
     /// A copy whose sender no longer waits is carried out.
     Late(usize),
+    /// A move whose sender no longer waits is carried out.
+    LateMove(usize),
     /// A client dies.
     Dies(usize),
     /// A client's future or guard is dropped.
@@ -43,6 +45,8 @@ pub enum Trigger {
     Release,
     /// Its work has ended well, and is an operation that is to be done once.
     Complete,
+    /// The same, and the moves that it makes for that go unanswered.
+    CompleteUnmoved,
     /// It has waited long enough.
     GiveUp,
 }
@@ -76,6 +80,7 @@ impl System {
             self.of_client(config, client, all);
         }
         all.extend((0..self.late.iter().len()).map(Transition::Late));
+        all.extend((0..self.beside.late()).map(Transition::LateMove));
         let now = clock::truth(config.elapsed(self.time));
         if config.life.is_some() && self.row.is_some() && self.ttl < now.0 / 1_000_000 {
             all.push(Transition::Deleted);
@@ -123,6 +128,9 @@ impl System {
             self.triggers(config, client, Trigger::Release, all);
             if config.seats[client].operation.is_some() {
                 self.triggers(config, client, Trigger::Complete, all);
+                if config.room < usize::MAX && self.budget.losses > 0 {
+                    self.triggers(config, client, Trigger::CompleteUnmoved, all);
+                }
             }
         }
         let waits_too_long = self.is_impatient(config, client);
@@ -203,7 +211,7 @@ impl System {
             | Transition::Dies(client)
             | Transition::Dropped(client) => does(client),
             Transition::Tick => format!("time {}", self.time),
-            Transition::Deleted | Transition::Late(_) => String::new(),
+            Transition::Deleted | Transition::Late(_) | Transition::LateMove(_) => String::new(),
         };
         format!("{transition:?}: {became}; q {queue:?} p {renewed_at:?}")
     }

@@ -76,6 +76,10 @@ pub(super) async fn run(
         let nonces = nonces.another();
         let own = locks.with_settings(|settings| {
             let settings = settings.expiry(job.expiry).nonces(nonces.source());
+            let settings = match scenario.room {
+                Some(room) => settings.room_for_completions(room),
+                None => settings,
+            };
             settings.on_expiry(if lock.closed {
                 OnExpiry::Hold
             } else {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
+use dynamodb_locks::protocol::OperationId;
 use serde_json::Value;
 
 use super::client::{GROUP, TABLE};
@@ -28,7 +29,7 @@ use super::tally::Sort;
 use super::trace::Trace;
 use testkit::Clock;
 use testkit::dynamo::{Arrival, Dynamo, Reply, Request, Schema};
-use testkit::locks::Step;
+use testkit::locks::{Step, row_of};
 
 pub(super) struct Harness {
     scenario: Arc<Scenario>,
@@ -267,7 +268,13 @@ impl Harness {
     fn look(&mut self, at: Duration, by: By<'_>) {
         for lock in &self.scenario.locks {
             let item = self.dynamo.row(TABLE, &lock.key, GROUP);
-            self.rows.see(at, &lock.key, by, item.as_ref());
+            let beside = |id: &OperationId| {
+                let row = self
+                    .dynamo
+                    .row(TABLE, &lock.key, &format!("{GROUP}#once:{id}"));
+                row_of(&row?).operations.remove(id)
+            };
+            self.rows.see(at, &lock.key, by, item.as_ref(), &beside);
         }
     }
 }

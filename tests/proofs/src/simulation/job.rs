@@ -51,7 +51,7 @@ pub(super) struct Call {
     pub(super) ask: Ask,
     /// Which operation it is about, if any.
     pub(super) operation: Option<u8>,
-    from: Duration,
+    pub(super) from: Duration,
 }
 
 /// What a release may take.
@@ -67,6 +67,10 @@ impl Worker {
             }
             if self.leaving.load(Ordering::Relaxed) {
                 return;
+            }
+            if self.once && !self.ends && watch.is_none() && self.rng.one_in(10) {
+                self.forgets().await;
+                continue;
             }
             let hold = watch.unwrap_or_else(|| self.hold());
             match !self.ends && self.rng.one_in(4) && !self.once {
@@ -97,7 +101,7 @@ impl Worker {
         self.trace.log(self.truth.now(), line);
     }
 
-    fn call(&mut self) -> Call {
+    pub(super) fn call(&mut self) -> Call {
         Call {
             nonce: self.nonces.next(),
             ask: Ask::any(self.ends, &mut self.rng),
@@ -188,7 +192,7 @@ impl Worker {
         };
         match timeout(time, releasing).await {
             Ok(released) => {
-                self.completed(well, &released);
+                self.completed(fence, well, &released);
                 self.waited("releasing", from, RELEASE);
                 // A client that only asks now and then may be late without any fault.
                 let lost = if asks { "lost unawares" } else { "lost" };

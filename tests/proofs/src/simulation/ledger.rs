@@ -7,7 +7,7 @@ use dynamodb_locks::{AcquireOptions, Error, LockGuard, Operation};
 use super::clocks::BEGINNING;
 use super::job::{Call, Worker};
 use super::rows::{Completed, Rows};
-use super::trace::{Records, Run};
+use super::trace::{Forgotten, Records, Run};
 
 /// The window of one operation, so that it is over while the simulation goes on, and of all the others.
 const SHORT: Duration = Duration::from_secs(20);
@@ -46,6 +46,7 @@ impl Worker {
             operation,
             begin: self.truth.now(),
             well: None,
+            told: None,
             failed: false,
         };
         let name = (self.key.clone(), held.fence());
@@ -79,10 +80,46 @@ impl Worker {
         }
     }
 
+    /// An operation is forgotten, as a person does it.
+    pub(super) async fn forgets(&mut self) {
+        let call = self.call();
+        let Some(number) = call.operation else {
+            return;
+        };
+        let which = {
+            let mut records = self.trace.open();
+            records.forgotten.push(Forgotten {
+                key: self.key.clone(),
+                operation: number,
+                from: self.truth.now(),
+                until: None,
+            });
+            records.forgotten.len() - 1
+        };
+        match self
+            .locks
+            .forget(self.key.as_str(), operation(number))
+            .await
+        {
+            Ok(()) => {
+                self.trace.open().forgotten[which].until = Some(self.truth.now());
+                self.log("forgot", &call);
+                self.settled(true, &call);
+            }
+            Err(_) => self.log("did not forget", &call),
+        }
+    }
+
     /// A completion was told.
-    pub(super) fn completed(&self, well: bool, told: &Result<(), Error>) {
+    pub(super) fn completed(&self, fence: u64, well: bool, told: &Result<(), Error>) {
         match told {
-            Ok(()) if well => self.trace.done("completed"),
+            Ok(()) if well => {
+                let (name, now) = ((self.key.clone(), fence), self.truth.now());
+                self.trace.done("completed");
+                if let Some(run) = self.trace.open().runs.get_mut(&name) {
+                    run.told = Some(now);
+                }
+            }
             Err(error) if well && error.is_unknown() => self.trace.done("completion unknown"),
             _ => {}
         }
@@ -102,10 +139,33 @@ impl Worker {
         let run = self.trace.open().runs.get(&name).copied();
         let is_true =
             run.is_some_and(|run| Some(run.operation) == call.operation && run.well.is_some());
+        self.is_not_forgotten(call, error, run);
         if !is_true {
             let process = &self.process;
             self.wrong(format!(
                 "law 12: {process} is told that {name:?} is done: {run:?}"
+            ));
+        }
+    }
+}
+
+impl Worker {
+    /// What was forgotten before a call began is not told to it; others may remember it for a minute.
+    fn is_not_forgotten(&self, call: &Call, error: &Error, run: Option<Run>) {
+        let Some(run) = run.filter(|_| !error.is_from_memory()) else {
+            return;
+        };
+        let records = self.trace.open();
+        let forgotten = records.forgotten.iter().find(|it| {
+            let same = it.key == self.key && it.operation == run.operation;
+            let ended = it.until.is_some_and(|until| until < call.from);
+            same && ended && run.told.is_some_and(|told| told < it.from)
+        });
+        if let Some(forgotten) = forgotten.cloned() {
+            drop(records);
+            let process = &self.process;
+            self.wrong(format!(
+                "law 20: {process} is told of {run:?}, and of {forgotten:?}"
             ));
         }
     }
@@ -126,7 +186,9 @@ pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<Stri
         let era = era_of(key, *fence, run, rows)?;
         let before = completions.iter().find(|done| {
             let same = run_of(done.fence).is_some_and(|it| it.operation == run.operation);
-            same && done.era == era && done.fence < *fence && counts(done, run.begin)
+            let forgotten = records.is_forgotten(key, run.operation, done.at, run.begin);
+            let before = done.era == era && done.fence < *fence && counts(done, run.begin);
+            same && before && !forgotten
         })?;
         Some(format!(
             "law 11: {fence} of {key} does again what is done: {run:?}, {before:?}"
@@ -147,7 +209,8 @@ fn twice(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
     let pairs = pairs.filter(|((one, run), (other, again))| {
         let counts = again.begin < run.begin + LONG;
         let era = era_of(key, *one, run, rows);
-        !run.failed && counts && era == era_of(key, *other, again, rows)
+        let forgotten = records.is_forgotten(key, ONCE, run.begin, again.begin);
+        !run.failed && counts && !forgotten && era == era_of(key, *other, again, rows)
     });
     pairs
         .map(|((one, _), (other, _))| {

@@ -5,7 +5,7 @@ mod change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Entry, Row};
+use dynamodb_locks::protocol::{Entry, OperationId, OperationState, Row};
 use serde_json::Value;
 
 pub(super) use self::change::By;
@@ -34,6 +34,9 @@ struct Watched {
     left: Vec<Left>,
     completions: Vec<Completed>,
 }
+
+/// What stands in an operation's own row.
+pub(super) type Beside<'a> = dyn Fn(&OperationId) -> Option<OperationState> + 'a;
 
 /// An entry that came into a queue.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +83,14 @@ impl Rows {
     }
 
     /// Looks at a row that may have been changed.
-    pub(super) fn see(&mut self, at: Duration, key: &str, by: By<'_>, item: Option<&Value>) {
+    pub(super) fn see(
+        &mut self,
+        at: Duration,
+        key: &str,
+        by: By<'_>,
+        item: Option<&Value>,
+        beside: &Beside<'_>,
+    ) {
         let row = item.map(row_of).unwrap_or_default();
         let ttl = item.and_then(|item| item["ttl"]["N"].as_str()?.parse().ok());
         let changed = |watched: &&mut Watched| watched.row != row || watched.ttl != ttl;
@@ -89,7 +99,9 @@ impl Rows {
         };
         let line = format!("{key} by {by}: {}", describe(&row, ttl));
         self.trace.log(at, line);
-        let wrong = watched.becomes(at, by, row, ttl, &self.trace);
+        let drops = watched.drops(at, key, by, &row, &self.trace, beside);
+        let mut wrong = watched.becomes(at, by, row, ttl, &self.trace);
+        wrong.extend(drops);
         let wrong = wrong
             .into_iter()
             .map(|wrong| format!("{wrong}, of {key} at {at:?}"));
@@ -136,6 +148,32 @@ impl Rows {
 }
 
 impl Watched {
+    /// Laws 13, 14 and 15: what is wrong with what a change takes away.
+    fn drops(
+        &self,
+        at: Duration,
+        key: &str,
+        by: By<'_>,
+        row: &Row,
+        trace: &Trace,
+        beside: &Beside<'_>,
+    ) -> Option<String> {
+        let change = Change {
+            at,
+            by,
+            before: &self.row,
+            after: row,
+            ttls: [self.ttl; 2],
+            still_for: Duration::ZERO,
+        };
+        let records = trace.open();
+        let forgotten = |fence: u64| {
+            let run = records.runs.get(&(key.to_owned(), fence));
+            run.is_some_and(|run| records.is_forgotten(key, run.operation, Duration::ZERO, at))
+        };
+        change.drops_a_completion(forgotten, beside)
+    }
+
     /// Takes note of what the row has become; tells what is wrong with that.
     fn becomes(
         &mut self,
@@ -188,7 +226,6 @@ impl Watched {
         if self.era == 0 {
             wrong.extend(change.settled(trace));
         }
-        wrong.extend(change.drops_a_completion());
         for (completed, strange) in change.completes(self.era) {
             self.completions.push(completed);
             wrong.extend(strange);

@@ -104,6 +104,23 @@ mutants! {
     NeverChecksTheEnd,
     /// A holder's deadline does not end its lease.
     IgnoresTheDeadline,
+    /// A release drops what was moved, and does not say where to look.
+    MovesInSilence,
+    /// A client whose turn it is finds nothing beside the lock.
+    ChecksNothing,
+    /// A move counts as done, and is never sent.
+    DropsBeforeTheMove,
+    /// What is forgotten is forgotten in the lock's row only.
+    ForgetsInTheRowOnly,
+    /// A move asks for no lower fence.
+    MovesOverEverything,
+}
+
+impl Mutant {
+    /// Whether it is about completions that were moved.
+    pub(super) fn is_about_moves(self) -> bool {
+        self >= Self::MovesInSilence
+    }
 }
 
 /// What the tally calls a mutant's deed.

@@ -26,6 +26,8 @@ pub(super) struct Scenario {
     pub(super) mutant: Option<Mutant>,
     /// Whether all work is operations that are to be done once.
     pub(super) once: bool,
+    /// How many bytes of completions a row has room for, if not the default.
+    pub(super) room: Option<usize>,
 }
 
 /// A time in which no actor works.
@@ -81,6 +83,7 @@ impl Scenario {
             night: None,
             mutant,
             once: false,
+            room: None,
         };
         if !faultless {
             scenario.add_faults(&mut rng);
@@ -97,6 +100,22 @@ impl Scenario {
             _ => {}
         }
         scenario
+    }
+
+    /// The same, where all work is operations that are to be done once: a row has room for all their completions, or for
+    /// one or two of them.
+    pub(super) fn once(self, seed: u64) -> Self {
+        const COMPLETION: usize = 56;
+        let room = match (self.mutant, seed % 3) {
+            (None, 0) => None,
+            (None, 1) => Some(2 * COMPLETION),
+            _ => Some(COMPLETION),
+        };
+        Self {
+            once: true,
+            room,
+            ..self
+        }
     }
 
     /// Whether nothing at all goes wrong.

@@ -19,6 +19,8 @@ pub(super) struct Records {
     pub(super) released: Vec<Released>,
     /// Every run of an operation, by its lock and its fence.
     pub(super) runs: BTreeMap<(String, u64), Run>,
+    /// Operations that were to be forgotten.
+    pub(super) forgotten: Vec<Forgotten>,
     /// Waits that may not have been longer than they were.
     pub(super) waits: Vec<Wait>,
     pub(super) tally: Tally,
@@ -36,8 +38,20 @@ pub(super) struct Run {
     pub(super) begin: Duration,
     /// When its work had ended well.
     pub(super) well: Option<Duration>,
+    /// When its completion was reported as done.
+    pub(super) told: Option<Duration>,
     /// Whether it has said that it failed.
     pub(super) failed: bool,
+}
+
+/// An operation that was to be forgotten.
+#[derive(Clone, Debug)]
+pub(super) struct Forgotten {
+    pub(super) key: String,
+    pub(super) operation: u8,
+    pub(super) from: Duration,
+    /// When that was reported as done; if it never was, it may happen at any time.
+    pub(super) until: Option<Duration>,
 }
 
 /// A lock that was had, and the work that was done under it.
@@ -77,6 +91,23 @@ pub(super) struct Wait {
 /// A grant in the trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GrantId(usize);
+
+impl Records {
+    /// Whether an operation may have been forgotten between these times.
+    pub(super) fn is_forgotten(
+        &self,
+        key: &str,
+        operation: u8,
+        from: Duration,
+        until: Duration,
+    ) -> bool {
+        let mut of = self.forgotten.iter();
+        of.any(|it| {
+            let ends = it.until.is_none_or(|end| end >= from);
+            it.key == key && it.operation == operation && it.from <= until && ends
+        })
+    }
+}
 
 impl Trace {
     pub(super) fn open(&self) -> MutexGuard<'_, Records> {

@@ -209,11 +209,16 @@ fn out_of_the_queue(grant: &Grant, closed: bool, rows: &Rows) -> Option<String> 
         .left(key, *fence, Duration::ZERO)
         .filter(|left| left.era == 0)?;
     let acts = grant.acts.iter().chain([&grant.begin]).max()?;
+    // Work that was noted as done is given back, and completed with the same write.
+    let completed = rows
+        .completions(key)
+        .iter()
+        .any(|done| done.fence == *fence);
     match () {
         () if left.stolen && *acts > left.at => Some(format!(
             "law 7: {process} acts on {key} with {fence} at {acts:?}, and was taken out before"
         )),
-        () if closed && left.abandoned && grant.begin <= left.at => Some(format!(
+        () if closed && left.abandoned && grant.begin <= left.at && !completed => Some(format!(
             "law 8: {process} has begun on {key} with {fence}, and is taken out as a waiter"
         )),
         () => None,

@@ -20,6 +20,7 @@ pub(crate) fn configs(size: Size) -> Vec<Config> {
         small_rows(),
         small_three(),
         once::small(),
+        once::moves(),
     ]
     .concat();
     if size != Size::Small {

@@ -195,12 +195,20 @@ fn of_operations() -> Vec<(Mutant, Config)> {
         (RecoveryForgetsTheBegun, never_twice()),
         (RecoveryCompletesOne, batches()),
         (IgnoresTheSecond, batches()),
+        (MovesInSilence, moves()),
+        (DropsBeforeTheMove, moves()),
+        (ChecksNothing, moves()),
     ]
 }
 
 /// What is done at most once.
 fn never_twice() -> Config {
     Config::new("at most once: crash", 2, at_most_once()).crashes(1)
+}
+
+/// Two operations under a lock whose row has room for the completion of one of them.
+fn moves() -> Config {
+    Config::new("once: moves", 1, two_and_another()).room(1)
 }
 
 /// Two operations under one lock, which two are to do.

@@ -130,6 +130,7 @@ fn random_row(rng: &mut Rng, write: &Write) -> Row {
         pinned: held.flatten(),
         format: None,
         operations: operations(rng, write),
+        moved_until: rng.bool().then_some(1_763_640_100),
     }
 }
 

@@ -27,10 +27,12 @@ async fn batch(locks: &Locks, records: &[Operation]) -> Result<LockGuard, Error>
 /// Whether each of them is done, as a client finds that has seen nothing before.
 async fn are_done(table: &LockTable, records: &[Operation]) -> Result<Vec<bool>, Error> {
     let reader = table.client("reader").acquire(KEY).await?;
-    let found = records.iter().map(|record| reader.completed(record));
-    let found: Result<Vec<_>, Error> = found.map(|found| Ok(found?.is_some())).collect();
+    let mut found = Vec::new();
+    for record in records {
+        found.push(reader.completed(record).await?.is_some());
+    }
     reader.release().await?;
-    found
+    Ok(found)
 }
 
 fn completed(table: &LockTable) -> usize {
@@ -46,7 +48,7 @@ async fn ten_operations_under_one_lock_are_two_writes_and_no_read() {
     let a = table.client("a");
     let held = batch(&a, &records).await.unwrap();
     for record in &records {
-        assert_eq!(held.completed(record).unwrap(), None);
+        assert_eq!(held.completed(record).await.unwrap(), None);
     }
     held.complete_all(&records, RELEASE).await.unwrap();
     assert_eq!(table.story("a"), ["enqueue", "release"]);
@@ -108,11 +110,15 @@ async fn the_holder_knows_what_others_have_done_under_its_lock() {
     let first = AcquireOptions::wait(millis(1000)).operation(refund());
     let b = table.client("b");
     let held = b.acquire_with(KEY, first).await.unwrap();
-    let known = held.completed(&payment()).unwrap().expect("it is done");
+    let known = held
+        .completed(&payment())
+        .await
+        .unwrap()
+        .expect("it is done");
     assert!(known.fence() < held.fence());
-    let other = held.completed(&payment().fingerprint("a thousand"));
+    let other = held.completed(&payment().fingerprint("a thousand")).await;
     assert_eq!(other.unwrap(), Some(known), "nothing to compare with");
-    assert_eq!(held.completed(&refund()).unwrap(), None);
+    assert_eq!(held.completed(&refund()).await.unwrap(), None);
     held.complete_all(&[refund()], RELEASE).await.unwrap();
     assert_eq!(table.story("b"), ["enqueue", "release"]);
 }
@@ -130,10 +136,10 @@ async fn a_waiter_knows_in_its_turn_what_was_done_before_it() {
     table.delivered("b", Step::Poll, 2).await;
     held.complete_all(&records[..2], RELEASE).await.unwrap();
     let held = waits.await.unwrap().unwrap();
-    let known: Vec<_> = records
-        .iter()
-        .map(|it| held.completed(it).unwrap())
-        .collect();
+    let mut known = Vec::new();
+    for record in &records {
+        known.push(held.completed(record).await.unwrap());
+    }
     assert!(known[0].is_some() && known[1].is_some() && known[2].is_none());
     held.release().await.unwrap();
 }
@@ -147,14 +153,14 @@ async fn another_request_and_a_damaged_line_are_told_apart_from_what_is_to_be_do
     let held = a.acquire_with(KEY, first).await.unwrap();
     held.complete(None).await.unwrap();
     let held = a.acquire(KEY).await.unwrap();
-    let reused = held.completed(&payment().fingerprint("a thousand"));
+    let reused = held.completed(&payment().fingerprint("a thousand")).await;
     assert!(reused.unwrap_err().is_key_reused());
-    assert!(held.completed(&paid).unwrap().is_some());
+    assert!(held.completed(&paid).await.unwrap().is_some());
     held.release().await.unwrap();
     let id = *table.row().operations.keys().next().unwrap();
     table.set(&format!("@{id}"), serde_json::json!({"S": "finished"}));
     let held = a.acquire(KEY).await.unwrap();
-    assert!(held.completed(&paid).unwrap_err().is_bad_table());
+    assert!(held.completed(&paid).await.unwrap_err().is_bad_table());
     held.release().await.unwrap();
 }
 
@@ -278,7 +284,7 @@ async fn a_batch_that_is_killed_after_its_work_is_completed_whole_by_recovery() 
     assert_eq!(recovery.recovered(), 1, "{recovery:?}");
     let reader = sweep.acquire(key.as_str()).await.unwrap();
     for record in batch_of_most {
-        assert!(reader.completed(&record).unwrap().is_some());
+        assert!(reader.completed(&record).await.unwrap().is_some());
     }
     reader.release().await.unwrap();
 }

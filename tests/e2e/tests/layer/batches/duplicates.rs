@@ -47,6 +47,29 @@ async fn ten_events_under_one_lock_are_completed_by_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_of_a_busy_lock_run_once_though_their_completions_have_left_its_row() {
+    let (table, handler) = (LockTable::new(), Handler::new());
+    let records: Vec<_> = (0..40).map(|n| message(&format!("m{n}"), "42")).collect();
+    let mut a = handler.under(table.client("a"), &ONCE);
+    for some in records.chunks(10) {
+        assert_eq!(deliver(&mut a, &batch(some)).await, Ok(Value::Null));
+        tick().await;
+    }
+    assert!(table.row().operations.len() < 20);
+    assert!(counted(&table, "a", "move") >= 20);
+    // One that is new comes first, then last.
+    for (client, new) in [("b", 0), ("c", 40)] {
+        let mut again = records.clone();
+        again.insert(new, message(client, "42"));
+        let mut other = handler.under(table.client(client), &ONCE);
+        assert_eq!(deliver(&mut other, &batch(&again)).await, Ok(Value::Null));
+        assert_eq!(handler.ids().last().cloned(), Some(vec![client.to_owned()]));
+        tick().await;
+    }
+    assert!(table.row().queue.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_handler_reports_is_not_done_and_the_rest_is() {
     let table = LockTable::new();
     let records = [

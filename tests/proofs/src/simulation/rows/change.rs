@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dynamodb_locks::protocol::{Entry, OperationState, Row, Timestamp};
 
-use super::{Completed, Entered};
+use super::{Beside, Completed, Entered};
 use crate::simulation::clocks::BEGINNING;
 use crate::simulation::trace::Trace;
 use testkit::dynamo::Request;
@@ -148,17 +148,35 @@ impl<'a> Change<'a> {
         judged.collect()
     }
 
-    /// Laws 13, 14 and 15: nothing but a person takes a completion away within its window.
-    pub(super) fn drops_a_completion(&self) -> Option<String> {
+    /// Laws 13, 14 and 15: within its window nothing but a person takes a completion away, unless it stands beside the lock,
+    /// and the row says so.
+    pub(super) fn drops_a_completion(
+        &self,
+        forgotten: impl Fn(u64) -> bool,
+        beside: &Beside<'_>,
+    ) -> Option<String> {
         if matches!(self.by, By::Operator) {
             return None;
+        }
+        let (before, after) = (self.before.moved_until, self.after.moved_until);
+        let over = before.is_none_or(|until| until < (BEGINNING + self.at).as_secs());
+        if before > after && !over {
+            return Some(format!(
+                "law 14: {} lowers the end of what was moved",
+                self.by
+            ));
         }
         let live = self.before.operations.iter().find(|(id, state)| {
             let stays = matches!(
                 self.after.operations.get(id),
                 Some(OperationState::Completed(_))
             );
-            state.completed(self.now()).is_some() && !stays
+            let Some(done) = state.completed(self.now()).filter(|_| !stays) else {
+                return false;
+            };
+            let moved = after >= Some(done.until)
+                && matches!(beside(id), Some(OperationState::Completed(there)) if there.until >= done.until);
+            !moved && !forgotten(done.fence.0)
         });
         live.map(|(id, state)| format!("law 14: {} takes {id} away: {state:?}", self.by))
     }

@@ -41,6 +41,8 @@ impl Saboteur {
             }
             (M::ReleasesInSilence, S::Release) => json!({}),
             (M::StaysInQueue, step) if step.is_withdrawal() => json!({}),
+            (M::ChecksNothing, S::Check) => return Some(Reply::of(OK, json!({}), time(at))),
+            (M::DropsBeforeTheMove, S::Move) | (M::ForgetsInTheRowOnly, S::Forget) => json!({}),
             (M::OmitsVoid, S::Invalidate) => json!({ "last_ticket": values[":ticket"] }),
             _ => return None,
         };

@@ -17,6 +17,7 @@ const MINE: &str = "contains(#queue, :me)";
 const ALONE: &str = "#queue = :out";
 const BEHIND: &str = "contains(#queue, :before)";
 const UNMOVED: &str = "#renewed_at = :seen";
+const NEWER: &str = "attribute_not_exists(#last_ticket) OR #last_ticket < :ticket";
 
 /// A request on its way out.
 pub(in crate::simulation) struct Leaving<'a> {
@@ -56,6 +57,8 @@ impl Saboteur {
             (M::IgnoresHeld, _) if steals => request.waive(UNBEGUN),
             (M::AbandonsTheBegun, step) if step.is_withdrawal() => request.waive(UNBEGUN),
             (M::SweepReleases, S::WithdrawAlone) if swept => request.releases(),
+            (M::MovesInSilence, S::Release) => request.omits_the_end_of_what_was_moved(),
+            (M::MovesOverEverything, S::Move) => request.waive(NEWER),
             _ => false,
         }
     }
@@ -182,6 +185,17 @@ impl Leaving<'_> {
         };
         self.body["UpdateExpression"] = set.into();
         self.waive(ALONE)
+    }
+
+    fn omits_the_end_of_what_was_moved(&mut self) -> bool {
+        for (part, name) in [
+            ("ExpressionAttributeNames", "#moved_until"),
+            ("ExpressionAttributeValues", ":moved_until"),
+        ] {
+            let part = self.body[part].as_object_mut();
+            part.and_then(|part| part.remove(name));
+        }
+        self.updates(", #moved_until = :moved_until", "")
     }
 
     fn antedates(&mut self) -> bool {

@@ -3,8 +3,8 @@
 use proofs::model::{Config, Coverage, Seat};
 
 use Coverage::{
-    Attempted, Completed, Deleted, Interrupted, Late, Recovered, Skipped, Stale, Stolen, Swept,
-    Taken,
+    Attempted, Completed, Deleted, Interrupted, Late, Moved, Recovered, Skipped, Stale, Stolen,
+    Swept, Taken,
 };
 
 /// Two deliveries of one event.
@@ -30,6 +30,11 @@ pub(crate) fn batch_and_one() -> Vec<Seat> {
 pub(crate) fn at_most_once() -> Vec<Seat> {
     let seat = || Seat::new().once(1).at_most_once();
     vec![seat(), seat()]
+}
+
+/// An event that is delivered twice, and another one of the same order.
+pub(crate) fn again_and_another() -> Vec<Seat> {
+    vec![Seat::new().once(1).rounds(2), Seat::new().once(2)]
 }
 
 /// Two deliveries whose clocks differ by more than the seconds to which windows are rounded.
@@ -107,12 +112,53 @@ pub(super) fn small() -> Vec<Config> {
     ]
 }
 
+/// Of a lock whose row has room for one completion.
+pub(super) fn moves() -> Vec<Config> {
+    vec![
+        Config::new(
+            "moves, 3: two of one event, and another",
+            1,
+            two_and_another(),
+        )
+        .room(1)
+        .covers([Completed, Skipped, Moved]),
+        Config::new("moves, 2: again after another", 1, again_and_another())
+            .room(1)
+            .losses(1)
+            .covers([Completed, Skipped, Moved, Late]),
+        Config::new("moves, 2: again, crash", 1, again_and_another())
+            .room(1)
+            .crashes(1)
+            .covers([Completed, Recovered, Skipped, Moved]),
+        Config::new("moves, 2: leases end", 2, again_and_another())
+            .room(1)
+            .covers([Completed, Skipped, Moved, Stolen]),
+        Config::new("moves, 2: at most once, again", 1, {
+            let seats = again_and_another().into_iter();
+            seats.map(Seat::at_most_once).collect()
+        })
+        .room(1)
+        .crashes(1)
+        .covers([Completed, Moved, Interrupted]),
+        Config::new("moves, 3: a batch", 1, {
+            let batch = Seat::new().once(1).and(2);
+            vec![batch, Seat::new().once(2), Seat::new().once(3)]
+        })
+        .room(1)
+        .covers([Completed, Moved]),
+    ]
+}
+
 pub(super) fn full() -> Vec<Config> {
     vec![
         Config::new("once, 2: stale looks, crash", 2, duplicates())
             .crashes(1)
             .stale(1)
             .covers([Completed, Skipped, Stale]),
+        Config::new("moves, 2: leases end, lost answer", 2, again_and_another())
+            .room(1)
+            .losses(1)
+            .covers([Completed, Skipped, Moved, Stolen, Late]),
     ]
 }
 
@@ -148,5 +194,9 @@ pub(super) fn huge() -> Vec<Config> {
         .losses(1)
         .crashes(1)
         .covers([Completed, Recovered, Skipped]),
+        Config::new("moves, 3: crash", 1, two_and_another())
+            .room(1)
+            .crashes(1)
+            .covers([Completed, Skipped, Moved, Recovered]),
     ]
 }

@@ -86,9 +86,13 @@ pub(super) fn write(step: Step, body: &Value) -> Write {
             ticket: ticket(),
             lifetime: said.lifetime(),
         },
-        Step::Poll | Step::KeepResponse | Step::Transact | Step::Strange => {
-            panic!("not a write of the protocol: {body}")
-        }
+        Step::Poll
+        | Step::KeepResponse
+        | Step::Move
+        | Step::Forget
+        | Step::Check
+        | Step::Transact
+        | Step::Strange => panic!("not a write of the protocol: {body}"),
     }
 }
 
@@ -184,6 +188,7 @@ impl Said<'_> {
             attempted,
             forgets: over.filter_map(|name| self.id(name)).collect(),
             ttl: self.maybe(":t"),
+            moved_until: self.maybe(":moved_until"),
         }
     }
 
