@@ -239,6 +239,11 @@ impl LockHandle {
         self.row.completed()
     }
 
+    /// Whether a transaction that completes the operation may have been applied, and nobody knows.
+    pub(crate) fn may_have_completed(&self) -> bool {
+        self.row.may_have_completed()
+    }
+
     /// The fencing token: larger than the token of every earlier holder. Store it with every write
     /// made under the lock, and reject writes whose token is smaller than the stored one.
     #[must_use]

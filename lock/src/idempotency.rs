@@ -61,9 +61,10 @@ impl Operation {
 
     /// The operation with this idempotency key, within this scope.
     pub fn new(scope: &str, key: &str) -> Self {
+        // With its length in front of it, no scope runs into a key.
         let hash = Sha256::new()
+            .chain_update((scope.len() as u64).to_be_bytes())
             .chain_update(scope)
-            .chain_update([0])
             .chain_update(key)
             .finalize();
         Self {

@@ -76,7 +76,10 @@ pub(crate) async fn refused(
     };
     let completed = Completed::new(Completion::clone(completion), response);
     remember_others(shared, driver);
-    remember(shared, &driver.key, operation.id(), completed.clone());
+    // A response that was not read may be wanted next.
+    if operation.replays || Completed::told(completion).is_some() {
+        remember(shared, &driver.key, operation.id(), completed.clone());
+    }
     Error::completed(&driver.key, completed)
 }
 

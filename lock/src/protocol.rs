@@ -337,12 +337,12 @@ impl Acquisition {
             }
             Phase::Renewing { acting: false, .. } => self.judge(row, at),
             Phase::Renewing { .. } => self.over(Outcome::Lost),
+            Phase::Releasing { .. } if self.has_completed(&row) => self.over(Outcome::Released),
             // No other client can have removed the entry while the lease held: an earlier copy did.
             Phase::Releasing {
                 in_time: true,
                 in_doubt: true,
-            } => self.over(Outcome::Released),
-            Phase::Releasing { .. } if self.has_completed(&row) => self.over(Outcome::Released),
+            } if self.completions.is_empty() => self.over(Outcome::Released),
             Phase::Releasing { in_doubt: true, .. } => match self.perhaps_moved(&row, at) {
                 Some(operation) => Action::Check(operation),
                 None => self.over(Outcome::Lost),

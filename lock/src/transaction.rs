@@ -95,6 +95,13 @@ impl HeldRow {
         self.completed.get()
     }
 
+    /// Whether a transaction may have been applied, and nobody knows.
+    pub(crate) fn may_have_completed(&self) -> bool {
+        // It is locked while one is sent.
+        let turn = self.turn.try_lock();
+        turn.map_or(true, |turn| turn.unsettled.is_some())
+    }
+
     /// Applies the caller's items and completes the operation, while the lease lasts.
     pub(crate) async fn complete_with(
         &self,

@@ -188,9 +188,11 @@ impl LockGuard {
             Ok(()) => self.hand_on(until, none, |it| it.forget(operation.id())),
             Err(_) => return self.release().await.and(forgotten),
         };
-        handed_on.await?;
         shared.completed.remove(&key, operation.id());
-        Ok(())
+        match handed_on.await? {
+            HandedOn::Released => Ok(()),
+            HandedOn::TakenOver => Err(Error::lost(&key)),
+        }
     }
 }
 

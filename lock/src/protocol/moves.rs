@@ -72,7 +72,8 @@ impl Acquisition {
         let open = self.terms.on_expiry == OnExpiry::TakeOver;
         let pins = (!open).then_some(self.ticket);
         // Not before it is known whether the operation is done beside the row: the line of another run may stand here.
-        let begins = self.has_to_begin() && !self.has_to_check(at);
+        // Nor once we act: a transaction may have completed it.
+        let begins = !self.granted && self.has_to_begin() && !self.has_to_check(at);
         let begins_run = self.begins_run(at).filter(|_| begins);
         let outlives =
             begins_run.and_then(|(_, begun)| self.outlives(keeps_row_until(begun.until), at));
@@ -137,6 +138,9 @@ impl Acquisition {
     /// Sends the same write again: if an earlier copy was applied, this one does nothing and shows
     /// it.
     pub(super) fn resend(&mut self, at: Moment) -> Action {
+        if let Phase::Releasing { in_time, .. } = &mut self.phase {
+            *in_time &= at.tick < self.ends;
+        }
         match self.in_flight.clone() {
             Some(_) if self.phase == Phase::Entering && self.is_stale(at) => {
                 self.invalidate(AfterLeave::NewTicket, at)

@@ -31,6 +31,11 @@ impl Acquisition {
         self.ending = Ending::Failed;
     }
 
+    /// It is not known how the run ended, whatever was said before: a transaction of its may have been applied.
+    pub fn doubt(&mut self) {
+        self.ending = Ending::Interrupted;
+    }
+
     /// Nothing was done under the lock: the write that hands it on does not say that the operation was attempted.
     pub fn leave_unused(&mut self) {
         self.ending = Ending::Unused;
@@ -59,6 +64,17 @@ impl Acquisition {
             .operation()
             .and_then(|own| self.row.operations.get(&own));
         matches!(state, Some(OperationState::Begun(begun)) if begun.fence == self.ticket)
+    }
+
+    /// Whether a copy that says so may still arrive, or has arrived after the row was seen; or the write that takes it back.
+    fn has_said_begun(&self) -> bool {
+        match &self.in_flight {
+            Some(Write::Heartbeat { begins_run, .. }) => begins_run.is_some(),
+            Some(Write::Withdraw { operation, .. } | Write::Release { operation, .. }) => {
+                !self.granted && !operation.forgets.is_empty()
+            }
+            _ => false,
+        }
     }
 
     /// Whether the row may say that this run has begun, which has not acted.
@@ -215,7 +231,8 @@ impl Acquisition {
 
     /// What a write says that leaves without having acted: nothing, but that this run has not begun after all.
     pub(super) fn unbegun(&self) -> OperationUpdate {
-        let begun = self.has_begun().then_some(self.operation()).flatten();
+        let may_have_begun = self.has_begun() || self.has_said_begun();
+        let begun = may_have_begun.then_some(self.operation()).flatten();
         OperationUpdate {
             forgets: begun.into_iter().collect(),
             ..OperationUpdate::default()

@@ -310,3 +310,30 @@ async fn a_transaction_completes_what_has_begun() {
     tokio::time::sleep(millis(100)).await;
     assert!(is_completed(&table) && table.row().queue.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_whose_begin_was_not_answered_in_time_has_not_begun() {
+    let table = LockTable::new();
+    let held = table.client("a").acquire(KEY).await.unwrap();
+    let b = table.client("b");
+    let limits = AcquireOptions::wait(millis(2000)).operation(charge());
+    // Its turn comes at the end of its wait: the write that begins is applied, and the answer comes too late.
+    table.fate(
+        "b",
+        Step::Heartbeat,
+        1,
+        Fate::delivered().after(millis(4000)),
+    );
+    for nth in 2..=20 {
+        table.fate("b", Step::Heartbeat, nth, Fate::dropped());
+    }
+    let waits = tokio::spawn(async move { b.acquire_with(KEY, limits).await });
+    tokio::time::sleep(millis(1500)).await;
+    held.release().await.unwrap();
+    assert!(waits.await.unwrap().is_err());
+    tokio::time::sleep(millis(10_000)).await;
+    assert!(
+        charged(&table.client("c")).await.unwrap(),
+        "nothing has run"
+    );
+}
