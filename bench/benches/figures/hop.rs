@@ -67,7 +67,7 @@ struct Stage {
 enum Way {
     /// Without the extension.
     Direct,
-    /// Through the extension, which does nothing.
+    /// Through the extension, which acquires nothing. It looks for the key all the same.
     Hop,
     /// It looks for a key, finds none, and acquires no lock.
     Key,
@@ -135,6 +135,7 @@ impl Stage {
                 all(&small, |round| round[1] - round[0])?,
             )
             .at_most(0.3),
+            // Of the same goal: at most 1.25, where the time above is more than its own.
             figure(
                 "an event through the extension, in direct ones",
                 Unit::Ratio,
