@@ -11,7 +11,7 @@ use crate::streams::HEAD;
 const MIB: usize = 1024 * 1024;
 
 /// A stage whose service collects responses and puts this in their place.
-async fn collecting(replacement: Option<&[u8]>) -> Stage {
+pub(crate) async fn collecting(replacement: Option<&[u8]>) -> Stage {
     let stage = Stage::set().await;
     stage.behave(|behaviour| {
         behaviour.collects = true;
@@ -22,7 +22,7 @@ async fn collecting(replacement: Option<&[u8]>) -> Stage {
 }
 
 /// What reaches Lambda of what the runtime sends for the event.
-async fn arrives(stage: &Stage, sent: &[u8]) -> Post {
+pub(crate) async fn arrives(stage: &Stage, sent: &[u8]) -> Post {
     let mut runtime = stage.runtime().await;
     runtime.next().await;
     runtime.send(sent).await;
@@ -38,7 +38,7 @@ fn the_post(stage: &Stage) -> Post {
     posts.remove(0)
 }
 
-fn length(post: &Post) -> Option<&str> {
+pub(crate) fn length(post: &Post) -> Option<&str> {
     post.headers.get("content-length")?.to_str().ok()
 }
 
@@ -102,58 +102,6 @@ fn six_megabytes_are_collected() {
             b"short"
         );
     });
-}
-
-#[test]
-fn nothing_passes_of_a_collected_response_that_is_too_long() {
-    play(async {
-        // The last byte is the one with which it becomes too long, or comes long after it.
-        for length in [7 * MIB + 1, 9 * MIB] {
-            for sent in [response("1", &vec![b'z'; length]), streamed(length, "")] {
-                let stage = collecting(None).await;
-                let arrived = arrives(&stage, &sent).await;
-                assert_is_too_long(&arrived);
-                assert_eq!(stage.log.count("Response(None)"), 1);
-                assert_eq!(stage.log.count("release 1"), 1);
-            }
-        }
-    });
-}
-
-#[test]
-fn another_takes_the_place_of_a_collected_response_that_is_too_long() {
-    play(async {
-        let stage = collecting(Some(b"short")).await;
-        let arrived = arrives(&stage, &streamed(8 * MIB, "")).await;
-        assert_eq!(&*arrived.body, b"short");
-        assert_eq!(stage.log.count("replaced: true"), 1);
-    });
-}
-
-#[test]
-fn a_stream_that_fails_after_it_was_too_long_is_an_error() {
-    play(async {
-        let trailers = "Lambda-Runtime-Function-Error-Type: Unhandled\r\n";
-        let stage = collecting(Some(b"short")).await;
-        assert_is_too_long(&arrives(&stage, &streamed(8 * MIB, trailers)).await);
-        assert_eq!(stage.log.count("Error"), 1);
-    });
-}
-
-/// A stream of so many bytes.
-fn streamed(length: usize, trailers: &str) -> Vec<u8> {
-    let chunk = format!("{length:x}\r\n{}\r\n", "z".repeat(length));
-    [HEAD, &chunk, "0\r\n", trailers, "\r\n"]
-        .concat()
-        .into_bytes()
-}
-
-fn assert_is_too_long(arrived: &Post) {
-    assert_eq!(arrived.path, "/2018-06-01/runtime/invocation/1/error");
-    let name = &arrived.headers["lambda-runtime-function-error-type"];
-    assert_eq!(name, "Function.ResponseSizeTooLarge");
-    assert_eq!(length(arrived), Some(&*arrived.body.len().to_string()));
-    assert!(arrived.trailers.is_empty());
 }
 
 #[test]

@@ -15,3 +15,4 @@ mod passing;
 mod random;
 mod sequence;
 mod streams;
+mod too_long;
