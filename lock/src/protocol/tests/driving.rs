@@ -116,3 +116,91 @@ fn a_write_says_which_entry_it_brings() {
     hand.happens(Event::Release);
     assert_eq!(hand.write().enters(), None);
 }
+
+#[test]
+fn a_client_that_has_just_stood_behind_another_dates_an_old_row_before_it_acts() {
+    const HOURS: u64 = 22 * 60 * 60 * 1000;
+    let mut hand = Hand::new(terms());
+    hand.applied(hand.with_me([other(-1_000)]));
+    hand.later(HOURS - 1_000);
+    let hours = i64::try_from(HOURS).unwrap();
+    let alive = anchored(hand.with_me([other(-1_000)]), hours - 1_500);
+    hand.sees(alive);
+    hand.later(1_000);
+    hand.sees(anchored(hand.with_me([]), hours - 500));
+    assert!(matches!(
+        hand.write(),
+        Write::Heartbeat { ttl: Some(_), .. }
+    ));
+}
+
+#[test]
+fn a_fail_closed_holder_acts_once_the_row_says_that_it_has_begun() {
+    let closed = Terms {
+        on_expiry: OnExpiry::Hold,
+        ..terms()
+    };
+    let with = |hand: &Hand, pinned| Row {
+        hold_on_expiry: true,
+        pinned,
+        ..hand.with_me([])
+    };
+    let mut hand = Hand::new(closed.clone());
+    let ours = with(&hand, Some(hand.acquisition.ticket()));
+    hand.applied(ours);
+    assert!(matches!(hand.asked, Action::Act(_)), "{:?}", hand.asked);
+    let mut hand = Hand::new(closed);
+    let not_yet = with(&hand, Some(Ticket(7)));
+    hand.applied(not_yet).asks_for("heartbeat");
+}
+
+#[test]
+fn a_trial_enters_what_is_free_and_the_place_of_all_the_dead() {
+    let mut hand = Hand::new(trial());
+    hand.refused(Row::default()).asks_for("try");
+
+    let over = Entry::from(Fields {
+        deadline: Some(at(-3_000)),
+        ..other(-10_000).fields().cloned().unwrap()
+    });
+    let mut hand = Hand::new(trial());
+    hand.refused(row([dead(), over]))
+        .asks_for("evict and enter");
+}
+
+#[test]
+fn a_trial_whose_ticket_has_passed_takes_a_higher_one_where_no_living_client_holds() {
+    let passed = |row: Row| Row {
+        last: Some(Ticket(at(5_000).0)),
+        ..row
+    };
+    for row in [Row::default(), row([dead()])] {
+        let mut hand = Hand::new(trial());
+        hand.refused(passed(row)).asks_for("try");
+        assert!(hand.acquisition.ticket() > Ticket(at(5_000).0));
+    }
+    let mut hand = Hand::new(trial());
+    hand.refused(passed(row([other(-100)])))
+        .is_refused(RefusalReason::Busy);
+}
+
+#[test]
+fn an_old_ticket_of_which_no_copy_is_on_its_way_is_replaced_at_once() {
+    let mut hand = Hand::new(terms());
+    let first = hand.acquisition.ticket();
+    hand.later(61_000);
+    hand.refused(Row::default()).asks_for("enqueue");
+    assert!(hand.acquisition.ticket() > first);
+}
+
+#[test]
+fn the_last_ticket_of_16_digits_is_sent() {
+    let mut hand = Hand::new(terms());
+    let almost = Ticket(Ticket::MAX.0 - 1);
+    hand.refused(Row {
+        last: Some(almost),
+        ..Row::default()
+    });
+    hand.asks_for("enqueue");
+    assert_eq!(hand.acquisition.ticket(), Ticket::MAX);
+}
