@@ -631,3 +631,23 @@ fn what_is_over_is_dropped_by_those_who_complete_and_by_nobody_else() {
     };
     assert_eq!((forgets(true), forgets(false)), (vec![id()], Vec::new()));
 }
+
+#[test]
+fn what_is_handed_on_in_vain_is_unpinned_where_the_lock_fails_closed() {
+    for on_expiry in [OnExpiry::TakeOver, OnExpiry::Hold] {
+        let mut hand = Hand::new(Terms {
+            on_expiry,
+            ..once()
+        });
+        hand.lost();
+        let entered = Row {
+            hold_on_expiry: on_expiry == OnExpiry::Hold,
+            ..saying(hand.with_me([]), OperationState::Completed(done(1)))
+        };
+        hand.applied(entered).asks_for("release");
+        let Write::Release { hold_on_expiry, .. } = *hand.write() else {
+            panic!("{:?}", hand.asked);
+        };
+        assert_eq!(hold_on_expiry, on_expiry == OnExpiry::Hold);
+    }
+}
