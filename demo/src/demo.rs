@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use options::{Layer, Options};
 pub(crate) use record::Record;
-pub(crate) use setup::Setup;
+pub(crate) use setup::{Languages, Setup};
 pub(crate) use story::play;
 pub(crate) use summary::summary;
 pub(crate) use svg::svg;

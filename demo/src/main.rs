@@ -8,7 +8,7 @@ mod demo;
 use std::path::Path;
 use std::process::ExitCode;
 
-use demo::{Layer, Options, Record, Setup, Verdict};
+use demo::{Languages, Layer, Options, Record, Setup, Verdict};
 use testkit::Error;
 
 #[tokio::main]
@@ -27,25 +27,25 @@ async fn run() -> Result<Verdict, Error> {
     let options = Options::read()?;
     match options.svg() {
         Some(file) => draw(&options, file).await,
-        None => Ok(show(&options).await?.1),
+        None => Ok(show(&options).await?.2),
     }
 }
 
 /// Plays the story once, and shows it.
-async fn show(options: &Options) -> Result<(Record, Verdict), Error> {
+async fn show(options: &Options) -> Result<(Record, Languages, Verdict), Error> {
     let setup = Setup::build(options).await?;
     let record = demo::watch(options, &setup, demo::play(&setup)).await?;
     let verdict = Verdict::of(options, &record);
     demo::print(&demo::summary(&record, &setup.counts()))?;
     demo::print(&verdict.to_string())?;
-    Ok((record, verdict))
+    Ok((record, setup.languages().clone(), verdict))
 }
 
 /// Plays it without the layer and with it, and draws both.
 async fn draw(options: &Options, file: &Path) -> Result<Verdict, Error> {
-    let (without, _) = show(&options.with(Layer::Without)).await?;
-    let (with, verdict) = show(&options.with(Layer::With)).await?;
+    let (without, _, _) = show(&options.with(Layer::Without)).await?;
+    let (with, languages, verdict) = show(&options.with(Layer::With)).await?;
     let runs = [(Layer::Without, without), (Layer::With, with)];
-    demo::save(file, &demo::svg(&runs))?;
+    demo::save(file, &demo::svg(&runs, &languages))?;
     Ok(verdict)
 }

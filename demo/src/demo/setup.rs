@@ -1,11 +1,13 @@
 //! The setup: the programs, the table, the environments.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
 use testkit::dynamo::{Counts, Dynamo, Fate, Request, Schema, Wire};
 use testkit::lambda::{Environment, Function};
+use testkit::language::{Language, Orders};
 use testkit::locks::Step;
 use testkit::programs::{self, Programs};
 use testkit::{Clock, Error};
@@ -18,6 +20,20 @@ use super::record::{Invocation, Record, Status};
 
 /// Their names.
 pub(super) const ENVIRONMENTS: [&str; 4] = ["A", "B", "C", "D"];
+
+/// The functions of C and D are in other languages, where these are here.
+const OTHERS: [(&str, &str, Language); 2] = [
+    ("C", "Python", Language::Python),
+    ("D", "Node", Language::Node),
+];
+
+/// What each environment's function is written in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Languages {
+    others: BTreeMap<&'static str, (&'static str, Orders)>,
+    /// Why some of them are not here.
+    missing: Vec<String>,
+}
 const TABLE: &str = "locks-demo";
 
 /// Longer than anything in the story takes.
@@ -27,9 +43,38 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Setup {
     environments: BTreeMap<&'static str, Environment>,
+    languages: Languages,
     record: watch::Sender<Record>,
     dynamo: Dynamo,
     _wire: Wire,
+}
+
+impl Languages {
+    /// Looks which of them are here.
+    fn find() -> Self {
+        let mut languages = Self::default();
+        for (environment, name, language) in OTHERS {
+            match language.orders() {
+                Ok(orders) => _ = languages.others.insert(environment, (name, orders)),
+                Err(why) => languages.missing.push(format!("{name} is left out: {why}")),
+            }
+        }
+        languages
+    }
+
+    /// The language of an environment's function.
+    pub(super) fn of(&self, environment: &str) -> &'static str {
+        self.others
+            .get(environment)
+            .map_or("Rust", |(name, _)| name)
+    }
+
+    /// All of them, for a person.
+    pub(super) fn told(&self) -> String {
+        let each = ENVIRONMENTS.map(|name| format!("{name} runs {}", self.of(name)));
+        let missing: String = self.missing.iter().map(|why| format!("{why}\n")).collect();
+        format!("{}.\n{missing}\n", each.join(", "))
+    }
 }
 
 impl Setup {
@@ -40,15 +85,24 @@ impl Setup {
         let wire = dynamo.listen().await?;
         let function = function(options.layer, &wire.url())?.timeout(TIMEOUT);
         let record = watch::Sender::default();
-        let environments =
-            ENVIRONMENTS.map(|name| Ok((name, environment(name, &function, &record)?)));
+        let languages = Languages::find();
+        let environments = ENVIRONMENTS.map(|name| {
+            let function = in_its_language(&function, languages.others.get(name), options.layer)?;
+            Ok((name, environment(name, &function, &record)?))
+        });
         let environments = environments.into_iter().collect::<Result<_, Error>>()?;
         Ok(Self {
             environments,
+            languages,
             record,
             dynamo,
             _wire: wire,
         })
+    }
+
+    /// What the environments' functions are written in.
+    pub(crate) fn languages(&self) -> &Languages {
+        &self.languages
     }
 
     /// What has come to DynamoDB so far.
@@ -135,6 +189,27 @@ fn function(layer: Layer, url: &str) -> Result<Function, Error> {
         }
         Layer::Without => Ok(Function::new(programs::unlocked()?, url, TABLE)),
     }
+}
+
+/// The function in another language, if it is one: the extension locks for it.
+fn in_its_language(
+    function: &Function,
+    other: Option<&(&'static str, Orders)>,
+    layer: Layer,
+) -> Result<Function, Error> {
+    let function = function.clone();
+    match (other, layer) {
+        (None, _) => Ok(function),
+        (Some((_, orders)), Layer::With) => Ok(orders.start_unwrapped(function, free_port()?)),
+        (Some((_, orders)), Layer::Without) => Ok(orders.start_alone(function)),
+    }
+}
+
+/// A port on which nothing listens.
+fn free_port() -> Result<u16, Error> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let free = free.map_err(|error| Error::new(format!("no port is free: {error}")))?;
+    Ok(free.port())
 }
 
 fn environment(

@@ -7,11 +7,11 @@ use testkit::history::{Invariant, Work, violations};
 use super::moment::{Event, Known};
 use super::options::Layer;
 use super::record::{Invocation, Record};
-use super::setup::ENVIRONMENTS;
+use super::setup::{ENVIRONMENTS, Languages};
 
 const WIDTH: f64 = 880.0;
 /// Where the lanes begin, behind their names.
-const LEFT: f64 = 40.0;
+const LEFT: f64 = 76.0;
 const RIGHT: f64 = 20.0;
 /// The height of a lane, and of the bar in it.
 const LANE: f64 = 30.0;
@@ -40,13 +40,14 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2937}\
 struct Panel<'a> {
     layer: Layer,
     record: &'a Record,
+    languages: &'a Languages,
     top: f64,
     /// How wide a second is.
     second: f64,
 }
 
 /// All runs, one below the other and to the same scale.
-pub(crate) fn svg(runs: &[(Layer, Record)]) -> String {
+pub(crate) fn svg(runs: &[(Layer, Record)], languages: &Languages) -> String {
     let longest = runs.iter().map(|(_, record)| length(record)).max();
     let second = (WIDTH - LEFT - RIGHT) / longest.unwrap_or_default().as_secs_f64().max(1.0);
     let height = TITLE + LANE * ENVIRONMENTS.len() as f64 + SCALE;
@@ -54,6 +55,7 @@ pub(crate) fn svg(runs: &[(Layer, Record)]) -> String {
         let panel = Panel {
             layer: *layer,
             record,
+            languages,
             top: height * nth as f64,
             second,
         };
@@ -135,7 +137,9 @@ impl Panel<'_> {
     }
 
     fn name(&self, lane: usize) -> String {
-        text_at(16.0, self.middle(lane) + 4.0, "title", ENVIRONMENTS[lane])
+        let (y, name) = (self.middle(lane) + 4.0, ENVIRONMENTS[lane]);
+        let language = text_at(32.0, y, "faint", self.languages.of(name));
+        text_at(16.0, y, "title", name) + &language
     }
 
     /// The wait for the lock, without the start of the function before it.

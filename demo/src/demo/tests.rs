@@ -9,6 +9,7 @@ use super::moment::{Event, Known, Moment};
 use super::options::{Layer, Options};
 use super::plain::Plain;
 use super::record::Record;
+use super::setup::Languages;
 use super::summary::summary;
 use super::svg::svg;
 use super::verdict::Verdict;
@@ -240,7 +241,7 @@ fn the_table_tells_what_the_story_came_to() {
 
 #[test]
 fn the_svg_shows_who_waits_who_holds_and_who_was_killed() {
-    let shown = svg(&[(Layer::With, a_death(true))]);
+    let shown = svg(&[(Layer::With, a_death(true))], &Languages::default());
     for part in [
         "With the layer: one at a time; a killed function's lock is released 40 ms after its death",
         "class=\"waits\"",
@@ -255,7 +256,7 @@ fn the_svg_shows_who_waits_who_holds_and_who_was_killed() {
 #[test]
 fn the_svg_shows_overlaps_in_every_lane_that_has_a_part_in_them() {
     let bars = |record| {
-        svg(&[(Layer::Without, record)])
+        svg(&[(Layer::Without, record)], &Languages::default())
             .matches("<rect class=\"overlap\"")
             .count()
     };

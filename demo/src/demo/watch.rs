@@ -26,6 +26,7 @@ pub(crate) async fn watch(
     story: impl Future<Output = ()>,
 ) -> Result<Record, Error> {
     print(opening(options.layer))?;
+    print(&setup.languages().told())?;
     let mut view = View::new(options);
     let mut story = pin!(timeout(LONGEST, story));
     let mut frame = interval(FRAME);
@@ -108,11 +109,11 @@ fn opening(layer: Layer) -> &'static str {
     match layer {
         Layer::With => {
             "Four Lambda environments share one DynamoDB table. Only one at a time may work on an\n\
-             order: lambda-locks sees to it, also when a function is killed in mid-work.\n\n"
+             order: lambda-locks sees to it, also when a function is killed in mid-work.\n"
         }
         Layer::Without => {
             "Four Lambda environments work on the same orders. Without the layer nothing keeps\n\
-             two of them from working on one order at the same time.\n\n"
+             two of them from working on one order at the same time.\n"
         }
     }
 }

@@ -120,12 +120,14 @@ impl Function {
     }
 }
 
-const PLATFORM: [(&str, &str); 7] = [
+const PLATFORM: [(&str, &str); 9] = [
     ("AWS_ACCESS_KEY_ID", "nobody"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     ("AWS_LAMBDA_FUNCTION_NAME", "orders"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+    ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/orders"),
+    ("AWS_LAMBDA_LOG_STREAM_NAME", "orders"),
     ("AWS_REGION", "us-east-1"),
     ("AWS_SECRET_ACCESS_KEY", "nothing"),
 ];

@@ -22,6 +22,7 @@ pub mod programs;
 mod table;
 
 pub mod emulator;
+pub mod language;
 
 pub use clock::Clock;
 pub use error::Error;

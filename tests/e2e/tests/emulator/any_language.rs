@@ -8,8 +8,8 @@ use testkit::Error;
 use testkit::emulator::Signal;
 use testkit::lambda::{Answer, Function};
 
-use crate::language::Language;
 use crate::scene::{KEY, Scene, begins, fence, order};
+use testkit::language::Language;
 
 /// The tests of one language: each plays every scene.
 macro_rules! each_scene {

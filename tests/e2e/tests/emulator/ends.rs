@@ -9,12 +9,12 @@ use testkit::emulator::Signal;
 use testkit::lambda::{self, Answer, Function};
 use testkit::programs::Programs;
 
-use crate::language::Language;
-use crate::scene::{KEY, PREFIX, Scene, TABLE, begins, fence, intents, order};
+use crate::scene::{KEY, PREFIX, Scene, TABLE, begins, fence, intents, order, orders_in};
+use testkit::language::Language;
 
 /// The scene with Node functions that stream.
 async fn streaming() -> Result<Option<Scene>, Error> {
-    let Some(orders) = Language::Node.orders() else {
+    let Some(orders) = orders_in(Language::Node) else {
         return Ok(None);
     };
     let streams = orders.handler("orders.stream");
@@ -39,7 +39,7 @@ async fn a_stream_holds_its_lock_to_its_end() -> Result<(), Error> {
 #[tokio::test]
 async fn a_stream_that_fails_midway_ends_its_hold_and_arrives_as_it_does_directly()
 -> Result<(), Error> {
-    let (Some(scene), Some(orders)) = (streaming().await?, Language::Node.orders()) else {
+    let (Some(scene), Some(orders)) = (streaming().await?, orders_in(Language::Node)) else {
         return Ok(());
     };
     let direct = scene.another(|function| {
@@ -86,7 +86,7 @@ async fn a_release_may_come_after_the_response() -> Result<(), Error> {
 
 /// What the caller gets, from a local Lambda that answers as soon as the response is posted.
 async fn with_a_release_that_hangs(release: &str) -> Result<Option<Answer>, Error> {
-    let Some(orders) = Language::Python.orders() else {
+    let Some(orders) = orders_in(Language::Python) else {
         return Ok(None);
     };
     let programs = Programs::build()?;

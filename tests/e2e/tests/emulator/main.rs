@@ -9,7 +9,6 @@ mod any_language;
 mod batches;
 mod ends;
 mod examples;
-mod language;
 mod local;
 mod managed;
 mod once;

@@ -12,8 +12,8 @@ use testkit::emulator::{Emulator, Environment, Line, Signal};
 use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 
-use crate::language::Language;
-use crate::scene::{TABLE, emulator, intents};
+use crate::scene::{TABLE, emulator, intents, orders_in};
+use testkit::language::Language;
 
 /// How many events come to the environments that are killed.
 const EVENTS: usize = 24;
@@ -205,7 +205,7 @@ async fn environments_that_are_killed_miss_no_effect_and_double_none() -> Result
 
 #[tokio::test]
 async fn a_python_functions_response_is_replayed() -> Result<(), Error> {
-    let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
+    let (Some(emulator), Some(orders)) = (emulator(), orders_in(Language::Python)) else {
         return Ok(());
     };
     let change = |function: Function| orders.start(function).variable("LOCKS_DEDUP", "replay");
@@ -237,7 +237,7 @@ async fn a_python_functions_response_is_replayed() -> Result<(), Error> {
 
 #[tokio::test]
 async fn a_python_handler_that_raises_is_tried_again() -> Result<(), Error> {
-    let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
+    let (Some(emulator), Some(orders)) = (emulator(), orders_in(Language::Python)) else {
         return Ok(());
     };
     let change = |function: Function| orders.start(function).variable("LOCKS_DEDUP", "skip");

@@ -14,8 +14,8 @@ use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 use tokio::time::timeout;
 
-use crate::language::Language;
 use crate::seen::Seen;
+use testkit::language::{Language, Orders};
 
 /// The order that both work on.
 pub(crate) const KEY: &str = "42";
@@ -54,7 +54,7 @@ impl Scene {
         language: Language,
         change: impl FnOnce(Function) -> Function,
     ) -> Result<Option<Self>, Error> {
-        let (Some(emulator), Some(orders)) = (emulator(), language.orders()) else {
+        let (Some(emulator), Some(orders)) = (emulator(), orders_in(language)) else {
             return Ok(None);
         };
         let change = |function| Ok(change(function));
@@ -197,6 +197,17 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn emulator() -> Option<&'static Emulator> {
     static FOUND: OnceLock<Option<Emulator>> = OnceLock::new();
     FOUND.get_or_init(|| found(Emulator::find())).as_ref()
+}
+
+/// The function `orders` in a language, if its runtime is here.
+pub(crate) fn orders_in(language: Language) -> Option<&'static Orders> {
+    static NODE: OnceLock<Option<Orders>> = OnceLock::new();
+    static PYTHON: OnceLock<Option<Orders>> = OnceLock::new();
+    let orders = match language {
+        Language::Node => &NODE,
+        Language::Python => &PYTHON,
+    };
+    orders.get_or_init(|| found(language.orders())).as_ref()
 }
 
 /// What a test needs, if it is here. In CI it must be.

@@ -10,9 +10,9 @@ use testkit::history::violations;
 use testkit::lambda::{Answer, Function};
 use testkit::programs;
 
-use crate::language::{Language, os_only};
-use crate::scene::{Scene, fence, order, say};
+use crate::scene::{Scene, fence, order, orders_in, say};
 use crate::seen::works;
+use testkit::language::{Language, os_only};
 
 /// The caller gets this as the error of the function's start.
 async fn reaches_the_caller(
@@ -175,7 +175,7 @@ async fn managed_instances_are_refused_at_the_start() -> Result<(), Error> {
 
 #[tokio::test]
 async fn a_program_on_an_os_only_runtime_is_locked_by_event() -> Result<(), Error> {
-    let (Some(scene), Some(orders)) = (Scene::set().await?, Language::Python.orders()) else {
+    let (Some(scene), Some(orders)) = (Scene::set().await?, orders_in(Language::Python)) else {
         return Ok(());
     };
     let start = |function: Function| orders.start_by_itself(function);

@@ -7,9 +7,9 @@ use testkit::emulator::Environment;
 use testkit::history::violations;
 use testkit::lambda::{Answer, Function};
 
-use crate::language::Language;
-use crate::scene::{Scene, fence, order};
+use crate::scene::{Scene, fence, order, orders_in};
 use crate::seen::works;
+use testkit::language::Language;
 
 /// How many events each of several environments works on.
 const EVENTS: usize = 30;
@@ -35,7 +35,7 @@ async fn work(environment: &Environment) -> Result<(), Error> {
 async fn environments_of_three_languages_take_turns() -> Result<(), Error> {
     let (Some(scene), Some(node)) = (
         Scene::set_in(Language::Python, long).await?,
-        Language::Node.orders(),
+        orders_in(Language::Node),
     ) else {
         return Ok(());
     };
@@ -70,7 +70,7 @@ async fn the_examples_take_turns_with_their_fencing_tokens() -> Result<(), Error
         (Language::Node, "examples/node", "index.handler"),
         (Language::Python, "examples/python", "orders.handler"),
     ] {
-        let Some(orders) = language.orders() else {
+        let Some(orders) = orders_in(language) else {
             return Ok(());
         };
         let example = orders.with_handler(folder, handler);

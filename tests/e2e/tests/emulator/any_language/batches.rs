@@ -9,9 +9,9 @@ use testkit::emulator::{Environment, Line, Signal};
 use testkit::lambda::{Answer, Function};
 use testkit::programs::Programs;
 
-use crate::language::Language;
-use crate::scene::{PREFIX, TABLE, emulator, intents};
+use crate::scene::{PREFIX, TABLE, emulator, intents, orders_in};
 use crate::seen::recovered;
+use testkit::language::Language;
 
 /// Two environments of one function that handles batches, over one table.
 struct Batches {
@@ -23,7 +23,7 @@ struct Batches {
 
 impl Batches {
     async fn start(change: impl Fn(Function) -> Function) -> Result<Option<Self>, Error> {
-        let (Some(emulator), Some(orders)) = (emulator(), Language::Python.orders()) else {
+        let (Some(emulator), Some(orders)) = (emulator(), orders_in(Language::Python)) else {
             return Ok(None);
         };
         let programs = Programs::build()?;

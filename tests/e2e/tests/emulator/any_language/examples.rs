@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use testkit::Error;
 use testkit::lambda::{Answer, Function};
 
-use crate::language::{Language, os_only};
-use crate::scene::{Scene, fence, order, say};
+use crate::scene::{Scene, fence, order, orders_in, say};
+use testkit::language::{Language, os_only};
 
 #[tokio::test]
 async fn messages_of_a_queue_in_python() -> Result<(), Error> {
-    let (Some(scene), Some(python)) = (Scene::set().await?, Language::Python.orders()) else {
+    let (Some(scene), Some(python)) = (Scene::set().await?, orders_in(Language::Python)) else {
         return Ok(());
     };
     let example = python.with_handler("examples/python", "messages.handler");

@@ -1,63 +1,67 @@
 //! The function `orders` in other languages, with AWS's own runtime clients: the extension locks for them.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use testkit::Error;
-use testkit::emulator::{Node, python};
-use testkit::lambda::Function;
-
-use crate::scene::found;
+use crate::Error;
+use crate::emulator::{Node, python};
+use crate::lambda::Function;
 
 /// A language.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Language {
+pub enum Language {
+    /// JavaScript, with `aws-lambda-ric`.
     Node,
+    /// Python, with `awslambdaric`.
     Python,
 }
 
 /// A function in one of them, and what starts it.
 #[derive(Clone, Debug)]
-pub(crate) struct Orders {
+pub struct Orders {
     program: PathBuf,
     arguments: Vec<String>,
     folder: PathBuf,
 }
 
 impl Language {
-    /// The function `orders` in this language, if its runtime is here.
-    pub(crate) fn orders(self) -> Option<&'static Orders> {
-        static NODE: OnceLock<Option<Orders>> = OnceLock::new();
-        static PYTHON: OnceLock<Option<Orders>> = OnceLock::new();
+    /// The function `orders` in this language; or why its runtime is not here.
+    pub fn orders(self) -> Result<Orders, Error> {
         match self {
-            Self::Node => NODE.get_or_init(|| found(in_node())).as_ref(),
-            Self::Python => PYTHON.get_or_init(|| found(in_python())).as_ref(),
+            Self::Node => in_node(),
+            Self::Python => in_python(),
         }
     }
 }
 
 impl Orders {
     /// A function that is this one.
-    pub(crate) fn start(&self, function: Function) -> Function {
+    pub fn start(&self, function: Function) -> Function {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         let folder = self.folder.to_string_lossy();
         let function = function.program(&self.program).arguments(&arguments);
         let function = function
             .wrapper(&opt("opt/lambda-locks"))
             .variable("LOCKS_CONTEXT", "1");
+        let handler = self.arguments.last().map_or("", String::as_str);
+        let function = function.variable("_HANDLER", handler);
         let function = function.variable("LAMBDA_TASK_ROOT", &folder);
         let function = function.variable("PYTHONDONTWRITEBYTECODE", "1");
         function.variable("PYTHONPATH", &folder)
     }
 
     /// The same on an OS-only runtime: the program is a script that starts it.
-    pub(crate) fn start_by_itself(&self, function: Function) -> Function {
+    pub fn start_by_itself(&self, function: Function) -> Function {
         let function = os_only(self.start(function), "program.sh");
         function.variable("ORDERS_PYTHON", &self.program.to_string_lossy())
     }
 
+    /// The same without the extension.
+    pub fn start_alone(&self, function: Function) -> Function {
+        self.start(function).without_wrapper()
+    }
+
     /// The same without a wrapper: it is told by hand where the extension listens.
-    pub(crate) fn start_unwrapped(&self, function: Function, port: u16) -> Function {
+    pub fn start_unwrapped(&self, function: Function, port: u16) -> Function {
         let (port, program) = (port.to_string(), self.program.to_string_lossy());
         let api = format!("AWS_LAMBDA_RUNTIME_API=127.0.0.1:{port}");
         let arguments = self.arguments.iter().map(String::as_str);
@@ -72,7 +76,7 @@ impl Orders {
     }
 
     /// The same runtime with another handler.
-    pub(crate) fn handler(&self, handler: &str) -> Self {
+    pub fn handler(&self, handler: &str) -> Self {
         let mut orders = self.clone();
         orders.arguments.pop();
         orders.arguments.push(handler.to_owned());
@@ -80,7 +84,7 @@ impl Orders {
     }
 
     /// The same runtime with a handler in another folder of the project.
-    pub(crate) fn with_handler(&self, folder: &str, handler: &str) -> Self {
+    pub fn with_handler(&self, folder: &str, handler: &str) -> Self {
         let folder = here().join("../..").join(folder);
         let orders = self.handler(handler);
         Self { folder, ..orders }
@@ -88,7 +92,7 @@ impl Orders {
 }
 
 /// A function whose program, called as its handler, is started by the second Lambda layer's bootstrap.
-pub(crate) fn os_only(function: Function, handler: &str) -> Function {
+pub fn os_only(function: Function, handler: &str) -> Function {
     let function = function.wrapper(&opt("opt/lambda-locks"));
     let function = function.os_only(&opt("os-only/bootstrap"), handler);
     // Such a runtime knows no wrapper.
@@ -113,7 +117,7 @@ fn in_node() -> Result<Orders, Error> {
             client.to_string_lossy().into_owned(),
             "orders.handler".to_owned(),
         ],
-        folder: here().join("tests/emulator/node"),
+        folder: here().join("../function/node"),
     })
 }
 
@@ -123,6 +127,6 @@ fn in_python() -> Result<Orders, Error> {
         arguments: ["-m", "awslambdaric", "orders.handler"]
             .map(str::to_owned)
             .to_vec(),
-        folder: here().join("tests/emulator/python"),
+        folder: here().join("../function/python"),
     })
 }
