@@ -112,8 +112,6 @@ mutants! {
     DropsBeforeTheMove,
     /// What is forgotten is forgotten in the lock's row only.
     ForgetsInTheRowOnly,
-    /// A move asks for no lower fence.
-    MovesOverEverything,
 }
 
 impl Mutant {
