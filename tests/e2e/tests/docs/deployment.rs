@@ -114,6 +114,10 @@ async fn swept(table: &LockTable) {
     let dir = folder.path().join("journal");
     let dying = |name| table.a_client(name).with(|s| s.journal(&dir)).ready();
     die(dying("holder").acquire(KEY).await.unwrap());
+    die(dying("holder").acquire("waited for").await.unwrap());
+    let next = table.client("next");
+    let waits = tokio::spawn(async move { next.acquire("waited for").await });
+    table.delivered("next", Step::Enqueue, 1).await;
     let gate = Gate::closed();
     table.fate("late", Step::Enqueue, 1, Fate::delivered().before(&gate));
     let late = dying("late");
@@ -128,10 +132,9 @@ async fn swept(table: &LockTable) {
         given.push(sweep.recover(&intent, found.path, LEASE).await.unwrap());
     }
     given.sort_by_key(|how| *how == RecoveryOutcome::Invalidated);
-    assert_eq!(
-        given,
-        [RecoveryOutcome::Withdrawn, RecoveryOutcome::Invalidated]
-    );
+    use RecoveryOutcome::{Invalidated, Withdrawn};
+    assert_eq!(given, [Withdrawn, Withdrawn, Invalidated]);
+    waits.await.unwrap().unwrap().release().await.unwrap();
 }
 
 /// The writer of all notes has died.
