@@ -242,6 +242,9 @@ impl LockGuard {
             driver.acquisition.complete(operation, completion);
         }
         prepare(&mut driver.acquisition);
+        if self.handle.may_be_completed() {
+            driver.acquisition.interrupt();
+        }
         self.trail.release();
         let budget = Budget::until(until);
         match driver

@@ -239,6 +239,11 @@ impl LockHandle {
         self.row.completed()
     }
 
+    /// Whether a transaction has completed the operation, or may have.
+    pub(crate) fn may_be_completed(&self) -> bool {
+        self.row.may_be_completed()
+    }
+
     /// The fencing token: larger than the token of every earlier holder. Store it with every write
     /// made under the lock, and reject writes whose token is smaller than the stored one.
     #[must_use]

@@ -95,6 +95,12 @@ impl HeldRow {
         self.completed.get()
     }
 
+    /// Whether a transaction has completed the operation, or may have: its answer has not come.
+    pub(crate) fn may_be_completed(&self) -> bool {
+        let turn = self.turn.try_lock();
+        self.completed.get().is_some() || turn.map_or(true, |turn| turn.unsettled.is_some())
+    }
+
     /// Applies the caller's items and completes the operation, while the lease lasts.
     pub(crate) async fn complete_with(
         &self,

@@ -188,8 +188,10 @@ impl LockGuard {
             Ok(()) => self.hand_on(until, none, |it| it.forget(operation.id())),
             Err(_) => return self.release().await.and(forgotten),
         };
-        handed_on.await?;
-        shared.completed.remove(&key, operation.id());
+        match handed_on.await? {
+            HandedOn::Released => shared.completed.remove(&key, operation.id()),
+            HandedOn::TakenOver => return Err(Error::lost(&key)),
+        }
         Ok(())
     }
 }

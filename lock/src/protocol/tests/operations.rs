@@ -555,3 +555,80 @@ fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
     hand.happens(Event::Release);
     assert_eq!(update(&hand).forgets, [id()]);
 }
+
+fn begins_run(hand: &Hand) -> bool {
+    let Write::Heartbeat { begins_run, .. } = hand.write() else {
+        panic!("no heartbeat: {:?}", hand.asked)
+    };
+    begins_run.is_some()
+}
+
+#[test]
+fn a_heartbeat_keeps_what_a_transaction_has_completed() {
+    let mut hand = begun_once();
+    hand.happens(Event::Heartbeat).asks_for("heartbeat");
+    let fence = hand.acquisition.ticket().0;
+    let completed = saying(hand.with_me([]), OperationState::Completed(done(fence)));
+    hand.applied(completed);
+    hand.happens(Event::Heartbeat);
+    assert!(!begins_run(&hand));
+    // The lease was over before the work began.
+    hand.happens(Event::Expired);
+    assert!(!begins_run(&hand));
+}
+
+#[test]
+fn a_waiter_that_gives_up_while_it_may_have_begun_says_that_it_has_not() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([other(-1_000)])).asks_for("enqueue");
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    let first = hand.with_me([]);
+    hand.sees(first);
+    assert!(begins_run(&hand));
+    hand.lost().asks_for("heartbeat");
+    hand.happens(Event::GiveUp).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+    // The heartbeat may still be on its way.
+    let renewed = anchored(hand.with_me([]), 100);
+    hand.refused(renewed).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+}
+
+#[test]
+fn a_waiter_that_gives_up_before_its_turn_forgets_nothing() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([other(-1_000)])).asks_for("enqueue");
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    hand.happens(Event::GiveUp).asks_for("withdraw");
+    assert!(update(&hand).forgets.is_empty());
+}
+
+#[test]
+fn a_completion_in_doubt_counts_only_if_the_row_shows_it() {
+    let mut hand = begun();
+    let fence = hand.acquisition.ticket().0;
+    hand.acquisition.complete(id(), done(fence));
+    hand.happens(Event::Release);
+    hand.lost().asks_for("release");
+    let mut applied = hand.clone();
+    // The lease ended meanwhile, and another client was first.
+    hand.refused(row([other(1_000)])).ends(&Outcome::Lost);
+    applied.refused(saying(row([]), OperationState::Completed(done(fence))));
+    applied.ends(&Outcome::Released);
+}
+
+#[test]
+fn forgetting_in_doubt_counts_only_if_the_row_does_not_show_the_operation() {
+    let mut hand = Hand::new(terms());
+    let mine = hand.with_me([]);
+    hand.applied(mine);
+    hand.acquisition.forget(id());
+    hand.happens(Event::Release);
+    hand.lost().asks_for("release");
+    let mut applied = hand.clone();
+    hand.refused(saying(row([]), OperationState::Completed(done(1))));
+    hand.ends(&Outcome::Lost);
+    applied.refused(row([])).ends(&Outcome::Released);
+}
