@@ -242,8 +242,8 @@ impl LockGuard {
             driver.acquisition.complete(operation, completion);
         }
         prepare(&mut driver.acquisition);
-        if self.handle.may_have_completed() {
-            driver.acquisition.doubt();
+        if self.handle.may_be_completed() {
+            driver.acquisition.interrupt();
         }
         self.trail.release();
         let budget = Budget::until(until);

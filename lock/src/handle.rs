@@ -239,9 +239,9 @@ impl LockHandle {
         self.row.completed()
     }
 
-    /// Whether a transaction that completes the operation may have been applied, and nobody knows.
-    pub(crate) fn may_have_completed(&self) -> bool {
-        self.row.may_have_completed()
+    /// Whether a transaction has completed the operation, or may have.
+    pub(crate) fn may_be_completed(&self) -> bool {
+        self.row.may_be_completed()
     }
 
     /// The fencing token: larger than the token of every earlier holder. Store it with every write

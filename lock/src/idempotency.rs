@@ -61,9 +61,10 @@ impl Operation {
 
     /// The operation with this idempotency key, within this scope.
     pub fn new(scope: &str, key: &str) -> Self {
-        // With its length in front of it, no scope runs into a key.
+        // Any character may be part of both.
+        let length = u64::try_from(scope.len()).unwrap_or(u64::MAX);
         let hash = Sha256::new()
-            .chain_update((scope.len() as u64).to_be_bytes())
+            .chain_update(length.to_be_bytes())
             .chain_update(scope)
             .chain_update(key)
             .finalize();
@@ -220,6 +221,7 @@ mod tests {
         assert_ne!(id("orders", "42"), id("orders", "43"));
         assert_ne!(id("orders", "42"), id("mails", "42"));
         assert_ne!(id("a", "bc"), id("ab", "c"));
+        assert_ne!(id("a\0b", "c"), id("a", "b\0c"));
     }
 
     #[test]

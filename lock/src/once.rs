@@ -105,9 +105,13 @@ fn unread(key: &Key) -> Error {
     Error::new(Kind::Unavailable, message)
 }
 
-/// Remembers that an operation is done, as the table has said.
+/// Remembers that an operation is done, as the table has said; without those whose responses stand in other rows and were
+/// not read: another caller may ask for them.
 pub(crate) fn remember(shared: &Shared, key: &Key, id: OperationId, completed: Completed) {
-    shared.completed.add(key, id, completed, &shared.clock);
+    let is_read = matches!(completed.response(), Response::Text(_));
+    if is_read || Completed::told(completed.completion()).is_some() {
+        shared.completed.add(key, id, completed, &shared.clock);
+    }
 }
 
 /// Remembers that operations are done, as the table has said; without those whose responses stand in other rows.

@@ -342,7 +342,11 @@ impl Acquisition {
             Phase::Releasing {
                 in_time: true,
                 in_doubt: true,
-            } if self.completions.is_empty() => self.over(Outcome::Released),
+            } if self.says_nothing() => self.over(Outcome::Released),
+            Phase::Releasing { in_doubt: true, .. } if self.has_forgotten(&row) => {
+                self.over(Outcome::Released)
+            }
+            Phase::Releasing { .. } if self.has_completed(&row) => self.over(Outcome::Released),
             Phase::Releasing { in_doubt: true, .. } => match self.perhaps_moved(&row, at) {
                 Some(operation) => Action::Check(operation),
                 None => self.over(Outcome::Lost),

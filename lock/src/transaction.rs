@@ -95,11 +95,10 @@ impl HeldRow {
         self.completed.get()
     }
 
-    /// Whether a transaction may have been applied, and nobody knows.
-    pub(crate) fn may_have_completed(&self) -> bool {
-        // It is locked while one is sent.
+    /// Whether a transaction has completed the operation, or may have: its answer has not come.
+    pub(crate) fn may_be_completed(&self) -> bool {
         let turn = self.turn.try_lock();
-        turn.map_or(true, |turn| turn.unsettled.is_some())
+        self.completed.get().is_some() || turn.map_or(true, |turn| turn.unsettled.is_some())
     }
 
     /// Applies the caller's items and completes the operation, while the lease lasts.

@@ -188,11 +188,11 @@ impl LockGuard {
             Ok(()) => self.hand_on(until, none, |it| it.forget(operation.id())),
             Err(_) => return self.release().await.and(forgotten),
         };
-        shared.completed.remove(&key, operation.id());
         match handed_on.await? {
-            HandedOn::Released => Ok(()),
-            HandedOn::TakenOver => Err(Error::lost(&key)),
+            HandedOn::Released => shared.completed.remove(&key, operation.id()),
+            HandedOn::TakenOver => return Err(Error::lost(&key)),
         }
+        Ok(())
     }
 }
 

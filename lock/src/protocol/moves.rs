@@ -72,7 +72,6 @@ impl Acquisition {
         let open = self.terms.on_expiry == OnExpiry::TakeOver;
         let pins = (!open).then_some(self.ticket);
         // Not before it is known whether the operation is done beside the row: the line of another run may stand here.
-        // Nor once we act: a transaction may have completed it.
         let begins = !self.granted && self.has_to_begin() && !self.has_to_check(at);
         let begins_run = self.begins_run(at).filter(|_| begins);
         let outlives =

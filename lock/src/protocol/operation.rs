@@ -31,8 +31,8 @@ impl Acquisition {
         self.ending = Ending::Failed;
     }
 
-    /// It is not known how the run ended, whatever was said before: a transaction of its may have been applied.
-    pub fn doubt(&mut self) {
+    /// How far the run came is not known, whatever was said before.
+    pub fn interrupt(&mut self) {
         self.ending = Ending::Interrupted;
     }
 
@@ -66,15 +66,12 @@ impl Acquisition {
         matches!(state, Some(OperationState::Begun(begun)) if begun.fence == self.ticket)
     }
 
-    /// Whether a copy that says so may still arrive, or has arrived after the row was seen; or the write that takes it back.
-    fn has_said_begun(&self) -> bool {
-        match &self.in_flight {
-            Some(Write::Heartbeat { begins_run, .. }) => begins_run.is_some(),
-            Some(Write::Withdraw { operation, .. } | Write::Release { operation, .. }) => {
-                !self.granted && !operation.forgets.is_empty()
-            }
-            _ => false,
-        }
+    /// Whether a transaction of this very run has completed its operation.
+    fn is_done_by_this_run(&self) -> bool {
+        let state = self
+            .operation()
+            .and_then(|own| self.row.operations.get(&own));
+        matches!(state, Some(OperationState::Completed(done)) if done.fence == self.ticket)
     }
 
     /// Whether the row may say that this run has begun, which has not acted.
@@ -85,7 +82,7 @@ impl Acquisition {
     /// Whether the row has to say that this run begins before it acts, and does not yet.
     pub(super) fn has_to_begin(&self) -> bool {
         let once = self.terms.operation.and_then(|it| it.at_most_once);
-        once.is_some() && !self.has_begun()
+        once.is_some() && !self.has_begun() && !self.is_done_by_this_run()
     }
 
     /// What the row is to say when this run begins, if it is done at most once.
@@ -231,11 +228,21 @@ impl Acquisition {
 
     /// What a write says that leaves without having acted: nothing, but that this run has not begun after all.
     pub(super) fn unbegun(&self) -> OperationUpdate {
-        let may_have_begun = self.has_begun() || self.has_said_begun();
-        let begun = may_have_begun.then_some(self.operation()).flatten();
+        let own = self.operation();
+        let begun = own.filter(|own| self.has_begun() || self.begins_in_doubt(*own));
         OperationUpdate {
             forgets: begun.into_iter().collect(),
             ..OperationUpdate::default()
+        }
+    }
+
+    /// Whether a heartbeat says that this run begins, and may still arrive. It was sent in our turn, so while the entry is in
+    /// the queue nobody else has written that line.
+    fn begins_in_doubt(&self, own: OperationId) -> bool {
+        match &self.in_flight {
+            Some(Write::Heartbeat { begins_run, .. }) => begins_run.is_some(),
+            Some(Write::Withdraw { operation, .. }) => operation.forgets.contains(&own),
+            _ => false,
         }
     }
 
@@ -277,6 +284,17 @@ impl Acquisition {
             matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
         };
         !self.completions.is_empty() && self.completions.iter().all(is_ours)
+    }
+
+    /// Whether the write that hands the lock on neither completes nor forgets: then it does not matter which copy did it.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.completions.is_empty() && self.forgets.is_none()
+    }
+
+    /// Whether the operation that an earlier copy was to forget is not known any more.
+    pub(super) fn has_forgotten(&self, row: &Row) -> bool {
+        let forgotten = |id| !row.operations.contains_key(&id);
+        self.completions.is_empty() && self.forgets.is_some_and(forgotten)
     }
 
     /// A completion of ours that an earlier copy may have written, and that another client may have moved since.

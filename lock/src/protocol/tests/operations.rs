@@ -556,98 +556,79 @@ fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
     assert_eq!(update(&hand).forgets, [id()]);
 }
 
-/// The bounds of the time are no wider than two skews and the seconds of `Date`s where all that is known agrees.
-#[test]
-fn a_window_is_in_doubt_only_where_the_clocks_contradict_each_other() {
-    let asks_again = |state: OperationState, width: i64| {
-        let operation = match state {
-            OperationState::Begun(_) => at_most_once(),
-            _ => once(),
-        };
-        let mut hand = Hand::new(operation);
-        let told = Moment {
-            now: TimeInterval {
-                earliest: at(-width),
-                ..moment(0).now
-            },
-            ..moment(0)
-        };
-        let refused = Event::Answered(Answer::Refused(Some(saying(row([]), state))));
-        let asked = hand.acquisition.step(refused, told);
-        matches!(asked, Action::Write(_))
+fn begins_run(hand: &Hand) -> bool {
+    let Write::Heartbeat { begins_run, .. } = hand.write() else {
+        panic!("no heartbeat: {:?}", hand.asked)
     };
-    let until = |second: u64| {
-        let until = NOON / 1_000_000 + second - 10;
-        let completed = Completion { until, ..done(1) };
-        let fence = Ticket(1);
-        [
-            OperationState::Completed(completed),
-            OperationState::Begun(Begun { until, fence }),
-        ]
-    };
-    for state in until(9) {
-        assert!(!asks_again(state.clone(), 6_000), "{state:?}");
-        assert!(!asks_again(state.clone(), 8_000), "{state:?}");
-        assert!(asks_again(state.clone(), 8_001), "{state:?}");
-    }
-    for state in until(20) {
-        assert!(!asks_again(state.clone(), 20_000), "it is not over by any");
-    }
+    begins_run.is_some()
 }
 
 #[test]
-fn a_refusal_because_of_a_completion_carries_it() {
-    let mut hand = Hand::new(once());
-    hand.refused(saying(row([]), OperationState::Completed(done(1))));
-    let Action::Over(Outcome::Refused(refusal)) = &hand.asked else {
-        panic!("{:?}", hand.asked);
-    };
-    assert_eq!(refusal.completion.as_deref(), Some(&done(1)));
+fn a_heartbeat_keeps_what_a_transaction_has_completed() {
+    let mut hand = begun_once();
+    hand.happens(Event::Heartbeat).asks_for("heartbeat");
+    let fence = hand.acquisition.ticket().0;
+    let completed = saying(hand.with_me([]), OperationState::Completed(done(fence)));
+    hand.applied(completed);
+    hand.happens(Event::Heartbeat);
+    assert!(!begins_run(&hand));
+    // The lease was over before the work began.
+    hand.happens(Event::Expired);
+    assert!(!begins_run(&hand));
 }
 
 #[test]
-fn a_client_sees_what_the_row_says_of_operations() {
+fn a_waiter_that_gives_up_while_it_may_have_begun_says_that_it_has_not() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([other(-1_000)])).asks_for("enqueue");
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    let first = hand.with_me([]);
+    hand.sees(first);
+    assert!(begins_run(&hand));
+    hand.lost().asks_for("heartbeat");
+    hand.happens(Event::GiveUp).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+    // The heartbeat may still be on its way.
+    let renewed = anchored(hand.with_me([]), 100);
+    hand.refused(renewed).asks_for("withdraw");
+    assert_eq!(update(&hand).forgets, [id()]);
+}
+
+#[test]
+fn a_waiter_that_gives_up_before_its_turn_forgets_nothing() {
+    let mut hand = Hand::new(at_most_once());
+    hand.refused(row([other(-1_000)])).asks_for("enqueue");
+    let behind = hand.with_me([other(-1_000)]);
+    hand.applied(behind);
+    hand.happens(Event::GiveUp).asks_for("withdraw");
+    assert!(update(&hand).forgets.is_empty());
+}
+
+#[test]
+fn a_completion_in_doubt_counts_only_if_the_row_shows_it() {
+    let mut hand = begun();
+    let fence = hand.acquisition.ticket().0;
+    hand.acquisition.complete(id(), done(fence));
+    hand.happens(Event::Release);
+    hand.lost().asks_for("release");
+    let mut applied = hand.clone();
+    // The lease ended meanwhile, and another client was first.
+    hand.refused(row([other(1_000)])).ends(&Outcome::Lost);
+    applied.refused(saying(row([]), OperationState::Completed(done(fence))));
+    applied.ends(&Outcome::Released);
+}
+
+#[test]
+fn forgetting_in_doubt_counts_only_if_the_row_does_not_show_the_operation() {
     let mut hand = Hand::new(terms());
-    let mine = saying(hand.with_me([]), OperationState::Completed(done(1)));
-    hand.applied(mine.clone()).acts_for(9_750);
-    assert_eq!(*hand.acquisition.operations(), mine.operations);
-}
-
-#[test]
-fn what_is_over_is_dropped_by_those_who_complete_and_by_nobody_else() {
-    let over = Completion {
-        until: NOON / 1_000_000 - 1,
-        ..done(1)
-    };
-    let forgets = |completes: bool| {
-        let mut hand = Hand::new(terms());
-        let mine = saying(hand.with_me([]), OperationState::Completed(over.clone()));
-        hand.applied(mine);
-        if completes {
-            hand.acquisition.complete(another(), done(2));
-        }
-        hand.happens(Event::Release);
-        update(&hand).forgets.clone()
-    };
-    assert_eq!((forgets(true), forgets(false)), (vec![id()], Vec::new()));
-}
-
-#[test]
-fn what_is_handed_on_in_vain_is_unpinned_where_the_lock_fails_closed() {
-    for on_expiry in [OnExpiry::TakeOver, OnExpiry::Hold] {
-        let mut hand = Hand::new(Terms {
-            on_expiry,
-            ..once()
-        });
-        hand.lost();
-        let entered = Row {
-            hold_on_expiry: on_expiry == OnExpiry::Hold,
-            ..saying(hand.with_me([]), OperationState::Completed(done(1)))
-        };
-        hand.applied(entered).asks_for("release");
-        let Write::Release { hold_on_expiry, .. } = *hand.write() else {
-            panic!("{:?}", hand.asked);
-        };
-        assert_eq!(hold_on_expiry, on_expiry == OnExpiry::Hold);
-    }
+    let mine = hand.with_me([]);
+    hand.applied(mine);
+    hand.acquisition.forget(id());
+    hand.happens(Event::Release);
+    hand.lost().asks_for("release");
+    let mut applied = hand.clone();
+    hand.refused(saying(row([]), OperationState::Completed(done(1))));
+    hand.ends(&Outcome::Lost);
+    applied.refused(row([])).ends(&Outcome::Released);
 }

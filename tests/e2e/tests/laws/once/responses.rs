@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
-use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Locks, Response};
+use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Locks, Once, Response};
 use serde_json::json;
 use testkit::dynamo::{Count, Fate};
 use testkit::locks::{KEY, LockTable, Step};
@@ -117,4 +117,17 @@ async fn responses_are_no_locks_to_those_who_list_locks() {
     }
     assert_eq!(listed, 1);
     held.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_replay_hides_no_response_from_one_that_does() {
+    let table = LockTable::new();
+    let text = "x".repeat(50 * 1024);
+    let held = begin(&table.client("a")).await.unwrap();
+    held.complete(Some(text.clone())).await.unwrap();
+    tick().await;
+    let b = table.client("b");
+    let plain = b.once(KEY, payment(), async |_| Ok::<_, ()>(())).await;
+    assert!(matches!(plain.unwrap(), Once::Before(_)));
+    assert_eq!(response(&b).await, Response::Text(text.into()));
 }

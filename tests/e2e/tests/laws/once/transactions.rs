@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot")]
 
 mod answers;
-mod at_most_once;
+mod doubts;
 mod endings;
 
 use std::error::Error as _;
