@@ -137,9 +137,6 @@ impl Acquisition {
     /// Sends the same write again: if an earlier copy was applied, this one does nothing and shows
     /// it.
     pub(super) fn resend(&mut self, at: Moment) -> Action {
-        if let Phase::Releasing { in_time, .. } = &mut self.phase {
-            *in_time &= at.tick < self.ends;
-        }
         match self.in_flight.clone() {
             Some(_) if self.phase == Phase::Entering && self.is_stale(at) => {
                 self.invalidate(AfterLeave::NewTicket, at)

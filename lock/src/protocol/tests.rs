@@ -13,8 +13,8 @@ use crate::time::Expiry;
 const NOON: u64 = 1_763_640_000_000_000;
 const LEASE: Duration = Duration::from_secs(10);
 
-#[derive(Clone)]
 /// One acquisition, the clock it lives by, and what it has asked for last.
+#[derive(Clone)]
 struct Hand {
     acquisition: Acquisition,
     millis: u64,

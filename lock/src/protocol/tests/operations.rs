@@ -556,6 +556,102 @@ fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
     assert_eq!(update(&hand).forgets, [id()]);
 }
 
+/// The bounds of the time are no wider than two skews and the seconds of `Date`s where all that is known agrees.
+#[test]
+fn a_window_is_in_doubt_only_where_the_clocks_contradict_each_other() {
+    let asks_again = |state: OperationState, width: i64| {
+        let operation = match state {
+            OperationState::Begun(_) => at_most_once(),
+            _ => once(),
+        };
+        let mut hand = Hand::new(operation);
+        let told = Moment {
+            now: TimeInterval {
+                earliest: at(-width),
+                ..moment(0).now
+            },
+            ..moment(0)
+        };
+        let refused = Event::Answered(Answer::Refused(Some(saying(row([]), state))));
+        let asked = hand.acquisition.step(refused, told);
+        matches!(asked, Action::Write(_))
+    };
+    let until = |second: u64| {
+        let until = NOON / 1_000_000 + second - 10;
+        let completed = Completion { until, ..done(1) };
+        let fence = Ticket(1);
+        [
+            OperationState::Completed(completed),
+            OperationState::Begun(Begun { until, fence }),
+        ]
+    };
+    for state in until(9) {
+        assert!(!asks_again(state.clone(), 6_000), "{state:?}");
+        assert!(!asks_again(state.clone(), 8_000), "{state:?}");
+        assert!(asks_again(state.clone(), 8_001), "{state:?}");
+    }
+    for state in until(20) {
+        assert!(!asks_again(state.clone(), 20_000), "it is not over by any");
+    }
+}
+
+#[test]
+fn a_refusal_because_of_a_completion_carries_it() {
+    let mut hand = Hand::new(once());
+    hand.refused(saying(row([]), OperationState::Completed(done(1))));
+    let Action::Over(Outcome::Refused(refusal)) = &hand.asked else {
+        panic!("{:?}", hand.asked);
+    };
+    assert_eq!(refusal.completion.as_deref(), Some(&done(1)));
+}
+
+#[test]
+fn a_client_sees_what_the_row_says_of_operations() {
+    let mut hand = Hand::new(terms());
+    let mine = saying(hand.with_me([]), OperationState::Completed(done(1)));
+    hand.applied(mine.clone()).acts_for(9_750);
+    assert_eq!(*hand.acquisition.operations(), mine.operations);
+}
+
+#[test]
+fn what_is_over_is_dropped_by_those_who_complete_and_by_nobody_else() {
+    let over = Completion {
+        until: NOON / 1_000_000 - 1,
+        ..done(1)
+    };
+    let forgets = |completes: bool| {
+        let mut hand = Hand::new(terms());
+        let mine = saying(hand.with_me([]), OperationState::Completed(over.clone()));
+        hand.applied(mine);
+        if completes {
+            hand.acquisition.complete(another(), done(2));
+        }
+        hand.happens(Event::Release);
+        update(&hand).forgets.clone()
+    };
+    assert_eq!((forgets(true), forgets(false)), (vec![id()], Vec::new()));
+}
+
+#[test]
+fn what_is_handed_on_in_vain_is_unpinned_where_the_lock_fails_closed() {
+    for on_expiry in [OnExpiry::TakeOver, OnExpiry::Hold] {
+        let mut hand = Hand::new(Terms {
+            on_expiry,
+            ..once()
+        });
+        hand.lost();
+        let entered = Row {
+            hold_on_expiry: on_expiry == OnExpiry::Hold,
+            ..saying(hand.with_me([]), OperationState::Completed(done(1)))
+        };
+        hand.applied(entered).asks_for("release");
+        let Write::Release { hold_on_expiry, .. } = *hand.write() else {
+            panic!("{:?}", hand.asked);
+        };
+        assert_eq!(hold_on_expiry, on_expiry == OnExpiry::Hold);
+    }
+}
+
 fn begins_run(hand: &Hand) -> bool {
     let Write::Heartbeat { begins_run, .. } = hand.write() else {
         panic!("no heartbeat: {:?}", hand.asked)

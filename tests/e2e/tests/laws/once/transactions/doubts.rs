@@ -4,7 +4,7 @@ use dynamodb_locks::{AcquireOptions, LockGuard, Locks, Once, Operation};
 use testkit::dynamo::Fate;
 use testkit::locks::{KEY, LockTable, Step};
 
-use super::super::{LEASE, is_completed, millis, payment};
+use super::super::{LEASE, is_completed, millis, payment, tick};
 use super::{table, withdrawal, withdrawn};
 
 fn charge() -> Operation {
@@ -74,4 +74,23 @@ async fn a_batch_without_the_operation_of_an_unknown_transaction_does_not_forget
     assert!(unknown.unwrap_err().is_unknown());
     held.complete_all(&[], LEASE / 5).await.unwrap();
     assert!(is_completed(&table));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_a_transaction_that_never_arrived_is_refused_all_the_same() {
+    let table = table();
+    let held = begin(&table.client("a")).await;
+    for nth in 1..=10 {
+        table.fate("a", Step::Transact, nth, Fate::dropped());
+    }
+    let unknown = held.handle().complete_with(withdrawal(), None).await;
+    assert!(unknown.unwrap_err().is_unknown());
+    held.release().await.unwrap();
+    tick().await;
+    let limits = AcquireOptions::wait(millis(20_000)).operation(charge());
+    let again = table.client("b").acquire_with(KEY, limits).await;
+    assert!(
+        again.unwrap_err().is_interrupted(),
+        "nobody knows here that it was not applied"
+    );
 }
