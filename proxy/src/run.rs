@@ -20,6 +20,8 @@ where
 {
     let mut kept = None;
     loop {
+        // It may have work left of the last event, and Lambda freezes the environment when it is asked.
+        let Ok(_) = service.ready().await;
         session.asked().await;
         let event = match kept.take() {
             Some(event) => Some(event),
@@ -83,8 +85,7 @@ where
         let message = "the runtime was given this event before and did not end it";
         return Outcome::Instead(Instead::error("Runtime.EventRepeated", message));
     }
-    let called = async { service.ready().await?.call(event).await };
-    let Ok(outcome) = called.await;
+    let Ok(outcome) = service.call(event).await;
     outcome
 }
 
