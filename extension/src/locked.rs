@@ -19,9 +19,6 @@ use crate::mode::{Context, Release};
 /// What the handler finds in `custom` of its client context.
 const CONTEXT: &str = "lambda-locks";
 
-/// The longest value that is shown. The HTTP clients of some runtimes take headers of 100 KB at most.
-const LONGEST_CONTEXT: usize = 32 * 1024;
-
 /// Puts the policy around the runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeLocks {
@@ -166,9 +163,10 @@ impl RuntimeLocks {
             Context::Fence => held(),
             Context::FenceAsText => held().to_string().into(),
         };
-        match held.to_string().len() <= LONGEST_CONTEXT {
-            true => _ = invocation.set_custom(CONTEXT, &held),
-            false => tracing::warn!("there are too many locks to show their fencing tokens"),
+        if !invocation.set_custom(CONTEXT, &held) {
+            tracing::warn!(
+                "the client context cannot be read, or there are too many locks to show their fencing tokens in it"
+            );
         }
     }
 }

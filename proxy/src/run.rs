@@ -28,11 +28,15 @@ where
             None => fetch(session, upstream).await,
         };
         let Some(event) = event else { continue };
-        let id = event.request_id().to_owned();
+        let (id, deadline) = (event.request_id().to_owned(), event.deadline());
         match outcome(session, &mut service, event).await {
             Outcome::Finished(_) => session.forward(),
             Outcome::Undelivered(event) => kept = Some(event),
-            Outcome::Instead(instead) => end(session, upstream, &id, instead).await,
+            Outcome::Instead(instead) => {
+                if end(session, upstream, &id, instead).await {
+                    session.ended_instead(&id, deadline);
+                }
+            }
         }
     }
 }
@@ -91,9 +95,11 @@ where
 
 /// Ends an invocation without the runtime. Where Lambda does not accept that, the runtime is told: it
 /// would be given the same event again and again.
-async fn end(session: &Session, upstream: &Upstream, id: &str, instead: Instead) {
-    if let Err(error) = upstream.post(instead.ending(id)).await {
+async fn end(session: &Session, upstream: &Upstream, id: &str, instead: Instead) -> bool {
+    let ended = upstream.post(instead.ending(id)).await;
+    if let Err(error) = &ended {
         tracing::error!(id, %error, "the invocation could not be ended");
         session.answer(bad_gateway(error));
     }
+    ended.is_ok()
 }
