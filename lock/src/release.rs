@@ -59,6 +59,18 @@ async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: B
     }
 }
 
+/// Releases everything that was dropped, and leaves nothing to the client's tasks.
+pub(crate) async fn all_dropped(shared: &Shared, budget: Budget) -> Vec<(Key, Error)> {
+    shared.registry.stop_tasks().await;
+    let orphans = shared.registry.take_orphans(|_| true);
+    let tick = shared.clock.tick();
+    let tried = orphans.into_iter().map(|tracked| TrackedEntry {
+        tried: Some(tick),
+        ..tracked
+    });
+    all(shared, tried.collect(), budget).await
+}
+
 /// Releases many entries, in parallel and independently; an entry that cannot be released now
 /// becomes an orphan.
 pub(crate) async fn all(

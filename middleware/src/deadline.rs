@@ -93,6 +93,12 @@ impl Deadline {
         })
     }
 
+    /// How long a release may be repeated when the response is on its way: whatever goes on at the deadline is
+    /// killed, and the whole environment with it.
+    pub(crate) fn for_rest(deadline: Option<Self>) -> Duration {
+        deadline.map_or(RELEASE, |deadline| deadline.left().saturating_sub(MARGIN))
+    }
+
     /// Completes when the last time for the response has come.
     pub(crate) async fn response(deadline: Option<Self>) {
         match deadline {

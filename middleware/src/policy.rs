@@ -126,6 +126,15 @@ impl Policy {
         &self.shared.locks
     }
 
+    /// Releases the locks whose release has failed, for as long as the invocation lasts that ends then: the process may
+    /// be suspended afterwards, and would hold them until their leases end. Where all were released it does nothing.
+    pub async fn settle(&self, deadline: Option<SystemTime>) {
+        let time = Deadline::for_rest(deadline.and_then(Deadline::of));
+        for (key, error) in self.shared.locks.release_dropped(time).await {
+            tracing::error!(%key, %error, "the lock is still not released when the invocation ends");
+        }
+    }
+
     /// Shuts down within this time: handlers are interrupted, acquisitions end with `Lock.Ended`, and what
     /// is held is released. Returns what could not be released.
     pub async fn shut_down(&self, time: Duration) -> Vec<(Key, Error)> {

@@ -13,6 +13,12 @@ pub(crate) fn bad_gateway(why: impl Display) -> Response<Full<Bytes>> {
     error(StatusCode::BAD_GATEWAY, "ProxyError", why)
 }
 
+/// A request for an event, or the end of an invocation, could pass beside the service by such a path.
+pub(crate) fn ambiguous() -> Response<Full<Bytes>> {
+    let why = "the path contains a percent sign, or a segment of dots";
+    error(StatusCode::BAD_REQUEST, "ProxyError", why)
+}
+
 /// The runtime asked for an event twice at a time.
 pub(crate) fn superseded() -> Response<Full<Bytes>> {
     let why = "the next event was asked for again before this request was answered";

@@ -1,6 +1,9 @@
 //! The Runtime API: its paths and headers, as far as a proxy acts on them.
 
-use http::header::{CONNECTION, EXPECT, HeaderName, TE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use http::{HeaderMap, Method};
 
 /// The version of the API that the proxy itself speaks.
@@ -11,6 +14,8 @@ pub(crate) const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 pub(crate) const DEADLINE_MS: &str = "lambda-runtime-deadline-ms";
 pub(crate) const CLIENT_CONTEXT: &str = "lambda-runtime-client-context";
 pub(crate) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+const ERROR_TRAILERS: &str =
+    "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body";
 pub(crate) const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 
 /// The largest head of a request or response. Runtimes put the cause of an error, up to 1 MB, into
@@ -43,12 +48,21 @@ pub(crate) enum Call {
     End(String, End),
     /// Something that the proxy does not know, and passes on.
     Other,
+    /// What Lambda may read in another way than the proxy.
+    Ambiguous,
 }
 
 impl Call {
     /// Empty segments do not count, and neither does the version: what Lambda may take for a request
     /// for an event must not pass beside the service.
     pub(crate) fn of(method: &Method, path: &str) -> Self {
+        if path.contains('%')
+            || path
+                .split('/')
+                .any(|segment| [".", ".."].contains(&segment))
+        {
+            return Self::Ambiguous;
+        }
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let [_version, runtime, invocation, third, fourth] =
             std::array::from_fn(|_| segments.next().unwrap_or_default());
@@ -67,6 +81,24 @@ impl Call {
 /// Removes what concerns the connection that a message came by. Its length and its trailers stay.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Announces the trailers with which a runtime tells that a stream has failed. A runtime need not announce them, but
+/// what is not announced is not sent on.
+pub(crate) fn announce_trailers(headers: &mut HeaderMap) {
+    let streams = headers
+        .get(RESPONSE_MODE)
+        .is_some_and(|mode| mode == "streaming");
+    if streams && headers.contains_key(TRANSFER_ENCODING) && !headers.contains_key(TRAILER) {
+        headers.insert(TRAILER, HeaderValue::from_static(ERROR_TRAILERS));
+    }
+}
+
+/// Removes what describes a body that is not sent on.
+pub(crate) fn remove_body(headers: &mut HeaderMap) {
+    for name in [CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING] {
         headers.remove(name);
     }
 }
@@ -97,6 +129,18 @@ mod tests {
     fn another_version_and_empty_segments_ask_for_the_same() {
         assert_eq!(get("//2018-06-01//runtime/invocation/next/"), Call::Next);
         assert_eq!(get("/2031-01-01/runtime/invocation/next"), Call::Next);
+    }
+
+    #[test]
+    fn a_path_that_can_be_read_in_two_ways_is_ambiguous() {
+        for path in [
+            "/2018-06-01/runtime/invocation/%6eext",
+            "/2018-06-01/runtime/invocation/%31/response",
+            "/2018-06-01/runtime/init/../invocation/next",
+            "/./2018-06-01/runtime/invocation/1/error",
+        ] {
+            assert_eq!((get(path), post(path)), (Call::Ambiguous, Call::Ambiguous));
+        }
     }
 
     #[test]

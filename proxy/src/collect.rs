@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use tower::BoxError;
 
-use crate::api::RESPONSE_MODE;
+use crate::api::{self, RESPONSE_MODE};
 use crate::body::HeldBack;
 use crate::instead::Instead;
 use crate::post::{LONGEST, Post, Wanted};
@@ -34,7 +34,8 @@ pub(crate) async fn hold_back(
     session: Arc<Session>,
     mut post: Post,
 ) -> Result<Request<Body>, BoxError> {
-    let (head, mut incoming) = request.into_parts();
+    let (mut head, mut incoming) = request.into_parts();
+    api::announce_trailers(&mut head.headers);
     match session.wanted(&post.id) {
         Wanted::Whole if post.is_response() => {
             let collected = collect(&mut incoming, &mut post).await?;

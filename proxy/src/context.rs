@@ -11,15 +11,19 @@ type Object = BTreeMap<String, Box<RawValue>>;
 
 const CUSTOM: &str = "custom";
 
+/// The longest context to which a value is added: Node's HTTP client takes 16 KB for all headers together.
+const LONGEST: usize = 8 * 1024;
+
 /// Adds a value to what the context calls `custom`; all that was there stays as it was. `None` if
-/// there is a context that is not what the platform describes: it is left alone then.
+/// there is a context that is not what the platform describes, or if it became too long: it is left alone then.
 pub(crate) fn with_custom(context: Option<&str>, name: &str, value: &Value) -> Option<String> {
     let mut context = object(context)?;
     let custom = context.get(CUSTOM).map(|custom| custom.get());
     let mut custom = object(custom)?;
     custom.insert(name.to_owned(), raw(value)?);
     context.insert(CUSTOM.to_owned(), raw(&custom)?);
-    Some(ascii(&serde_json::to_string(&context).ok()?))
+    let text = ascii(&serde_json::to_string(&context).ok()?);
+    (text.len() <= LONGEST).then_some(text)
 }
 
 /// The members of an object; none of them if there is nothing or `null`.
@@ -81,6 +85,21 @@ mod tests {
         for context in ["", "{", "[]", "7", r#"{"custom":7}"#, r#"{"custom":[]}"#] {
             assert_eq!(with(Some(context)), None, "{context}");
         }
+    }
+
+    #[test]
+    fn a_context_never_becomes_too_long_for_a_runtime() {
+        let of = |value: &str, times| {
+            let custom = with_custom(None, "lock", &json!(value.repeat(times)));
+            custom.map(|context| context.len())
+        };
+        let frame = of("", 0).expect("it is short");
+        assert_eq!(of("a", LONGEST - frame), Some(LONGEST));
+        assert_eq!(of("a", LONGEST - frame + 1), None);
+        // What is not ASCII is escaped.
+        assert_eq!(of("ü", LONGEST / 4), None);
+        let former = format!(r#"{{"client":"{}"}}"#, "a".repeat(LONGEST));
+        assert_eq!(with(Some(&former)), None);
     }
 
     #[test]

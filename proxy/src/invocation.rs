@@ -69,7 +69,7 @@ impl Invocation {
     }
 
     /// Shows the handler a value, as `custom[name]` of its client context. False if the event has a
-    /// client context that cannot be read: that one stays as it is.
+    /// client context that cannot be read, or if it became longer than 8 KiB: it stays as it is.
     pub fn set_custom(&mut self, name: &str, value: &Value) -> bool {
         let headers = &mut self.head.headers;
         let context = headers.get(api::CLIENT_CONTEXT).map(HeaderValue::as_bytes);

@@ -15,8 +15,9 @@
 //!
 //! Two laws:
 //!
-//! - Lambda is asked for the next event only when every POST is done and the service has completed:
-//!   nothing is under way when the environment is frozen.
+//! - Lambda is asked for the next event only when every POST is done, the service has completed and is ready
+//!   again: nothing is under way when the environment is frozen. Work that the service leaves to the time
+//!   after the response belongs into its `poll_ready`.
 //! - Only a POST for its request id, or the runtime's next `next`, ends an invocation. A timer, a
 //!   closed connection or a broken POST does not: none of them proves that the handler has stopped.
 //!

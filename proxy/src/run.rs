@@ -20,17 +20,23 @@ where
 {
     let mut kept = None;
     loop {
+        // It may have work left of the last event, and Lambda freezes the environment when it is asked.
+        let Ok(_) = service.ready().await;
         session.asked().await;
         let event = match kept.take() {
             Some(event) => Some(event),
             None => fetch(session, upstream).await,
         };
         let Some(event) = event else { continue };
-        let id = event.request_id().to_owned();
+        let (id, deadline) = (event.request_id().to_owned(), event.deadline());
         match outcome(session, &mut service, event).await {
             Outcome::Finished(_) => session.forward(),
             Outcome::Undelivered(event) => kept = Some(event),
-            Outcome::Instead(instead) => end(session, upstream, &id, instead).await,
+            Outcome::Instead(instead) => {
+                if end(session, upstream, &id, instead).await {
+                    session.ended_instead(&id, deadline);
+                }
+            }
         }
     }
 }
@@ -83,16 +89,17 @@ where
         let message = "the runtime was given this event before and did not end it";
         return Outcome::Instead(Instead::error("Runtime.EventRepeated", message));
     }
-    let called = async { service.ready().await?.call(event).await };
-    let Ok(outcome) = called.await;
+    let Ok(outcome) = service.call(event).await;
     outcome
 }
 
 /// Ends an invocation without the runtime. Where Lambda does not accept that, the runtime is told: it
 /// would be given the same event again and again.
-async fn end(session: &Session, upstream: &Upstream, id: &str, instead: Instead) {
-    if let Err(error) = upstream.post(instead.ending(id)).await {
+async fn end(session: &Session, upstream: &Upstream, id: &str, instead: Instead) -> bool {
+    let ended = upstream.post(instead.ending(id)).await;
+    if let Err(error) = &ended {
         tracing::error!(id, %error, "the invocation could not be ended");
         session.answer(bad_gateway(error));
     }
+    ended.is_ok()
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::{Layer, Service};
 
-use crate::answer::{bad_gateway, superseded};
+use crate::answer::{ambiguous, bad_gateway, superseded};
 use crate::api::{self, Call, ERROR_TYPE, End};
 use crate::collect::hold_back;
 use crate::handover::{Handover, Outcome};
@@ -100,6 +100,7 @@ async fn route(session: Arc<Session>, upstream: Upstream, request: Request<Incom
         Call::Next => next(&session, request).await.map(Either::Right),
         Call::End(id, end) => post(session, upstream, id, end, request).await,
         Call::Other => pass(upstream, request).await,
+        Call::Ambiguous => ambiguous().map(Either::Right),
     }
 }
 

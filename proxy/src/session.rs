@@ -4,11 +4,13 @@
 //! that asks again on another connection has given up on the first one.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderMap, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use tokio::sync::{oneshot, watch};
+use tokio::task::yield_now;
 
 use crate::delivered::{Delivered, Stage};
 use crate::instead::Instead;
@@ -18,6 +20,9 @@ use crate::post::{Posted, Wanted};
 /// The shared state.
 #[derive(Debug, Default)]
 pub(crate) struct Session(watch::Sender<State>);
+
+/// In so many turns of the runtime's loop a connection is accepted, and the head of a request read.
+const TURNS: usize = 8;
 
 /// What a pending `next` is answered with.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -122,8 +127,20 @@ impl Session {
     /// Waits until the delivered event is done: its POST has arrived to its end, or the runtime asks
     /// for another event.
     pub(crate) async fn done(&self) {
-        self.until(|state| state.is_idle() || state.is_at(Stage::Posted))
-            .await;
+        loop {
+            self.until(|state| state.is_idle() || state.is_at(Stage::Posted))
+                .await;
+            if self.0.borrow().is_at(Stage::Posted) {
+                return;
+            }
+            // A POST that was sent before the request may have arrived by another connection, and not have been read.
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+            if self.0.borrow().is_idle() {
+                return;
+            }
+        }
     }
 
     /// Lets the end of the delivered event's POST reach Lambda.
@@ -209,6 +226,17 @@ impl Session {
         });
     }
 
+    /// The proxy has ended the invocation with this id, of which Lambda may have moved the deadline. A later one is
+    /// that of a retry.
+    pub(crate) fn ended_instead(&self, id: &str, deadline: Option<SystemTime>) {
+        self.0.send_modify(|state| {
+            if let Some(delivered) = state.delivered(id) {
+                delivered.answered = true;
+                delivered.deadline = deadline;
+            }
+        });
+    }
+
     /// Waits until no POST is in progress.
     pub(crate) async fn posts_done(&self) {
         self.until(|state| state.posts == 0).await;
@@ -264,3 +292,6 @@ impl Drop for Posting {
         self.0.0.send_modify(|state| state.posts -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,8 @@ impl Upstream {
         let mut request =
             Request::get(api::NEXT).body(Empty::new().map_err(never).boxed_unsync())?;
         *request.headers_mut() = headers;
+        // That of the runtime's request, if it had one, stays here.
+        api::remove_body(request.headers_mut());
         let (head, body) = self.send(request).await?.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }

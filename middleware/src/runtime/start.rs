@@ -20,8 +20,8 @@ pub(super) fn fail(error: Error) -> ! {
     let failure = LockError::from(error);
     let report = report(&failure);
     if tracing::enabled!(tracing::Level::ERROR) {
-        let (name, message) = (failure.name(), failure.to_string());
-        tracing::error!(name, message, "the function does not start");
+        let (name, why) = (failure.name(), failure.to_string());
+        tracing::error!(name, why, "the function does not start");
     } else {
         eprintln!("{report}");
     }

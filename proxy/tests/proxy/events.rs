@@ -85,6 +85,34 @@ fn a_retry_with_the_same_request_id_is_delivered() {
 }
 
 #[test]
+fn a_retry_is_delivered_after_an_event_that_the_runtime_did_not_end() {
+    play(async {
+        let stage = Stage::set().await;
+        let first = Event::new("1", "{}");
+        stage.platform.give(first.clone());
+        let mut runtime = stage.runtime().await;
+        assert_eq!(runtime.next().await.body, b"{}");
+        // Lambda repeats what was not ended, and the proxy ends it.
+        runtime.send_next().await;
+        stage.log.reached("ended 1", 1).await;
+        // Its retry is another run, and a repetition of that is not.
+        let deadline_ms = first.deadline_ms + 60_000;
+        for _ in 0..2 {
+            stage.platform.give(Event {
+                deadline_ms,
+                ..first.clone()
+            });
+        }
+        stage.give(&["2"]);
+        assert_eq!(runtime.answer().await.body, b"{}");
+        runtime.respond("1", b"1").await;
+        assert_eq!(runtime.next().await.body, b"\"2\"");
+        assert_eq!(stage.log.count("acquire 1"), 2);
+        assert_eq!(stage.log.count("error 1"), 2);
+    });
+}
+
+#[test]
 fn an_event_that_waits_is_kept_for_the_runtimes_next_connection() {
     play(async {
         let stage = Stage::set().await;

@@ -3,6 +3,7 @@
 use crate::platform::Event;
 use crate::runtime::{post, response};
 use crate::stage::{Stage, play};
+use crate::streams::Wire;
 
 const MIB: usize = 1024 * 1024;
 
@@ -38,6 +39,43 @@ fn unknown_paths_pass_with_their_bodies_and_statuses() {
             assert!(!arrived.headers.contains_key("te"));
             assert_ne!(arrived.headers["host"], "runtime");
         }
+    });
+}
+
+#[test]
+fn no_event_is_asked_for_beside_the_service() {
+    play(async {
+        let stage = Stage::set().await;
+        stage.give(&["1"]);
+        let mut runtime = stage.runtime().await;
+        for path in [
+            "/2018-06-01/runtime/invocation/%6eext",
+            "/2018-06-01/runtime/%69nvocation/next",
+            "/2018-06-01/runtime/restore/../invocation/next",
+            "/2018-06-01/runtime/./invocation/next",
+        ] {
+            runtime
+                .send(format!("GET {path} HTTP/1.1\r\nHost: runtime\r\n\r\n"))
+                .await;
+            assert_eq!(runtime.answer().await.status, 400, "{path}");
+        }
+        assert_eq!(stage.story(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_request_for_an_event_comes_without_a_body() {
+    play(async {
+        let (stage, listener) = Stage::set_over_wire().await;
+        let mut runtime = stage.runtime().await;
+        let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\nX-Of-The-Runtime: 1\r\n\
+            Content-Length: 4\r\n\r\nbody";
+        runtime.send(next).await;
+        let mut wire = Wire::accept(&listener).await;
+        let asked = String::from_utf8(wire.until(b"\r\n\r\n").await).expect("it was text");
+        let asked = asked.to_lowercase();
+        assert!(asked.contains("x-of-the-runtime: 1"), "{asked}");
+        assert!(!asked.contains("content-length"), "{asked}");
     });
 }
 

@@ -1,5 +1,7 @@
 //! In which order things happen, and what ends an invocation.
 
+use lambda_locks_proxy::Instead;
+
 use crate::log::Gate;
 use crate::runtime::response;
 use crate::stage::{Stage, play};
@@ -69,6 +71,36 @@ fn a_service_may_let_the_response_arrive_first() {
         gate.open();
         runtime.answer().await;
         assert_eq!(stage.story()[4..], ["release 1", "next", "acquire 2"]);
+    });
+}
+
+#[test]
+fn lambda_is_not_asked_for_an_event_before_the_service_is_ready() {
+    play(async {
+        for instead in [None, Some(Instead::response("null"))] {
+            let stage = Stage::set().await;
+            let gate = Gate::default();
+            let refused = instead.is_some();
+            stage.behave(|behaviour| {
+                behaviour.ready = Some(gate.clone());
+                behaviour.instead = instead;
+            });
+            stage.give(&["1", "2"]);
+            let mut runtime = stage.runtime().await;
+            runtime.send_next().await;
+            if !refused {
+                runtime.answer().await;
+                assert_eq!(runtime.respond("1", b"1").await.status, 202);
+                runtime.send_next().await;
+            }
+            // The caller has its answer, but the environment is not frozen yet.
+            stage.log.reached("ended 1", 1).await;
+            stage.settle().await;
+            assert_eq!(stage.log.count("next"), 1);
+            gate.open();
+            stage.log.reached("acquire 2", 1).await;
+            assert_eq!(stage.log.count("next"), 2);
+        }
     });
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use lambda_locks_proxy::{Finished, Handover, Instead, Invocation, Outcome, Posted};
 use tower::{Layer, Service};
@@ -15,6 +15,8 @@ use crate::log::{Gate, Log};
 pub(crate) struct Behaviour {
     /// An event waits for it before it is handed over.
     pub(crate) acquired: Option<Gate>,
+    /// The service is not ready before it is open.
+    pub(crate) ready: Option<Gate>,
     /// The release waits for it.
     pub(crate) released: Option<Gate>,
     /// The response is forwarded before the release.
@@ -41,6 +43,8 @@ pub(crate) struct Locking {
 pub(crate) struct Locked {
     locking: Locking,
     inner: Handover,
+    /// What it waits for after an event.
+    waiting: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl Layer<Handover> for Locking {
@@ -48,7 +52,11 @@ impl Layer<Handover> for Locking {
 
     fn layer(&self, inner: Handover) -> Locked {
         let locking = self.clone();
-        Locked { locking, inner }
+        Locked {
+            locking,
+            inner,
+            waiting: None,
+        }
     }
 }
 
@@ -58,12 +66,19 @@ impl Service<Invocation> for Locked {
     type Future = Pin<Box<dyn Future<Output = Result<Outcome, Infallible>>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if let Some(waiting) = &mut self.waiting {
+            ready!(waiting.as_mut().poll(cx));
+            self.waiting = None;
+        }
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, invocation: Invocation) -> Self::Future {
         let behaviour = self.locking.behaviour.lock().expect("no test panics in it");
         let (log, behaviour) = (self.locking.log.clone(), behaviour.clone());
+        if let Some(gate) = behaviour.ready.clone() {
+            self.waiting = Some(Box::pin(async move { gate.passed().await }));
+        }
         Box::pin(work(log, behaviour, self.inner.clone(), invocation))
     }
 }

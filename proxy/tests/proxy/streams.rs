@@ -16,7 +16,7 @@ pub(crate) const HEAD: &str = "POST /2018-06-01/runtime/invocation/1/response HT
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
 
 /// A platform on one socket, which shows the bytes themselves.
-struct Wire(TcpStream);
+pub(crate) struct Wire(TcpStream);
 
 impl Wire {
     /// Gives the proxy one event, and waits for the connection by which the response comes.
@@ -29,7 +29,7 @@ impl Wire {
         wire
     }
 
-    async fn accept(listener: &TcpListener) -> Self {
+    pub(crate) async fn accept(listener: &TcpListener) -> Self {
         Self(
             within("a connection", listener.accept())
                 .await
@@ -39,7 +39,7 @@ impl Wire {
     }
 
     /// All bytes until these.
-    async fn until(&mut self, end: &[u8]) -> Vec<u8> {
+    pub(crate) async fn until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut read = Vec::new();
         let reading = async {
             while !read.ends_with(end) {
@@ -90,6 +90,26 @@ fn a_stream_that_fails_midway_arrives_byte_for_byte() {
         let expected = sent.replace("Host: runtime", &format!("Host: {address}"));
         assert_eq!(lowered_trailers(&expected), lowered_trailers(&arrived));
         assert_eq!(stage.log.lines(), ["acquire 1", "release 1"]);
+    });
+}
+
+#[test]
+fn trailers_that_were_not_announced_arrive() {
+    let unannounced = HEAD.replace(
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n",
+        "",
+    );
+    assert_ne!(unannounced, HEAD);
+    play(async move {
+        let (stage, listener) = Stage::set_over_wire().await;
+        let mut runtime = stage.runtime().await;
+        let (_, mut wire) = tokio::join!(runtime.next(), Wire::after_an_event(&listener));
+        let end = "5\r\nfirst\r\n0\r\nLambda-Runtime-Function-Error-Type: Unhandled\r\n\r\n";
+        runtime.send([&*unannounced, end].concat()).await;
+        wire.until(b"0\r\n").await;
+        let trailers = String::from_utf8(wire.until(b"\r\n").await).expect("it was text");
+        let expected = "lambda-runtime-function-error-type: unhandled\r\n";
+        assert_eq!(trailers.to_lowercase(), expected);
     });
 }
 

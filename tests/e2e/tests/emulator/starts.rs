@@ -38,6 +38,25 @@ async fn a_wrong_setting_reaches_the_caller() -> Result<(), Error> {
 }
 
 #[tokio::test]
+async fn a_wrong_setting_of_the_extensions_own_reaches_the_caller() -> Result<(), Error> {
+    let wrong = |function: Function| function.variable("LOCKS_RELEASE", "later");
+    reaches_the_caller(Language::Python, wrong, "LOCKS_RELEASE").await
+}
+
+#[tokio::test]
+async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Error> {
+    let off = |function: Function| function.variable("LOCKS_PROXY", "0");
+    let Some(scene) = Scene::set_in(Language::Python, off).await? else {
+        return Ok(());
+    };
+    let answer = scene.a.invoke(order(0, "ok")).await?;
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    assert_eq!(scene.dynamo.counts().total().requests, 0);
+    scene.end(None).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_setting_of_a_function_with_the_layer_reaches_the_caller() -> Result<(), Error> {
     let wrong = |function: Function| Ok(function.variable("LOCKS_KEY", "no pointer"));
     let Some(scene) = Scene::set_with(wrong).await? else {

@@ -147,3 +147,43 @@ async fn what_cannot_be_released_now_is_released_later_and_stands_in_nobodys_way
         another().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn dropped_locks_are_released_before_a_suspension_though_a_release_has_failed() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    let held = a.acquire(KEY).await.unwrap();
+    for nth in 1..=20 {
+        table.fate("a", Step::Release, nth, Fate::dropped());
+    }
+    for nth in 1..=3 {
+        table.fate("a", Step::WithdrawAlone, nth, Fate::dropped());
+    }
+    held.release_within(JUST_NOW).await.unwrap_err();
+    assert_eq!(queued(&table), 1);
+    // Sooner than any task of the client would try again.
+    assert!(a.release_dropped(LEASE / 2).await.is_empty());
+    assert_eq!(queued(&table), 0);
+    let requests = table.story("a").len();
+    assert!(a.release_dropped(LEASE).await.is_empty());
+    assert_eq!(table.story("a").len(), requests, "nothing was left to do");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_released_before_a_suspension_is_told_and_tried_later() {
+    let table = LockTable::new();
+    let a = table.client("a");
+    drop(a.acquire(KEY).await.unwrap());
+    for nth in 1..=20 {
+        table.fate("a", Step::WithdrawAlone, nth, Fate::dropped());
+    }
+    let left = a.release_dropped(JUST_NOW).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(
+        (left[0].0.as_str(), left[0].1.is_unavailable()),
+        (KEY, true)
+    );
+    assert_eq!(queued(&table), 1);
+    assert!(a.release_dropped(LEASE * 2).await.is_empty());
+    assert_eq!(queued(&table), 0);
+}
