@@ -5,6 +5,7 @@ mod endings;
 mod handlers;
 mod keys;
 mod payloads;
+mod random;
 mod refusals;
 mod sources;
 mod together;
