@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn a_response_that_is_too_long_is_not_kept() {
         let responses = read(&[(MOST, "3")]).expect("it is right");
-        assert_eq!(responses.kept("abc".to_owned()).as_deref(), Some("abc"));
-        assert_eq!(responses.kept("abcd".to_owned()), None);
+        assert_eq!(responses.kept("123".to_owned()).as_deref(), Some("123"));
+        assert_eq!(responses.kept("1234".to_owned()), None);
         assert!(read(&[(MOST, "358401")]).is_err());
         assert!(read(&[(MOST, "much")]).is_err());
     }
@@ -140,13 +140,15 @@ mod tests {
     fn something_else_can_be_kept() {
         let masked = Responses::default().change(|response| Some(response.replace("4711", "****")));
         assert_eq!(
-            masked.kept("card 4711".to_owned()).as_deref(),
-            Some("card ****")
+            masked.kept(r#"{"card": "4711"}"#.to_owned()).as_deref(),
+            Some(r#"{"card": "****"}"#)
         );
         assert_eq!(
-            Responses::default().change(|_| None).kept("a".to_owned()),
+            Responses::default().change(|_| None).kept("1".to_owned()),
             None
         );
+        let cut = Responses::default().change(|response| response.get(1..).map(str::to_owned));
+        assert_eq!(cut.kept("{}".to_owned()), None, "it is no JSON any more");
     }
 
     #[test]
