@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use testkit::Error;
-use testkit::dynamo::{Dynamo, Fate, Request, Schema};
+use testkit::dynamo::{Dynamo, Fate, Gate, Request, Schema};
 use testkit::emulator::Signal;
 use testkit::lambda::{self, Answer, Function};
 use testkit::programs::Programs;
@@ -74,28 +74,31 @@ fn without_fence(answer: &Answer) -> String {
 #[tokio::test]
 async fn a_release_may_come_after_the_response() -> Result<(), Error> {
     assert!(matches!(
-        with_a_release_that_hangs("after").await?,
+        with_a_death_while_it_releases("after").await?,
         Some(Answer::Response(_)) | None
     ));
     assert!(matches!(
-        with_a_release_that_hangs("before").await?,
-        Some(Answer::TimedOut) | None
+        with_a_death_while_it_releases("before").await?,
+        Some(Answer::Died) | None
     ));
     Ok(())
 }
 
-/// What the caller gets, from a local Lambda that answers as soon as the response is posted.
-async fn with_a_release_that_hangs(release: &str) -> Result<Option<Answer>, Error> {
+/// What the caller gets if the function dies when the release has been sent and is not answered, from a local Lambda that
+/// answers as soon as the response is posted.
+async fn with_a_death_while_it_releases(release: &str) -> Result<Option<Answer>, Error> {
     let Some(orders) = orders_in(Language::Python) else {
         return Ok(None);
     };
     let programs = Programs::build()?;
     let dynamo = Dynamo::new();
     dynamo.create_table(&Schema::locks(TABLE))?;
-    dynamo.plan(|request: &Request| {
+    let gate = Gate::closed();
+    let released = gate.clone();
+    dynamo.plan(move |request: &Request| {
         let update = request.body["UpdateExpression"].as_str();
         match update.is_some_and(|update| update.contains("DELETE #queue")) {
-            true => Fate::dropped(),
+            true => Fate::dropped().before(&released),
             false => Fate::delivered(),
         }
     });
@@ -105,10 +108,15 @@ async fn with_a_release_that_hangs(release: &str) -> Result<Option<Answer>, Erro
     let function = Function::new(&programs.function, &wire.url(), TABLE);
     let function = function
         .extension(&programs.extension)
+        .timeout(Duration::from_secs(10))
         .variable("LOCKS_RELEASE", release);
     let function = orders.start_unwrapped(function, port);
     let environment = lambda::Environment::new("a", &function, |_| {})?;
-    let answer = environment.invoke(order(0, "ok")).await;
+    let dies = async {
+        gate.reached(1).await;
+        environment.kill_function();
+    };
+    let (answer, ()) = tokio::join!(environment.invoke(order(0, "ok")), dies);
     let row = dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
     assert_eq!(
         row["queue"]["SS"].as_array().map(Vec::len),
