@@ -19,13 +19,15 @@ use crate::source::RefusalMode;
 /// ```
 /// use std::time::Duration;
 ///
-/// use lambda_locks::{Config, OnBusy, Settings};
+/// use lambda_locks::{Config, OnBusy, Settings, Vars};
 ///
+/// let settings = Settings::from_vars(&Vars::from_env())?.max_wait(Duration::from_secs(5));
 /// let config = Config::new()
 ///     .key("/Records/*/body/orderId")
-///     .settings(Settings::new().table("locks").max_wait(Duration::from_secs(5)))
+///     .settings(settings)
 ///     .on_busy(OnBusy::Fail);
 /// # let _ = config;
+/// # Ok::<(), lambda_locks::Error>(())
 /// ```
 #[derive(Debug)]
 #[must_use]
@@ -217,7 +219,8 @@ impl Config {
 }
 
 impl<K> Config<K> {
-    /// Reads the variables over what was set before, but not over a client of the caller's.
+    /// Reads the variables. They replace [`settings`](Self::settings) as a whole, but not a client of the caller's; other
+    /// setters keep their value where a variable is unset.
     pub fn vars(mut self, vars: &Vars) -> Self {
         if let Err(error) = self.read(vars) {
             self.fail(error);
@@ -230,7 +233,8 @@ impl<K> Config<K> {
         self.vars(&Vars::from_env())
     }
 
-    /// The settings of the locks. Default: [`Settings::new`], or what the variables say.
+    /// The settings of the locks, all of them. Start from [`Settings::from_vars`]: [`Settings::new`] keeps no journal, so the
+    /// extension has nothing to release. Default: [`Settings::new`], or what the variables say.
     pub fn settings(mut self, settings: Settings) -> Self {
         let (settings, lease) = (Box::new(settings), Lease::Chosen);
         self.client = Client::Of { settings, lease };

@@ -88,7 +88,7 @@ impl Dedup {
         Self { window, ..self }
     }
 
-    /// Whose events they are. Two functions that share a table and a lock do not take each other's events for
+    /// The namespace of the events. Two functions that share a table and a lock do not take each other's events for
     /// their own. Default: the function's name.
     pub fn scope(self, scope: impl Into<String>) -> Self {
         let scope = Some(scope.into());
@@ -124,8 +124,8 @@ impl Dedup {
         Self { responses, ..self }
     }
 
-    /// Keeps something else in place of a response, so that nobody reads in the table what does not belong there; or
-    /// nothing. Duplicates get what was kept. It has to be JSON. A response that a handler gives to
+    /// Changes what the table keeps of a response, for instance to mask secrets; with `None` it keeps only that the event is
+    /// done. Duplicates get what was kept. It has to be JSON. A response that a handler gives to
     /// [`complete_with`](crate::LockHandle::complete_with) is kept as it is. Default: the response.
     ///
     /// ```

@@ -11,7 +11,7 @@
 //!     Ok(event.payload)
 //! }
 //!
-//! #[tokio::main(flavor = "current_thread")]
+//! #[tokio::main]
 //! async fn main() -> Result<(), Error> {
 //!     let locked = ServiceBuilder::new().layer(LockLayer::from_env());
 //!     lambda_runtime::run(locked.service(service_fn(handler))).await

@@ -51,7 +51,7 @@ use crate::records::Records;
 ///     Ok(())
 /// }
 ///
-/// # #[tokio::main(flavor = "current_thread")]
+/// # #[tokio::main]
 /// # async fn main() -> Result<(), Error> {
 /// // LOCKS_KEY=/Records/*/body/orderId
 /// let locked = ServiceBuilder::new().layer(LockLayer::from_env());

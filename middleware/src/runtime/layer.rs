@@ -32,7 +32,7 @@ impl LockLayer<()> {
     /// A configuration in code, with defaults for everything but the key; see [`Config`].
     ///
     /// ```
-    /// # use lambda_locks::{Error, LockLayer, OnBusy, Settings};
+    /// # use lambda_locks::{Error, LockLayer, OnBusy};
     /// # use lambda_runtime::{LambdaEvent, service_fn};
     /// # use serde_json::Value;
     /// # use tower::ServiceBuilder;
@@ -41,8 +41,8 @@ impl LockLayer<()> {
     /// # }
     /// # fn build() -> Result<(), Error> {
     /// let layer = LockLayer::builder()
+    ///     .env()
     ///     .key("/orderId")
-    ///     .settings(Settings::new().table("locks"))
     ///     .on_busy(OnBusy::Fail)
     ///     .build()?;
     /// let locked = ServiceBuilder::new().layer(layer).service(service_fn(handler));

@@ -127,7 +127,7 @@ async fn a_stream() -> Result<(), Error> {
     three_deliveries(Source {
         event: include_str!("../../events/stream.json"),
         key: "/kinesis/data/orderId",
-        event_key: "/kinesis/sequenceNumber",
+        event_key: "/eventID",
         busy: "o2",
         again: Some("49590338271490256608559692540925702759324208523137515618".into()),
     })
@@ -174,9 +174,9 @@ async fn a_topic() -> Result<(), Error> {
 async fn a_bucket() -> Result<(), Error> {
     three_deliveries(Source {
         event: include_str!("../../events/bucket.json"),
-        key: "/s3/object/key",
-        event_key: "/s3/object/sequencer",
-        busy: "o2",
+        key: "/s3/bucket/name,/s3/object/key",
+        event_key: "/s3/bucket/name,/s3/object/key,/s3/object/sequencer",
+        busy: "incoming#o2",
         again: None,
     })
     .await
