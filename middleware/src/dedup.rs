@@ -18,7 +18,7 @@ use crate::pointer::PointerError;
 /// The second delivery is answered when the first is done; while that runs, it waits. An event is done when the
 /// handler returns `Ok`, unless the response tells of a failure: an HTTP status of 400 or more, or a
 /// `batchItemFailures` that is not empty. After an error, a panic, a timeout or a lost lease it is not done, and its
-/// next delivery runs.
+/// next delivery runs; unless the handler has declared the error [`permanent`](crate::permanent).
 ///
 /// ```
 /// use std::time::Duration;

@@ -112,3 +112,4 @@ pub use runtime::{Call, EventCall, Payload};
 #[cfg(feature = "http")]
 pub use runtime::{RequestCall, RequestKey};
 pub use source::RefusalMode;
+pub use verdict::permanent;

@@ -1,5 +1,7 @@
 //! Whether a response tells that the work was done.
 
+use dynamodb_locks::current;
+
 use crate::pointer::Value;
 use crate::source::Mark;
 
@@ -12,6 +14,26 @@ pub(crate) fn is_done(response: &str) -> bool {
     // A response that is streamed over HTTP begins with such a text, and zeros behind it.
     let head = response.split('\0').next().unwrap_or_default();
     !is_refusal(head) && !has_failures(head)
+}
+
+/// Declares an error permanent: no other delivery of the event would end better, so that it counts as done and does not run
+/// again. Without deduplication, and outside a lock, it does nothing. A caller that waits for a replay gets
+/// `Lock.ResponseGone`.
+///
+/// ```
+/// use lambda_locks::permanent;
+///
+/// fn amount(text: &str) -> Result<u32, std::num::ParseIntError> {
+///     // No retry makes a number of it.
+///     text.parse().map_err(permanent)
+/// }
+/// # assert!(amount("ten").is_err());
+/// ```
+pub fn permanent<E>(error: E) -> E {
+    if let Some(lock) = current() {
+        lock.set_done(true);
+    }
+    error
 }
 
 fn is_refusal(response: &str) -> bool {

@@ -119,6 +119,9 @@ impl Counting {
                         lambda_locks::current().expect("a lock").set_done(true);
                         Err("it failed".to_owned())
                     }
+                    Some("permanent") => {
+                        Err(lambda_locks::permanent("it will fail again".to_owned()))
+                    }
                     Some("not done") => {
                         lambda_locks::current().expect("a lock").set_done(false);
                         Ok(json!({"run": runs}))

@@ -160,7 +160,25 @@ async fn an_event_that_runs_without_the_key_of_a_lock_runs_once_all_the_same() {
         let mut locked = handler.under(table.client(name), &vars);
         let answer = deliver(&mut locked, json!({ "messageId": "m1" })).await;
         assert!(answer.is_ok(), "{answer:?}");
-        tokio::time::sleep(super::millis(1)).await;
+        tick().await;
     }
+    assert_eq!(handler.runs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_is_declared_permanent_is_not_repeated() {
+    let (table, handler) = (LockTable::new(), Counting::default());
+    let mut event = message("m1");
+    event["then"] = "permanent".into();
+    let mut answers = Vec::new();
+    for name in ["a", "b"] {
+        let mut locked = handler.under(table.client(name), &SKIP);
+        answers.push(deliver(&mut locked, event.clone()).await);
+        tick().await;
+    }
+    assert_eq!(
+        answers,
+        [Err("it will fail again".to_owned()), Ok(Value::Null)]
+    );
     assert_eq!(handler.runs(), 1);
 }
