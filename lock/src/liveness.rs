@@ -69,6 +69,11 @@ fn is_honest(terms: &Terms, row: &Row, holder: &Fields, at: Moment) -> bool {
     row.alive_at(holder) <= at.now.latest + late + reach(holder)
 }
 
+/// Whether all clients believe a time that we write now: none of them takes now for earlier than we do.
+pub(crate) fn is_believed_by_all(written: Timestamp, me: &Fields, at: Moment) -> bool {
+    written <= at.now.earliest + reach(me)
+}
+
 /// How far beyond now this entry's times are believed.
 fn reach(holder: &Fields) -> Duration {
     (2 * holder.skew).max(INTERVAL)

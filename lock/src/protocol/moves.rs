@@ -69,6 +69,11 @@ impl Acquisition {
             .renewed_at
             .map_or(Timestamp(0), |seen| Timestamp(seen.0.saturating_add(1)));
         let now = at.now.latest.max(above);
+        let me = self.me.fields();
+        if !me.is_some_and(|me| liveness::is_believed_by_all(now, me, at)) {
+            // It takes the place of the predecessor's renewal time, and others count from when they see it.
+            self.handed = None;
+        }
         let open = self.terms.on_expiry == OnExpiry::TakeOver;
         let pins = (!open).then_some(self.ticket);
         // Not before it is known whether the operation is done beside the row: the line of another run may stand here.

@@ -288,3 +288,28 @@ fn what_an_answer_shows_to_have_been_written_too_early_always_ends_the_lease_ear
         "{told:?}"
     );
 }
+
+/// A wrong `Date` puts the latest possible now hours ahead, until the next answer.
+#[test]
+fn a_renewal_time_that_nobody_believes_takes_the_place_of_the_predecessors() {
+    const AHEAD: i64 = 4 * 60 * 60 * 1000;
+    let mut hand = waiting();
+    hand.later(1_000);
+    hand.happens(Event::Woken);
+    let right = moment(hand.millis);
+    let doubted = Moment {
+        now: TimeInterval {
+            latest: at(AHEAD),
+            ..right.now
+        },
+        ..right
+    };
+    // The predecessor dates its release a second ahead.
+    let released = anchored(hand.with_me([]), 2_000);
+    hand.asked = hand
+        .acquisition
+        .step(Event::Polled(Some(released)), doubted);
+    hand.asks_for("heartbeat");
+    let ours = anchored(hand.with_me([]), AHEAD);
+    hand.applied(ours).acts_for(9_750);
+}

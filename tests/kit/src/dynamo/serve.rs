@@ -178,7 +178,10 @@ impl Dynamo {
     fn apply_behind(&self, request: &Request, age: Duration, ledger: &mut Ledger) -> Answered {
         let answered = self.apply(request, ledger);
         match &*lock(&self.0.versions) {
-            Some(versions) if &*request.op == "GetItem" => {
+            // A consistent read is not answered by a replica that is behind.
+            Some(versions)
+                if &*request.op == "GetItem" && request.body["ConsistentRead"] != true =>
+            {
                 versions.behind(&request.body, answered, self.0.clock.now() - age)
             }
             _ => answered,
