@@ -1,4 +1,4 @@
-//! A start that fails: the log says why, and so does the answer to whoever invoked the function.
+//! A start that fails: the log says why, and so does the error that the caller gets.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
