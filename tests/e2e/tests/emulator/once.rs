@@ -15,8 +15,7 @@ use testkit::programs::Programs;
 use crate::scene::{TABLE, emulator, intents, orders_in};
 use testkit::language::Language;
 
-/// How many events come to the environments that are killed.
-const EVENTS: usize = 24;
+mod fleet;
 
 /// Some environments of one function, over one table.
 struct Environments {
@@ -160,47 +159,6 @@ async fn killed_at_work_an_event_runs_again() -> Result<(), Error> {
         );
     }
     environments.shut_down().await
-}
-
-#[tokio::test]
-async fn environments_that_are_killed_miss_no_effect_and_double_none() -> Result<(), Error> {
-    let Some(emulator) = emulator() else {
-        return Ok(());
-    };
-    let environments = Environments::start(emulator, 3, skips).await?;
-    // Each event comes twice, to two environments, and again until it is answered.
-    let deliver = async |environment: usize| {
-        let it = &environments.all[environment];
-        for number in (0..EVENTS).filter(|number| number % 3 != environment) {
-            while !matches!(it.invoke(message(number, 30)).await?, Answer::Response(_)) {}
-        }
-        Ok::<_, Error>(())
-    };
-    let kill = async {
-        for environment in [0, 1, 2, 0] {
-            let it = &environments.all[environment];
-            let before = it.lines().len();
-            it.line(|line| line.message() == Some("work begins"))
-                .await?;
-            tokio::time::sleep(Duration::from_millis(150)).await;
-            if it.lines().len() > before
-                && let Ok(function) = it.function()
-            {
-                // It may have ended by itself.
-                let _ = function.signal(Signal::KILL);
-            }
-        }
-        Ok(())
-    };
-    tokio::try_join!(deliver(0), deliver(1), deliver(2), kill)?;
-    environments.shut_down().await?;
-    let works = environments.works();
-    assert_eq!(works.len(), EVENTS, "no effect is missing: {works:?}");
-    assert!(
-        works.values().all(|&often| often == 1),
-        "none is double: {works:?}"
-    );
-    Ok(())
 }
 
 #[tokio::test]
