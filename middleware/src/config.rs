@@ -3,6 +3,9 @@
 //! Every variable has a setter, and the same rules check both, once, when the policy or the layer
 //! is built. The first invalid setting is the error.
 
+mod read;
+mod setters;
+
 use std::time::Duration;
 
 use dynamodb_locks::{Error, Locks, Settings, Vars};
@@ -10,9 +13,8 @@ use dynamodb_locks::{Error, Locks, Settings, Vars};
 use crate::batch::{BatchReport, RECORDS, RecordMode};
 use crate::deadline::Reserve;
 use crate::dedup::Dedup;
-use crate::key::{KeyRule, OnMissing};
-use crate::metrics::Metrics;
-use crate::source::RefusalMode;
+use crate::event::key::{KeyRule, OnMissing};
+use crate::event::source::RefusalMode;
 
 /// How invocations are locked. `K` is what finds the key: the rule in `LOCKS_KEY`, or a closure.
 ///
@@ -233,114 +235,6 @@ impl<K> Config<K> {
         self.vars(&Vars::from_env())
     }
 
-    /// The settings of the locks, all of them. Start from [`Settings::from_vars`]: [`Settings::new`] keeps no journal, so the
-    /// extension has nothing to release. Default: [`Settings::new`], or what the variables say.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        let (settings, lease) = (Box::new(settings), Lease::Chosen);
-        self.client = Client::Of { settings, lease };
-        self
-    }
-
-    /// Uses the caller's locks, settings included.
-    pub fn locks(mut self, locks: Locks) -> Self {
-        self.client = Client::Own(locks);
-        self
-    }
-
-    /// What happens to an event without a key. Default: it is refused.
-    pub fn on_missing(mut self, on_missing: OnMissing) -> Self {
-        self.on_missing = on_missing;
-        self
-    }
-
-    /// What happens to an event whose lock is held. Default: it waits; a record of a batch is reported as failed instead,
-    /// and comes again.
-    pub fn on_busy(mut self, on_busy: OnBusy) -> Self {
-        self.on_busy = Some(on_busy);
-        self
-    }
-
-    /// How a refusal reaches the caller. Default: as the event's source expects.
-    pub fn refusal(mut self, refusal: RefusalMode) -> Self {
-        self.refusal = refusal;
-        self
-    }
-
-    /// The time that waiting leaves for the work. Default: a tenth of the time until the deadline, at
-    /// least 500 ms.
-    pub fn reserve(mut self, reserve: Duration) -> Self {
-        if reserve > LONGEST_RESERVE {
-            let right = "expected at most 15 minutes, as long as a function may run";
-            self.fail(Error::configuration(format!(
-                "invalid reserve `{reserve:?}`: {right}"
-            )));
-        }
-        self.reserve = Reserve::of(reserve);
-        self
-    }
-
-    /// Writes metrics in CloudWatch's embedded format. Default: none.
-    pub fn metrics(mut self) -> Self {
-        self.metrics = true;
-        self
-    }
-
-    /// The handler's work goes on when its future is dropped, as that of another process does. It is then never
-    /// interrupted, neither before the deadline nor when the lease is lost, and the lease lasts until the
-    /// deadline unless another was chosen, so that it cannot be lost before.
-    pub fn cannot_stop_handler(mut self) -> Self {
-        self.handler = Handler::CannotBeStopped;
-        self
-    }
-
-    /// Leaves SIGTERM to the caller's hook, which releases the locks with [`Locks::release_all`];
-    /// the extension recovers what it does not release. Default: the layer stops the handlers,
-    /// releases their locks and ends the process.
-    pub fn without_sigterm(mut self) -> Self {
-        self.sigterm = SigtermMode::Caller;
-        self
-    }
-
-    /// Runs an event once that is delivered twice; see [`Dedup`]. Default: each delivery runs.
-    pub fn dedup(mut self, dedup: Dedup) -> Self {
-        self.dedup = Some(dedup);
-        self
-    }
-
-    /// What has a lock: the event, or each record of a batch. Default: the event, unless the key's pointers lead through
-    /// `/Records/*`.
-    ///
-    /// With a lock for each record the handler gets one event with the records whose locks are held. The others are
-    /// reported to the source, which delivers them again, together with those that the handler reports.
-    ///
-    /// ```
-    /// use lambda_locks::{Config, Dedup, RecordMode};
-    ///
-    /// let config = Config::new().key("/Records/*/body/orderId");
-    /// // The same, and each message runs once:
-    /// let config = Config::new()
-    ///     .records(RecordMode::Each)
-    ///     .key("/body/orderId")
-    ///     .dedup(Dedup::skip("/messageId"));
-    /// # let _ = config;
-    /// ```
-    pub fn records(mut self, records: RecordMode) -> Self {
-        self.records = Some(records);
-        self
-    }
-
-    /// How the source of a batch learns of records that failed or were held back. Default: by name.
-    pub fn batch_report(mut self, batch_report: BatchReport) -> Self {
-        self.batch_report = batch_report;
-        self
-    }
-
-    /// Runs every handler without a lock: for tests. Each start warns of it.
-    pub fn disabled(mut self) -> Self {
-        self.disabled = true;
-        self
-    }
-
     /// The same configuration, with the key found in another way.
     #[cfg(feature = "runtime")]
     pub(crate) fn finds<F>(self, finds: F) -> Config<F> {
@@ -406,31 +300,6 @@ impl<K> Config<K> {
     fn fail(&mut self, error: Error) {
         self.wrong.get_or_insert(error);
     }
-
-    fn read(&mut self, vars: &Vars) -> Result<(), Error> {
-        if let Client::Of { settings, lease } = &mut self.client {
-            **settings = Settings::from_vars(vars)?;
-            if vars.any("LOCKS_LEASE_DURATION_MS").is_some() {
-                *lease = Lease::Chosen;
-            }
-        }
-        self.rule = rule(vars)?.or(self.rule.take());
-        self.on_missing = OnMissing::from_vars(vars)?.unwrap_or(self.on_missing);
-        self.on_busy = OnBusy::from_vars(vars)?.or(self.on_busy);
-        self.records = RecordMode::from_vars(vars)?.or(self.records);
-        self.batch_report = BatchReport::from_vars(vars)?.unwrap_or(self.batch_report);
-        self.refusal = RefusalMode::from_vars(vars)?.unwrap_or(self.refusal);
-        self.reserve = Reserve::from_vars(vars)?.unwrap_or(self.reserve);
-        self.dedup = Dedup::from_vars(vars)?.or(self.dedup.take());
-        self.metrics = Metrics::from_vars(vars)?.unwrap_or(self.metrics);
-        let switch = [("0", false), ("1", true)];
-        self.disabled = vars
-            .choice("LOCKS_DISABLED", &switch)?
-            .unwrap_or(self.disabled);
-        self.function = vars.function_name().map(str::to_owned);
-        self.unknown = vars.unknown().into_iter().map(str::to_owned).collect();
-        Ok(())
-    }
 }
 
 const KEY: &str = "LOCKS_KEY";
@@ -438,25 +307,6 @@ const KEY: &str = "LOCKS_KEY";
 /// The syntax of a rule, for messages.
 const RULE: &str = "a JSON pointer into the event, `@tenant`, `@function`, `@source`, `@request-id` or a text in single \
                     quotes, or several of them with commas";
-
-fn rule(vars: &Vars) -> Result<Option<KeyRule>, Error> {
-    let Some(text) = vars.text(KEY)? else {
-        return Ok(None);
-    };
-    let wrong = |error| vars.wrong(KEY, &format!("{RULE} ({error})"));
-    KeyRule::parse(text).map(Some).map_err(wrong)
-}
-
-impl OnBusy {
-    fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
-        let words = [
-            ("wait", Self::Wait),
-            ("fail", Self::Fail),
-            ("skip", Self::Skip),
-        ];
-        vars.choice("LOCKS_ON_BUSY", &words)
-    }
-}
 
 impl Default for Config {
     fn default() -> Self {

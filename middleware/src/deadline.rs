@@ -80,6 +80,7 @@ impl Deadline {
     }
 
     /// Completes in time for a report, before the handler has to end.
+    #[cfg(feature = "runtime")]
     pub(crate) async fn report(self) {
         sleep_until(self.end - self.margin * 2).await;
     }

@@ -1,92 +1,18 @@
-//! An event, as far as keys and refusals look into it.
+//! What is found in an event, without what is decided for it: its source, its records, its key, its fingerprint.
 
-use crate::pointer::{Found, Pointer};
-use crate::source::Source;
+pub(crate) mod invocation;
+pub(crate) mod pointer;
 
-/// An event into which pointers lead.
-pub(crate) trait Event {
-    /// The value at a pointer.
-    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p>;
+pub(crate) mod name;
 
-    /// Where the event comes from, in AWS's own words, such as `aws:sqs`.
-    fn origin(&self) -> Option<String>;
+pub(crate) mod source;
 
-    /// Whether the event belongs to a durable execution.
-    fn is_durable(&self) -> bool;
+mod lookup;
 
-    /// The kind of caller that waits for the response.
-    fn source(&self) -> Source;
+pub(crate) mod records;
 
-    /// Whether nobody reads the response.
-    fn discards_responses(&self) -> bool;
+pub(crate) mod key;
 
-    /// The parts of what is asked for, of a request that is no JSON text.
-    fn request(&self) -> Option<Vec<String>> {
-        None
-    }
+pub(crate) mod fingerprint;
 
-    /// Whether it is a record, for a pointer that leads into one.
-    fn is_record(&self, pointer: &Pointer) -> bool;
-}
-
-/// The JSON text of an event, as the Runtime API delivers it.
-impl Event for str {
-    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p> {
-        pointer.find(self)
-    }
-
-    fn origin(&self) -> Option<String> {
-        Source::origin(self)
-    }
-
-    fn is_durable(&self) -> bool {
-        Source::is_durable(self)
-    }
-
-    fn source(&self) -> Source {
-        Source::of(self)
-    }
-
-    fn discards_responses(&self) -> bool {
-        Source::discards_responses(self)
-    }
-
-    /// An event that is no batch is one record; but for a pointer that says where the records are it has none.
-    fn is_record(&self, pointer: &Pointer) -> bool {
-        !pointer.is_through_records()
-    }
-}
-
-/// One record of a batch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RecordEvent<'e> {
-    pub(crate) text: &'e str,
-    /// Where the batch comes from.
-    pub(crate) origin: Option<&'e str>,
-}
-
-impl Event for RecordEvent<'_> {
-    fn find<'p>(&self, pointer: &'p Pointer) -> Found<'p> {
-        pointer.find(self.text)
-    }
-
-    fn origin(&self) -> Option<String> {
-        self.origin.map(str::to_owned)
-    }
-
-    fn is_durable(&self) -> bool {
-        false
-    }
-
-    fn source(&self) -> Source {
-        Source::Errors
-    }
-
-    fn discards_responses(&self) -> bool {
-        true
-    }
-
-    fn is_record(&self, _pointer: &Pointer) -> bool {
-        true
-    }
-}
+pub(crate) use self::lookup::{Event, RecordEvent};

@@ -36,70 +36,44 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-// What is found in an event.
 mod deadline;
-mod invocation;
-mod pointer;
 
-mod name;
-
-mod source;
-
+// What is found in an event.
 mod event;
 
-mod records;
+// What its source is told.
+mod answer;
 
-mod key;
-
-mod fingerprint;
-
+// What is decided for it.
 mod dedup;
-mod verdict;
 
 mod batch;
 
-// What is decided and done for it.
-mod failure;
-
-mod replay;
-
-mod rejection;
-
-mod local_queue;
 mod metrics;
 
 mod config;
 
-mod shared;
-
-mod ending;
-
-mod lock;
-
-mod batch_scope;
-
-mod locked_batch;
-
-mod batch_locks;
-
+// What is done.
 mod policy;
 
 // The tower layer.
 #[cfg(feature = "runtime")]
 mod runtime;
 
+pub use answer::failure::{LockError, LockErrorKind};
+pub use answer::rejection::Rejection;
+pub use answer::verdict::permanent;
 pub use batch::{BatchReport, RecordMode};
 pub use config::{ByRule, Config, OnBusy};
 pub use dedup::Dedup;
 pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, TransactWriteItem, Vars, current};
-pub use failure::{LockError, LockErrorKind};
-pub use invocation::Invocation;
-pub use key::{KeyError, KeyRule, KeyRuleError, OnMissing};
-pub use lock::{Finish, InvocationLock};
-pub use locked_batch::{BatchEnd, LockedBatch};
-pub use pointer::PointerError;
+pub use event::invocation::Invocation;
+pub use event::key::{KeyError, KeyRule, KeyRuleError, OnMissing};
+pub use event::pointer::PointerError;
+pub use event::source::RefusalMode;
+pub use policy::lock::{Finish, InvocationLock};
+pub use policy::locked_batch::{BatchEnd, LockedBatch};
 pub use policy::{Admission, Policy};
-pub use rejection::Rejection;
 #[cfg(feature = "runtime")]
 pub use runtime::{
     Buffered, ByEvent, ByField, ByPayload, EachRecord, KeyExtractor, KeyFn, KeyValue, LayerError,
@@ -111,5 +85,3 @@ pub use runtime::{Call, EventCall, Payload};
 #[doc(hidden)]
 #[cfg(feature = "http")]
 pub use runtime::{RequestCall, RequestKey};
-pub use source::RefusalMode;
-pub use verdict::permanent;

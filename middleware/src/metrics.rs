@@ -5,9 +5,9 @@ use std::time::Duration;
 use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
+use crate::answer::failure::{LockError, LockErrorKind};
 use crate::batch::Tally;
 use crate::deadline::epoch_ms;
-use crate::failure::{LockError, LockErrorKind};
 
 /// Where metrics go, if they are on.
 #[derive(Debug)]

@@ -12,6 +12,8 @@ mod extract;
 
 mod held;
 
+mod response;
+
 mod service;
 
 mod each_record;
@@ -32,4 +34,5 @@ pub use self::extract::KeyExtractor;
 pub use self::http::{RequestCall, RequestKey};
 pub use self::layer::LockLayer;
 pub use self::payload::Payload;
-pub use self::service::{Call, EventCall, Locked, ResponseFuture};
+pub use self::response::{Call, ResponseFuture};
+pub use self::service::{EventCall, Locked};

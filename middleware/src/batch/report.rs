@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::pointer::{canonical, is_json};
-use crate::records::Record;
+use crate::event::pointer::{canonical, is_json};
+use crate::event::records::Record;
 
 /// What a handler reports.
 #[derive(Clone, Debug, Eq, PartialEq)]

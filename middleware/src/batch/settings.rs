@@ -2,7 +2,7 @@
 
 use dynamodb_locks::{Error, Vars};
 
-use crate::records::Records;
+use crate::event::records::Records;
 
 /// What has a lock: an event, or each of its records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

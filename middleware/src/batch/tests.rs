@@ -1,7 +1,9 @@
+use super::key_work::MOST_UNDER_ONE_KEY;
+use dynamodb_locks::Operation;
 use serde_json::json;
 
 use super::*;
-use crate::key::{KeyError, OnMissing};
+use crate::event::key::{KeyError, OnMissing};
 
 /// A record of a queue: what locks it, and its group in a FIFO queue.
 type Of = (&'static str, &'static str);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dynamodb_locks::{Error, Vars};
 
-use crate::pointer::is_json;
+use crate::event::pointer::is_json;
 
 /// How responses are kept and replayed.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::rejection::Rejection;
+use crate::answer::rejection::Rejection;
 
 /// The response of the layer. It serializes to exactly what the handler's response would.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use lambda_runtime::LambdaEvent;
 
 use crate::config::Config;
-use crate::key::KeyError;
-use crate::name::{Part, name};
+use crate::event::key::KeyError;
+use crate::event::name::{Part, name};
 
 /// The key is computed from the payload; see [`Config::key_fn`].
 pub struct ByPayload<F>(pub(super) F);

@@ -5,7 +5,7 @@ use std::fmt;
 use lambda_runtime::Diagnostic;
 use tower::BoxError;
 
-use crate::failure::LockError;
+use crate::answer::failure::LockError;
 
 /// The error of a locked service: the handler's own, or the lock's.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use super::closure::{ByEvent, ByField, ByPayload, KeyFn, named};
 use super::error::PayloadError;
 use super::payload::{Payload, RawEvent, read};
-use crate::invocation::Invocation;
-use crate::key::{KeyError, KeyRule};
+use crate::event::invocation::Invocation;
+use crate::event::key::{KeyError, KeyRule};
 
 /// Finds the key in an event whose payload is a `T`.
 pub trait KeyExtractor<T> {

@@ -2,9 +2,9 @@
 
 use std::task::{Context, Poll};
 
-use crate::failure::LockError;
-use crate::lock::{Finish, InvocationLock};
-use crate::locked_batch::{BatchEnd, LockedBatch};
+use crate::answer::failure::LockError;
+use crate::policy::lock::{Finish, InvocationLock};
+use crate::policy::locked_batch::{BatchEnd, LockedBatch};
 
 #[derive(Debug)]
 pub(super) enum Held {

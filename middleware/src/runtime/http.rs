@@ -24,12 +24,13 @@ use super::answer::LockResponse;
 use super::closure::{ByField, ByPayload, KeyFn, named};
 use super::error::{LayerError, PayloadError};
 use super::extract::about;
-use super::service::{Call, Locked, ResponseFuture};
+use super::response::{Call, ResponseFuture};
+use super::service::Locked;
+use crate::answer::rejection::Rejection;
 use crate::event::Event;
-use crate::invocation::Invocation;
-use crate::key::{KeyError, KeyRule};
-use crate::locked_batch::LockedBatch;
-use crate::rejection::Rejection;
+use crate::event::invocation::Invocation;
+use crate::event::key::{KeyError, KeyRule};
+use crate::policy::locked_batch::LockedBatch;
 
 /// What finds the key in a request.
 #[doc(hidden)]

@@ -14,8 +14,8 @@ use super::service::Locked;
 use super::sigterm;
 use super::start;
 use crate::config::{ByRule, Client, Config, SigtermMode};
-use crate::key::KeyRule;
-use crate::shared::Shared;
+use crate::event::key::KeyRule;
+use crate::policy::shared::Shared;
 
 /// Holds a lock for the length of each invocation of the service it wraps.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::shared::Shared;
+use crate::policy::shared::Shared;
 
 /// AWS promises 300 ms.
 const TIME: Duration = Duration::from_millis(270);

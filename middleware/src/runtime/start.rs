@@ -7,7 +7,7 @@ use std::time::Duration;
 use dynamodb_locks::{Error, Vars};
 use serde_json::{Value, json};
 
-use crate::failure::LockError;
+use crate::answer::failure::LockError;
 
 /// Where Lambda listens.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";

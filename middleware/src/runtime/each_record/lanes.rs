@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dynamodb_locks::LockHandle;
 
-use crate::records::Record;
+use crate::event::records::Record;
 
 /// Records that run one after the other.
 #[derive(Debug, Eq, PartialEq)]

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::event::Event;
-use crate::pointer::{Found, Pointer, Value};
-use crate::source::Source;
+use crate::event::pointer::{Found, Pointer, Value};
+use crate::event::source::Source;
 
 /// A text in a request; none if it is not there; or why it cannot be read.
 type Text<'a> = Result<Option<Cow<'a, str>>, String>;

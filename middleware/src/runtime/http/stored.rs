@@ -9,7 +9,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::replay::Replay;
+use crate::answer::replay::Replay;
 
 /// A response, in the form in which a proxy integration has it.
 #[derive(Deserialize, Serialize)]

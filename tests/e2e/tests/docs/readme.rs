@@ -17,19 +17,21 @@ const SETTINGS: &str = include_str!("../../../../docs/settings.md");
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     include_str!("../../../../extension/src/mode.rs"),
     include_str!("../../../../lock/src/settings.rs"),
     include_str!("../../../../lock/src/settings/check.rs"),
     include_str!("../../../../middleware/src/batch/settings.rs"),
     include_str!("../../../../middleware/src/config.rs"),
+    include_str!("../../../../middleware/src/config/read.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
     include_str!("../../../../middleware/src/dedup.rs"),
     include_str!("../../../../middleware/src/dedup/responses.rs"),
-    include_str!("../../../../middleware/src/key.rs"),
+    include_str!("../../../../middleware/src/event/key/missing.rs"),
+    include_str!("../../../../middleware/src/event/key.rs"),
     include_str!("../../../../middleware/src/metrics.rs"),
     include_str!("../../../../middleware/src/runtime/each_record.rs"),
-    include_str!("../../../../middleware/src/source.rs"),
+    include_str!("../../../../middleware/src/event/source.rs"),
 ];
 
 #[allow(dead_code)]

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::source::Source;
+use crate::event::source::Source;
 
 /// The response of an earlier run, as JSON text.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub(crate) struct Replay {
     /// The header that tells a client over HTTP that nothing was done for its request.
     #[cfg_attr(
         not(feature = "http"),
-        expect(dead_code, reason = "`lambda_http` makes responses of its own")
+        allow(dead_code, reason = "`lambda_http` makes responses of its own")
     )]
     header: Option<String>,
 }

@@ -10,10 +10,10 @@ use crate::batch::BatchReport;
 use crate::config::{Client, Config, Handler, Lease, OnBusy};
 use crate::deadline::{Deadline, Reserve};
 use crate::dedup::Dedup;
-use crate::key::{KeyRule, OnMissing};
-use crate::local_queue::LocalQueues;
+use crate::event::key::{KeyRule, OnMissing};
+use crate::event::source::RefusalMode;
 use crate::metrics::Metrics;
-use crate::source::RefusalMode;
+use crate::policy::local_queue::LocalQueues;
 
 /// The settings of one policy, and the state that its invocations share.
 #[derive(Debug)]

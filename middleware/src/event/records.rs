@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::pointer::canonical_text;
+use crate::event::pointer::canonical_text;
 
 /// How a source learns which records failed, and what it delivers again then.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::failure::LockError;
-use crate::replay::{Replay, raw};
-use crate::source::Source;
+use crate::answer::failure::LockError;
+use crate::answer::replay::{Replay, raw};
+use crate::event::source::Source;
 
 /// The response in place of the handler's: over HTTP if the event came over HTTP, else `null`; the response of the run that
 /// has done the event before; or the report on the records of a batch. It serializes to what the event's source expects.

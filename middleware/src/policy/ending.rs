@@ -6,8 +6,8 @@ use std::time::Duration;
 use dynamodb_locks::{Error, LockHandle};
 
 use crate::deadline::Timer;
-use crate::local_queue::LocalTurn;
-use crate::shared::Shared;
+use crate::policy::local_queue::LocalTurn;
+use crate::policy::shared::Shared;
 
 /// What is known of a lock that is being released.
 pub(crate) struct Ending {

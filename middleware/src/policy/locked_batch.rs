@@ -10,12 +10,12 @@ use dynamodb_locks::{LockHandle, LockScope, Operation};
 use futures_util::FutureExt;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 
+use crate::answer::failure::LockError;
 use crate::batch::{Batch, KeyWork, RecordWork, Reported, report};
-use crate::batch_scope::BatchScope;
 use crate::deadline::Deadline;
-use crate::failure::LockError;
-use crate::lock::{Boxed, Finish, InvocationLock};
-use crate::shared::Shared;
+use crate::policy::batch_scope::BatchScope;
+use crate::policy::lock::{Boxed, Finish, InvocationLock};
+use crate::policy::shared::Shared;
 
 /// How many requests are under way at a time.
 pub(crate) const AT_ONCE: usize = 64;

@@ -17,6 +17,10 @@ pub(crate) struct BatchScope {
     /// The lock of each record that the handler was given, in their order.
     pub(crate) locks: Vec<Option<LockHandle>>,
     pub(crate) deadline: Option<Deadline>,
+    #[cfg_attr(
+        not(feature = "runtime"),
+        allow(dead_code, reason = "only a handler of single records minds it")
+    )]
     pub(crate) reserve: Reserve,
     /// Whether each of these records is done, if the handler tells of each.
     done: Mutex<Option<Vec<bool>>>,
@@ -42,6 +46,7 @@ impl BatchScope {
     }
 
     /// The batch in which the caller runs.
+    #[cfg(feature = "runtime")]
     pub(crate) fn current() -> Option<Arc<Self>> {
         BATCH.try_with(Arc::clone).ok()
     }

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::event::Event;
-use crate::invocation::Invocation;
-use crate::key::{KeyError, KeyRule};
-use crate::pointer::{Pointer, PointerError, Value};
-use crate::source::Source;
+use crate::event::invocation::Invocation;
+use crate::event::key::{KeyError, KeyRule};
+use crate::event::pointer::{Pointer, PointerError, Value};
+use crate::event::source::Source;
 
 /// What makes the fingerprint of an event.
 #[derive(Clone, Debug, Default)]

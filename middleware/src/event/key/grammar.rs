@@ -12,7 +12,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::{KeyRule, Term};
-use crate::pointer::{Pointer, PointerError};
+use crate::event::pointer::{Pointer, PointerError};
 
 /// Why a text is no rule for a key.
 #[derive(Clone, Debug, Eq, PartialEq)]

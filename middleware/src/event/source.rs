@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use dynamodb_locks::{Error, Vars};
 
-use crate::pointer::{Pointer, Value};
+use crate::event::pointer::{Pointer, Value};
 
 /// The kind of caller that waits for the response.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

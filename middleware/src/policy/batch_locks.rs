@@ -9,13 +9,13 @@ use dynamodb_locks::{Completed, LockGuard};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
+use super::lock::{self, Finish, Locking, NoLock, Wait};
+use crate::answer::failure::{LockError, LockErrorKind};
 use crate::batch::{Batch, Fate, KeyWork, RecordWork};
 use crate::config::OnBusy;
 use crate::deadline::Deadline;
-use crate::failure::{LockError, LockErrorKind};
-use crate::lock::{self, Finish, Locking, NoLock, Wait};
-use crate::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch, release_unused};
-use crate::shared::Shared;
+use crate::policy::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch, release_unused};
+use crate::policy::shared::Shared;
 
 /// What becomes of a batch before its handler runs.
 pub(crate) enum BatchAdmission {

@@ -10,13 +10,13 @@ use std::time::Duration;
 use dynamodb_locks::{AcquireOptions, Completed, Key, Lease, LockGuard, LockHandle, Operation};
 use tracing::Span;
 
+use crate::answer::failure::LockError;
+use crate::answer::verdict;
 use crate::config::Handler;
 use crate::deadline::{Deadline, Timer};
-use crate::ending::Ending;
-use crate::failure::LockError;
-use crate::local_queue::LocalTurn;
-use crate::shared::Shared;
-use crate::verdict;
+use crate::policy::ending::Ending;
+use crate::policy::local_queue::LocalTurn;
+use crate::policy::shared::Shared;
 
 /// A future that is ours.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;

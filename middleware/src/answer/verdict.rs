@@ -2,8 +2,8 @@
 
 use dynamodb_locks::current;
 
-use crate::pointer::Value;
-use crate::source::Mark;
+use crate::event::pointer::Value;
+use crate::event::source::Mark;
 
 static STATUS: Mark = Mark::new("/statusCode");
 static FAILURES: Mark = Mark::new("/batchItemFailures");

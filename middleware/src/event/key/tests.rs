@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{BadKey, Decision, KeyError, KeyRule, OnMissing};
-use crate::invocation::Invocation;
+use crate::event::invocation::Invocation;
 
 fn found(rule: &str, event: &Json) -> Result<String, KeyError> {
     let rule = KeyRule::parse(rule).expect("the test's rule is right");
