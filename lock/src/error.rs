@@ -20,8 +20,8 @@ pub(crate) use self::kind::ErrorKind as Kind;
 use self::words::{clock, owner_of};
 use crate::idempotency::Completed;
 use crate::key::{InvalidKey, Key};
-use crate::messages::{Refusal, RefusalReason};
-use crate::time::{TimeInterval, Timestamp};
+use crate::protocol::messages::{Refusal, RefusalReason};
+use crate::protocol::time::{TimeInterval, Timestamp};
 
 type Source = Box<dyn StdError + Send + Sync>;
 

@@ -7,17 +7,4 @@
     reason = "the rest of the lock uses what is unused here"
 )]
 
-mod nonce;
-mod time;
-
-mod operation_id;
-
-mod entry;
-mod operation;
-mod row;
-mod write;
-
-mod messages;
-
-mod liveness;
 pub mod protocol;

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::entry::Ticket;
-use crate::operation::{Completion, Kept, LONGEST_WINDOW, OperationTerms, done_until};
-use crate::operation_id::{Fingerprint, OperationId};
-use crate::time::Timestamp;
+use crate::protocol::entry::Ticket;
+use crate::protocol::operation::{Completion, Kept, LONGEST_WINDOW, OperationTerms, done_until};
+use crate::protocol::operation_id::{Fingerprint, OperationId};
+use crate::protocol::time::Timestamp;
 
 /// Something that is to be done once, however often it is asked for.
 ///

@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::process::Process;
-use crate::entry::Entry;
 use crate::error::{Error, Kind};
-use crate::messages::OnExpiry;
-use crate::nonce::Nonces;
-use crate::operation::{Completions, MOST_COMPLETED, OperationState};
+use crate::protocol::entry::Entry;
+use crate::protocol::messages::OnExpiry;
+use crate::protocol::nonce::Nonces;
+use crate::protocol::operation::{Completions, MOST_COMPLETED, OperationState};
 use crate::table::TableLayout;
 
 /// The default folder of the records: a function and its extension share it, and it survives the

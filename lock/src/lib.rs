@@ -50,33 +50,13 @@ compile_error!("dynamodb-locks runs on Linux and macOS: its journal needs a Unix
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-// What is known.
+pub mod protocol;
+
 mod attributes;
 mod key;
-mod nonce;
-mod time;
-
-mod operation_id;
-
-mod entry;
-mod operation;
-mod row;
-mod write;
 
 mod idempotency;
 
-// What is decided.
-mod messages;
-
-mod completed;
-mod liveness;
-mod observations;
-mod pace;
-pub mod protocol;
-mod wait;
-
-// What is outside.
-mod counters;
 mod error;
 
 mod table;
@@ -84,59 +64,31 @@ mod table;
 mod journal;
 mod vars;
 
-mod lease;
+mod client;
 
-mod registry;
-mod settings;
-
-mod trail;
-
-mod shared;
-
-// What is done.
-mod driver;
-
-mod once;
-
-mod release;
-
-mod heartbeat;
 mod recovery;
 
-mod cleanup;
+mod admin;
 
-mod transaction;
-
-mod handle;
-
-mod guard;
-
-mod acquire;
-mod force;
-mod status;
-mod with;
-
-mod locks;
-
-pub use acquire::AcquireOptions;
+pub use admin::status::{ListLocks, LockStatus, QueueEntry};
 pub use attributes::Attribute;
-pub use error::{Error, ErrorKind};
-pub use guard::LockGuard;
+pub use client::acquire::AcquireOptions;
+pub use client::holding::guard::LockGuard;
 #[doc(hidden)]
-pub use handle::LockScope;
-pub use handle::{LockHandle, current};
+pub use client::holding::handle::LockScope;
+pub use client::holding::handle::{LockHandle, current};
+pub use client::locks::{Locks, Once};
+pub use client::memory::lease::{Lease, LeaseHealth};
+pub use client::settings::Settings;
+pub use error::{Error, ErrorKind};
 pub use idempotency::{Completed, Operation, Response};
 #[doc(hidden)]
 pub use journal::{Intent, Journal, ReadIntent};
 pub use key::{IntoKey, InvalidKey, Key};
-pub use lease::{Lease, LeaseHealth};
-pub use locks::{Locks, Once};
-pub use messages::{OnExpiry, RecoveryOutcome};
+pub use protocol::messages::{OnExpiry, RecoveryOutcome};
 #[doc(hidden)]
-pub use nonce::Nonces;
+pub use protocol::nonce::Nonces;
+pub use protocol::time::{Expiry, WallClock};
 pub use recovery::{Recovered, Recovery};
-pub use settings::Settings;
-pub use status::{ListLocks, LockStatus, QueueEntry};
 pub use table::{Client, KeyKind, TransactWriteItem};
-pub use time::{Expiry, WallClock};
 pub use vars::Vars;

@@ -9,16 +9,61 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::driver::Budget;
+use crate::client::driving::driver::Budget;
+use crate::client::leaving::release;
+use crate::client::locks::Locks;
+use crate::client::memory::registry::{OwnerState, TrackedEntry};
+use crate::client::settings::Settings;
+use crate::client::shared::Shared;
 use crate::error::{Error, Kind};
 use crate::journal::{Intent, ReadIntent};
 use crate::key::Key;
-use crate::messages::RecoveryOutcome;
-use crate::registry::{OwnerState, TrackedEntry};
-use crate::release;
-use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::protocol::messages::RecoveryOutcome;
 use crate::table::{Connection, Table};
+
+impl Locks {
+    /// Recovers the locks of dead processes of this machine: removes each of their entries from its
+    /// queue, or makes sure that it can no longer enter. It reads this client's journal, works for
+    /// at most `budget`, and reports every entry.
+    ///
+    /// The extension calls it when an environment begins and ends. A daemon that keeps a journal
+    /// calls it after its start: the locks that it held before a crash are then free at once, and
+    /// not only at the end of their leases.
+    ///
+    /// ```
+    /// # testkit::locks::example(async |locks| {
+    /// use std::time::Duration;
+    ///
+    /// let recovery = locks.recover_orphans(Duration::from_secs(1)).await;
+    /// for entry in recovery.entries() {
+    ///     println!("{:?} with fencing token {:?}: {:?}", entry.key, entry.fence, entry.outcome);
+    /// }
+    /// assert_eq!(recovery.remaining(), 0);
+    /// # Ok(()) });
+    /// ```
+    pub async fn recover_orphans(&self, budget: Duration) -> Recovery {
+        let budget = self::budget(self.shared(), budget);
+        orphans(self.shared(), budget).await
+    }
+
+    /// Recovers one entry of a dead process, and then removes its record from the journal. For
+    /// tests, which forge records.
+    ///
+    /// # Errors
+    ///
+    /// If the time ran out, or the record names invalid columns; the record then stays.
+    #[doc(hidden)]
+    pub async fn recover(
+        &self,
+        intent: &Intent,
+        path: PathBuf,
+        time: Duration,
+    ) -> Result<RecoveryOutcome, Error> {
+        let budget = self::budget(self.shared(), time);
+        let table = self.shared().table().await;
+        one(self.shared(), table, intent, path, budget).await
+    }
+}
 
 /// The results of a recovery; see [`Locks::recover_orphans`](crate::Locks::recover_orphans).
 #[derive(Debug, Default)]

@@ -33,9 +33,9 @@ use self::server_date::ServerDate;
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::key::Key;
-use crate::messages::Answer;
-use crate::row::Row;
-use crate::write::Write;
+use crate::protocol::messages::Answer;
+use crate::protocol::row::Row;
+use crate::protocol::write::Write;
 
 pub use aws_sdk_dynamodb::Client;
 pub use aws_sdk_dynamodb::types::TransactWriteItem;

@@ -3,7 +3,7 @@
 use super::{Error, ErrorKind};
 use crate::idempotency::{Completed, Response};
 use crate::key::Key;
-use crate::messages::Refusal;
+use crate::protocol::messages::Refusal;
 
 impl Error {
     /// The operation is done; what of its response is in another row is not known yet.

@@ -1,7 +1,7 @@
 //! Texts about a holder and its lease.
 
-use crate::entry::Entry;
-use crate::time::Timestamp;
+use crate::protocol::entry::Entry;
+use crate::protocol::time::Timestamp;
 
 /// The owner and fencing token, to follow 'held'.
 pub(super) fn owner_of(holder: &Entry) -> String {

@@ -1,345 +1,287 @@
-//! What is to be done once: whether it is done, and saying so.
+//! An operation: what an event asks for, which is to be done once. Pure.
 //!
-//! Only the write that hands the lock on says that an operation is done, on the condition that the entry is still
-//! in the queue. So a run whose lease was lost can neither complete its operation nor overwrite what its
-//! successor has done, and the client that is first in the queue has seen every completion there is.
+//! What is known of an operation stands in the row of the lock under which it is done, in an attribute that is
+//! called `@` and the operation's id. It is one line of text that a person can read:
+//!
+//! ```text
+//! attempted 1763812800 1763640123456789                       a run began and did not complete
+//! begun 1763812800 1763640123456789                           at most once: begun by that fence, its end is not known
+//! done 1763812800 1763640123456789 - none                     done until then, by the run with that fence
+//! done 1763812800 1763640123456789 k3F9xQ2mZ1A text {"a":1}   with the fingerprint of the request, and its response
+//! done 1763812800 1763640123456789 - row 51200                the response stands in a row of its own
+//! done 1763812800 1763640123456789 - lost                     the response could not be kept
+//! ```
+//!
+//! The lines sort so that one comparison decides: `line < "done " + now` is true for every attempt, for everything that
+//! was begun, and for every completion whose window is over.
 
-use std::collections::BTreeMap;
+mod line;
+pub(crate) mod room;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acquisition, AfterLeave, Ending, Phase};
-use crate::messages::{Action, OnExpiry, Outcome, RecoveryOutcome, RefusalReason};
-use crate::operation::{
-    Begun, Completion, OperationState, OperationUpdate, UnlessDone, done_until, may_count,
-};
-use crate::operation_id::OperationId;
-use crate::row::Row;
-use crate::time::{Moment, Timestamp};
-use crate::write::Write;
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::operation_id::{Fingerprint, OperationId};
+use crate::protocol::time::Timestamp;
 
-/// Bounds that come from the `Date`s of answers are no further apart, as long as they agree.
-const DATES: Duration = Duration::from_secs(3);
+/// What one acquisition is to do once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct OperationTerms {
+    /// Which operation it is.
+    pub id: OperationId,
+    /// What the request was, if that matters.
+    pub fingerprint: Option<Fingerprint>,
+    /// It is done at most once: a run says that it has begun before it acts, and that counts for this window.
+    pub at_most_once: Option<Duration>,
+}
 
-impl Acquisition {
-    /// An operation is done: the write that hands the lock on says so.
-    pub fn complete(&mut self, operation: OperationId, completion: Completion) {
-        self.completions.insert(operation, completion);
-    }
+/// What a row says of an operation.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum OperationState {
+    /// A run began that did not complete. It keeps nobody from another attempt.
+    Attempted(Attempt),
+    /// A run of an operation that is done at most once has begun, and how it ended is not known.
+    Begun(Begun),
+    /// It is done.
+    Completed(Completion),
+    /// The attribute is none of ours, or damaged.
+    Unreadable,
+}
 
-    /// The run has failed, and may begin again also where it is done at most once.
-    pub fn fail(&mut self) {
-        self.ending = Ending::Failed;
-    }
+/// A run that began and did not complete.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Attempt {
+    /// Until when it is remembered, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Ticket,
+}
 
-    /// How far the run came is not known, whatever was said before.
-    pub fn interrupt(&mut self) {
-        self.ending = Ending::Interrupted;
-    }
+/// A run that has begun what is done at most once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Begun {
+    /// Until when nobody else begins, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Ticket,
+}
 
-    /// Nothing was done under the lock: the write that hands it on does not say that the operation was attempted.
-    pub fn leave_unused(&mut self) {
-        self.ending = Ending::Unused;
-    }
+/// The end of the run that has done the operation.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Completion {
+    /// Until when the operation counts as done, in seconds since the epoch.
+    pub until: u64,
+    /// The fence of the run.
+    pub fence: Ticket,
+    /// What the request was.
+    pub fingerprint: Option<Fingerprint>,
+    /// Where the response is.
+    pub response: Kept,
+}
 
-    /// Nobody is to know any more that this operation is done: the write that hands the lock on forgets it.
-    pub fn forget(&mut self, operation: OperationId) {
-        self.forgets = Some(operation);
-    }
+/// Where the response of a completed run is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Kept {
+    /// None was to be kept.
+    None,
+    /// Here.
+    Text(Arc<str>),
+    /// In a row of its own, with this many bytes.
+    Row(u32),
+    /// It could not be kept.
+    Lost,
+}
 
-    /// A completion was moved out of the row, and counts until then: the write that hands the lock on drops it, and says
-    /// where to look.
-    pub fn move_out(&mut self, operation: OperationId, until: u64) {
-        self.moved.insert(operation, until);
-    }
+/// Operations that are done, each with its completion.
+pub type Completions = BTreeMap<OperationId, Completion>;
 
-    /// Whether another run of the operation began before, as far as the row tells.
+/// What a write changes of what the row says about operations.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct OperationUpdate {
+    /// These are done, whatever the row said.
+    pub completes: Completions,
+    /// A run of the operation has begun and did not complete; written unless the row says more.
+    pub attempted: Option<(OperationId, Attempt)>,
+    /// Operations whose windows are over.
+    pub forgets: Vec<OperationId>,
+    /// A later date for the row, which outlives the completions.
+    pub ttl: Option<u64>,
+    /// Until when completions that were moved out of this row count, where some of those that are forgotten were.
+    pub moved_until: Option<u64>,
+}
+
+/// A condition of a write that enters: the operation is not done yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct UnlessDone {
+    /// Which operation.
+    pub id: OperationId,
+    /// Completions until before this are over, in seconds since the epoch.
+    pub now: u64,
+}
+
+/// No window is longer: the row outlives its last use by a day more.
+pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long an attempt is remembered.
+pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// The row outlives its completions by this.
+const KEPT_BEYOND: u64 = 24 * 60 * 60;
+
+/// How many operations one write forgets: DynamoDB bounds the length of an expression.
+pub(crate) const MOST_FORGOTTEN: usize = 40;
+
+/// How many operations one write completes, for the same reason.
+pub(crate) const MOST_COMPLETED: usize = 200;
+
+/// How many attempts a row keeps, the latest ones: they decide nothing, and each write of the lock pays for them.
+pub(crate) const MOST_ATTEMPTS: usize = 10;
+
+impl OperationTerms {
+    /// Whether a completion answers another request than ours, which came with the same idempotency key.
     #[must_use]
-    pub fn was_attempted(&self) -> bool {
-        self.own_state().is_some() && !self.has_begun()
+    pub fn differs_from(&self, completion: &Completion) -> bool {
+        let both = self.fingerprint.zip(completion.fingerprint);
+        both.is_some_and(|(ours, theirs)| ours != theirs)
     }
+}
 
-    /// Whether the row says that this very run has begun.
-    pub(super) fn has_begun(&self) -> bool {
-        let state = self
-            .operation()
-            .and_then(|own| self.row.operations.get(&own));
-        matches!(state, Some(OperationState::Begun(begun)) if begun.fence == self.ticket)
-    }
-
-    /// Whether a transaction of this very run has completed its operation.
-    fn is_done_by_this_run(&self) -> bool {
-        let state = self
-            .operation()
-            .and_then(|own| self.row.operations.get(&own));
-        matches!(state, Some(OperationState::Completed(done)) if done.fence == self.ticket)
-    }
-
-    /// Whether the row may say that this run has begun, which has not acted.
-    pub(super) fn may_have_begun(&self) -> bool {
-        !self.granted && self.operation().is_some()
-    }
-
-    /// Whether the row has to say that this run begins before it acts, and does not yet.
-    pub(super) fn has_to_begin(&self) -> bool {
-        let once = self.terms.operation.and_then(|it| it.at_most_once);
-        once.is_some() && !self.has_begun() && !self.is_done_by_this_run()
-    }
-
-    /// What the row is to say when this run begins, if it is done at most once.
-    pub(super) fn begins_run(&self, at: Moment) -> Option<(OperationId, Begun)> {
-        let operation = self.terms.operation?;
-        let until = done_until(at.now.latest, operation.at_most_once?);
-        let fence = self.ticket;
-        Some((operation.id, Begun { until, fence }))
-    }
-
-    /// Whether another run has begun, at work or not, so that this one cannot.
-    pub(super) fn is_begun_by_another(&self, at: Moment) -> bool {
-        self.has_to_begin()
-            && matches!(self.own_state(), Some(OperationState::Begun(begun)) if begun.counts(at.now.earliest))
-    }
-
-    /// The row as it was last seen.
-    pub(crate) fn row(&self) -> &Row {
-        &self.row
-    }
-
-    /// What the row says of operations. To the client that is first in the queue it says all that there is, but for what was
-    /// moved out of it.
+impl OperationState {
+    /// The completion, unless its window is over for certain.
     #[must_use]
-    pub fn operations(&self) -> &BTreeMap<OperationId, OperationState> {
-        &self.row.operations
-    }
-
-    fn own_state(&self) -> Option<&OperationState> {
-        let id = self.terms.operation?.id;
-        self.beside.as_ref().or(self.row.operations.get(&id))
-    }
-
-    /// Whether the operation may be done, with its completion in a row of its own, and that row was not read yet. It is
-    /// read in our turn: from then on nobody else moves anything.
-    pub(super) fn has_to_check(&self, at: Moment) -> bool {
-        let moved = self.row.moved_until;
-        let may = moved.is_some_and(|until| may_count(until, at.now.earliest));
-        may && self.terms.operation.is_some() && !self.checked
-    }
-
-    pub(super) fn check_moved(&mut self, at: Moment) -> Action {
-        match self.terms.operation {
-            Some(operation) => {
-                self.phase = Phase::Checking;
-                Action::Check(operation.id)
+    pub fn completed(&self, earliest: Timestamp) -> Option<&Completion> {
+        match self {
+            Self::Completed(completion) if completion.until >= seconds(earliest) => {
+                Some(completion)
             }
-            None => self.resend(at),
-        }
-    }
-
-    /// The operation's own row was read in our turn.
-    pub(super) fn hears_of_moved(&mut self, state: Option<OperationState>, at: Moment) -> Action {
-        match self.phase {
-            Phase::Checking => {}
-            Phase::Releasing { .. } => return self.over(self.released_if_moved(state)),
-            _ => return self.resend(at),
-        }
-        let counts = |state: &OperationState| {
-            *state == OperationState::Unreadable || state.completed(at.now.earliest).is_some()
-        };
-        (self.checked, self.beside) = (true, state.filter(counts));
-        match self.settled(at) {
-            Some(why) => self.refuse(why, at),
-            None => self.act_or_confirm(self.terms.lease / 2, at),
-        }
-    }
-
-    /// Why there is nothing to do, if the row says so.
-    pub(super) fn settled(&self, at: Moment) -> Option<RefusalReason> {
-        let state = self.own_state()?;
-        if *state == OperationState::Unreadable {
-            return Some(RefusalReason::Unreadable);
-        }
-        if let OperationState::Begun(begun) = state {
-            let at_work = self.row.entry(begun.fence).is_some();
-            let unsure = !self.is_queued() && self.is_unsure(state, at);
-            let unknown = unsure || self.has_to_check(at);
-            let interrupted = self.is_begun_by_another(at) && !at_work && !unknown;
-            return interrupted.then_some(RefusalReason::Interrupted);
-        }
-        let completion = state.completed(at.now.earliest)?;
-        if !self.is_queued() && self.is_unsure(state, at) {
-            return None;
-        }
-        match self.terms.operation?.differs_from(completion) {
-            true => Some(RefusalReason::KeyReused),
-            false => Some(RefusalReason::Completed),
-        }
-    }
-
-    /// Whether the window may as well be over, because the first answer contradicts the wall clock. The next one decides.
-    fn is_unsure(&self, state: &OperationState, at: Moment) -> bool {
-        let wide = at.now.latest.since(at.now.earliest) > self.terms.skew * 2 + DATES;
-        wide && state.is_expired(at.now.latest)
-    }
-
-    /// The completion that the row shows, for a refusal because of it.
-    pub(super) fn completion_of_another(&self) -> Option<Completion> {
-        match self.own_state()? {
-            OperationState::Completed(completion) => Some(completion.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn unless_done(&self, at: Moment) -> Option<UnlessDone> {
-        let operation = self.terms.operation?;
-        Some(UnlessDone::of(operation.id, at.now.earliest))
-    }
-
-    /// What the write that hands the lock on says: done, or begun in vain; and what nobody needs any more.
-    pub(super) fn operation_update(&self, at: Moment) -> OperationUpdate {
-        let own = self.operation();
-        let undone = own.filter(|own| !self.completions.contains_key(own));
-        let frees = self.has_begun() && self.ending != Ending::Interrupted;
-        let update = match self.ending {
-            _ if undone.is_none() || frees => OperationUpdate::default(),
-            Ending::Unused => OperationUpdate::default(),
-            Ending::Interrupted | Ending::Failed => {
-                OperationUpdate::attempted(&self.me, at.now.latest)
-            }
-        };
-        let moved = self.moved.values().copied().max();
-        let update = OperationUpdate {
-            ttl: self.outlives_completions(at),
-            completes: self.completions.clone(),
-            forgets: self.moved.keys().copied().collect(),
-            moved_until: moved.map(|until| self.row.moved_until.map_or(until, |it| it.max(until))),
-            ..update
-        };
-        let mut update = match own.is_some() || !update.completes.is_empty() {
-            true => update.forgetting(&self.row.operations, at.now.earliest),
-            false => update,
-        };
-        // What is over anyway is forgotten once.
-        for id in self.forgets.into_iter().chain(undone.filter(|_| frees)) {
-            if !update.forgets.contains(&id) {
-                update.forgets.push(id);
-            }
-        }
-        update
-    }
-
-    /// What a write says that leaves without having acted: nothing, but that this run has not begun after all.
-    pub(super) fn unbegun(&self) -> OperationUpdate {
-        let own = self.operation();
-        let begun = own.filter(|own| self.has_begun() || self.begins_in_doubt(*own));
-        OperationUpdate {
-            forgets: begun.into_iter().collect(),
-            ..OperationUpdate::default()
+    /// Whether it is of no use to anybody any more.
+    #[must_use]
+    pub fn is_expired(&self, earliest: Timestamp) -> bool {
+        match self {
+            Self::Attempted(attempt) => attempt.until < seconds(earliest),
+            Self::Begun(begun) => !begun.counts(earliest),
+            Self::Completed(_) => self.completed(earliest).is_none(),
+            Self::Unreadable => false,
         }
     }
+}
 
-    /// Whether a heartbeat says that this run begins, and may still arrive. It was sent in our turn, so while the entry is in
-    /// the queue nobody else has written that line.
-    fn begins_in_doubt(&self, own: OperationId) -> bool {
-        match &self.in_flight {
-            Some(Write::Heartbeat { begins_run, .. }) => begins_run.is_some(),
-            Some(Write::Withdraw { operation, .. }) => operation.forgets.contains(&own),
-            _ => false,
-        }
+impl Attempt {
+    /// The run with this fence began, and did not complete.
+    #[must_use]
+    pub fn of(fence: Ticket, latest: Timestamp) -> Self {
+        let until = seconds(latest + ATTEMPT_KEPT);
+        Self { until, fence }
     }
+}
 
-    /// The operation, as the entry names it: of an orphan nothing else is known.
-    fn operation(&self) -> Option<OperationId> {
-        self.me.fields()?.operation
+impl Begun {
+    /// Whether its window is not over for certain.
+    #[must_use]
+    pub fn counts(&self, earliest: Timestamp) -> bool {
+        self.until >= seconds(earliest)
     }
+}
 
-    /// A later date for the row, if the one that came with the entry does not outlive all completions.
-    fn outlives_completions(&self, at: Moment) -> Option<u64> {
-        let needed = self
-            .completions
-            .values()
-            .map(Completion::keeps_row_until)
-            .max()?;
-        self.outlives(needed, at)
+impl Completion {
+    /// When the row may be swept away at the earliest, in seconds since the epoch.
+    #[must_use]
+    pub fn keeps_row_until(&self) -> u64 {
+        keeps_row_until(self.until)
     }
+}
 
-    /// A later date for the row, if the one that came with the entry is before what is needed.
-    pub(super) fn outlives(&self, needed: u64, at: Moment) -> Option<u64> {
-        let dated = (Timestamp(self.ticket.0) + self.terms.grace).0 / 1_000_000;
-        let late = self.terms.on_expiry == OnExpiry::TakeOver && needed > dated;
-        late.then(|| needed.max(self.ttl(at)))
+/// When a row may be swept away at the earliest that says something until then, in seconds since the epoch.
+pub(crate) fn keeps_row_until(until: u64) -> u64 {
+    until + KEPT_BEYOND
+}
+
+impl UnlessDone {
+    /// The operation is not done, as far as is known at this time.
+    #[must_use]
+    pub fn of(id: OperationId, earliest: Timestamp) -> Self {
+        let now = seconds(earliest);
+        Self { id, now }
     }
+}
 
-    /// The holder is found dead: its operation was begun, and is not done.
-    pub(super) fn attempt_of_holder(&self, at: Moment) -> OperationUpdate {
-        self.row
-            .holder()
-            .map(|holder| OperationUpdate::attempted(holder, at.now.latest))
-            .unwrap_or_default()
-    }
-
-    /// Whether the row shows that an earlier copy of our write has completed the operations. All of them: one that a
-    /// transaction has completed before says nothing of that write.
-    pub(super) fn has_completed(&self, row: &Row) -> bool {
-        let is_ours = |(operation, ours): (&OperationId, &Completion)| {
-            let state = row.operations.get(operation);
-            matches!(state, Some(OperationState::Completed(theirs)) if theirs.fence == ours.fence)
-        };
-        !self.completions.is_empty() && self.completions.iter().all(is_ours)
-    }
-
-    /// Whether the write that hands the lock on neither completes nor forgets: then it does not matter which copy did it.
-    pub(super) fn says_nothing(&self) -> bool {
-        self.completions.is_empty() && self.forgets.is_none()
-    }
-
-    /// Whether the operation that an earlier copy was to forget is not known any more.
-    pub(super) fn has_forgotten(&self, row: &Row) -> bool {
-        let forgotten = |id| !row.operations.contains_key(&id);
-        self.completions.is_empty() && self.forgets.is_some_and(forgotten)
-    }
-
-    /// A completion of ours that an earlier copy may have written, and that another client may have moved since.
-    pub(super) fn perhaps_moved(&self, row: &Row, at: Moment) -> Option<OperationId> {
-        let moved = row
-            .moved_until
-            .is_some_and(|until| may_count(until, at.now.earliest));
-        let missing = self
-            .completions
-            .keys()
-            .find(|id| !matches!(row.operations.get(id), Some(OperationState::Completed(_))));
-        missing.copied().filter(|_| moved)
-    }
-
-    /// The end of a release whose completion has been looked for beside the lock.
-    fn released_if_moved(&self, state: Option<OperationState>) -> Outcome {
-        match state {
-            Some(OperationState::Completed(done)) if done.fence == self.ticket => Outcome::Released,
-            _ => Outcome::Lost,
+impl OperationUpdate {
+    /// The owner of an entry has begun, perhaps, and does not go on.
+    #[must_use]
+    pub fn attempted(entry: &Entry, latest: Timestamp) -> Self {
+        let attempted = entry.fields().and_then(|fields| {
+            let attempt = Attempt::of(fields.ticket, latest);
+            Some((fields.operation?, attempt))
+        });
+        Self {
+            attempted,
+            ..Self::default()
         }
     }
 
-    /// How the entry has left.
-    pub(super) fn left(&self) -> RecoveryOutcome {
-        match self.completions.is_empty() {
-            false => RecoveryOutcome::Completed,
-            true => RecoveryOutcome::Withdrawn,
-        }
+    /// Forgets the operations of a row whose windows are over, and attempts but for the latest; none that this update
+    /// speaks of: DynamoDB takes one change of an attribute.
+    #[must_use]
+    pub fn forgetting(
+        mut self,
+        operations: &BTreeMap<OperationId, OperationState>,
+        earliest: Timestamp,
+    ) -> Self {
+        let over = operations
+            .iter()
+            .filter(|(_, state)| state.is_expired(earliest));
+        let over = over.map(|(&id, _)| id).chain(surplus_attempts(operations));
+        let forgets: BTreeSet<_> = over.filter(|&id| !self.names(id)).collect();
+        self.forgets
+            .extend(forgets.into_iter().take(MOST_FORGOTTEN));
+        self
     }
 
-    /// Whether it is our turn, and there is nothing to do in it.
-    pub(super) fn is_first_in_vain(&self, at: Moment) -> bool {
-        let first = self.row.holder() == Some(&self.me);
-        first && !self.granted && self.settled(at).is_some()
+    fn names(&self, operation: OperationId) -> bool {
+        let attempted = self.attempted.map(|(id, _)| id);
+        attempted == Some(operation)
+            || self.completes.contains_key(&operation)
+            || self.forgets.contains(&operation)
     }
+}
 
-    /// Hands the lock on without having acted: the next one's turn counts from now.
-    pub(super) fn hand_on(&mut self, then: AfterLeave, at: Moment) -> Action {
-        self.phase = Phase::Leaving(then);
-        self.send(Write::Release {
-            me: self.me.clone(),
-            dead: Vec::new(),
-            now: at.now.latest,
-            hold_on_expiry: self.terms.on_expiry == OnExpiry::Hold,
-            operation: self.unbegun(),
+/// The attempts of a row but for the latest ones.
+fn surplus_attempts(
+    operations: &BTreeMap<OperationId, OperationState>,
+) -> impl Iterator<Item = OperationId> {
+    let mut attempts: Vec<_> = operations
+        .iter()
+        .filter_map(|(&id, state)| match state {
+            OperationState::Attempted(attempt) => Some((attempt.fence, id)),
+            _ => None,
         })
-    }
+        .collect();
+    attempts.sort_unstable();
+    let surplus = attempts.len().saturating_sub(MOST_ATTEMPTS);
+    attempts.into_iter().take(surplus).map(|(_, id)| id)
+}
+
+/// Whether what counts until then, in seconds since the epoch, may still count.
+pub(crate) fn may_count(until: u64, earliest: Timestamp) -> bool {
+    until >= seconds(earliest)
+}
+
+/// Whole seconds, rounded down.
+fn seconds(time: Timestamp) -> u64 {
+    time.0 / 1_000_000
+}
+
+/// Until when an operation counts as done that was done now at the latest, in seconds since the epoch.
+#[must_use]
+pub fn done_until(latest: Timestamp, window: Duration) -> u64 {
+    (latest + window.min(LONGEST_WINDOW)).0.div_ceil(1_000_000)
 }

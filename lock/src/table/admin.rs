@@ -11,13 +11,13 @@ use super::decode::{row, text};
 use super::request::{self, FORCED_RELEASE};
 use super::{Failure, Item, KeyKind, ServerDate, Table, failure};
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Ticket};
 use crate::key::Key;
-use crate::messages::Answer;
-use crate::operation::OperationState;
-use crate::operation_id::OperationId;
-use crate::row::Row;
-use crate::time::Timestamp;
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::messages::Answer;
+use crate::protocol::operation::OperationState;
+use crate::protocol::operation_id::OperationId;
+use crate::protocol::row::Row;
+use crate::protocol::time::Timestamp;
 
 /// A row, and the attributes of its entries.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 use crate::attributes::{Attribute, Attributes};
-use crate::entry::Entry;
+use crate::protocol::entry::Entry;
 
 /// The column of an entry's additional attributes; an entry that cannot be read has none.
 pub(super) fn column(entry: &Entry) -> Option<String> {

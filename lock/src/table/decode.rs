@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::Item;
 use super::request::{FORMAT, HOLD_ON_EXPIRY, LAST_TICKET, MOVED_UNTIL, PINNED, QUEUE, RENEWED_AT};
 use super::{attributes, operations};
-use crate::entry::{Entry, Ticket};
-use crate::row::Row;
-use crate::time::Timestamp;
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::row::Row;
+use crate::protocol::time::Timestamp;
 
 pub(super) fn row(mut item: Item) -> Row {
     Row {

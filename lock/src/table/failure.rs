@@ -15,8 +15,8 @@ use super::cause::{Cause, sources};
 use super::endpoint::Endpoint;
 use super::{Item, TableLayout, decode};
 use crate::error::{Error, Kind};
-use crate::messages::Answer;
-use crate::row::Row;
+use crate::protocol::messages::Answer;
+use crate::protocol::row::Row;
 
 /// Why a request got no answer, or one that refuses more than this write.
 #[derive(Clone, Debug)]

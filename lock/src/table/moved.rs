@@ -9,10 +9,10 @@ use super::request::{LAST_TICKET, id};
 use super::responses::SUFFIX;
 use super::update_expression::number;
 use super::{Failure, Item, Reply, ServerDate, Table, TableLayout, failure, operations};
-use crate::entry::{Entry, Ticket};
 use crate::key::Key;
-use crate::operation::{Completion, OperationState};
-use crate::operation_id::OperationId;
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::operation::{Completion, OperationState};
+use crate::protocol::operation_id::OperationId;
 
 const FRESH: &str = "attribute_not_exists(#last_ticket) OR #last_ticket < :ticket";
 

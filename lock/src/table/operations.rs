@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use crate::operation::OperationState;
-use crate::operation_id::OperationId;
+use crate::protocol::operation::OperationState;
+use crate::protocol::operation_id::OperationId;
 
 const PREFIX: char = '@';
 

@@ -19,11 +19,11 @@ use aws_sdk_dynamodb::types::{
 use super::update_expression::{LATER, UpdateExpression, number, set};
 use super::{Item, KeyKind, TableLayout};
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Ticket};
 use crate::key::Key;
-use crate::operation::OperationUpdate;
-use crate::time::Timestamp;
-use crate::write::{RenewalUpdate, RowLifetime, Write};
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::operation::OperationUpdate;
+use crate::protocol::time::Timestamp;
+use crate::protocol::write::{RenewalUpdate, RowLifetime, Write};
 
 pub(super) const QUEUE: &str = "queue";
 pub(super) const LAST_TICKET: &str = "last_ticket";

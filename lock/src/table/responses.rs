@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::request::id;
 use super::update_expression::number;
 use super::{Failure, KeyKind, Table, TableLayout, failure};
-use crate::entry::Ticket;
 use crate::key::Key;
-use crate::operation::Completion;
-use crate::operation_id::OperationId;
+use crate::protocol::entry::Ticket;
+use crate::protocol::operation::Completion;
+use crate::protocol::operation_id::OperationId;
 
 pub(super) const RESPONSE: &str = "response";
 

@@ -14,10 +14,10 @@ use super::cause::Cause;
 use super::request::{self, id};
 use super::update_expression::UpdateExpression;
 use super::{Failure, Table, failure};
-use crate::entry::Entry;
 use crate::key::Key;
-use crate::operation::{OperationUpdate, UnlessDone};
-use crate::row::Row;
+use crate::protocol::entry::Entry;
+use crate::protocol::operation::{OperationUpdate, UnlessDone};
+use crate::protocol::row::Row;
 
 /// A transaction that is ready to be sent. All copies of it are the same.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::attributes::{self, column};
 use super::operations;
 use crate::attributes::Attributes;
-use crate::entry::{Entry, Ticket};
-use crate::operation::{Begun, OperationUpdate, UnlessDone};
-use crate::operation_id::OperationId;
-use crate::time::Timestamp;
-use crate::write::RowLifetime;
+use crate::protocol::entry::{Entry, Ticket};
+use crate::protocol::operation::{Begun, OperationUpdate, UnlessDone};
+use crate::protocol::operation_id::OperationId;
+use crate::protocol::time::Timestamp;
+use crate::protocol::write::RowLifetime;
 
 const FRESH: &str = "(attribute_not_exists(#last_ticket) OR #last_ticket < :ticket)";
 pub(super) const LATER: &str = "(attribute_not_exists(#renewed_at) OR #renewed_at < :now)";

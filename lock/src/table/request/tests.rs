@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::entry::{Fields, Owner};
-use crate::nonce::Nonce;
-use crate::operation::{
+use crate::protocol::entry::{Fields, Owner};
+use crate::protocol::nonce::Nonce;
+use crate::protocol::operation::{
     Attempt, Completion, Kept, MOST_COMPLETED, MOST_FORGOTTEN, OperationUpdate,
 };
-use crate::operation_id::OperationId;
-use crate::time::Expiry;
+use crate::protocol::operation_id::OperationId;
+use crate::protocol::time::Expiry;
 
 /// DynamoDB's limit for one expression.
 const LONGEST_EXPRESSION: usize = 4096;

@@ -19,8 +19,8 @@ const DESIGN: &str = include_str!("../../../../DESIGN.md");
 /// Every file that names a setting.
 const SOURCES: [&str; 14] = [
     include_str!("../../../../extension/src/mode.rs"),
-    include_str!("../../../../lock/src/settings.rs"),
-    include_str!("../../../../lock/src/settings/check.rs"),
+    include_str!("../../../../lock/src/client/settings.rs"),
+    include_str!("../../../../lock/src/client/settings/check.rs"),
     include_str!("../../../../middleware/src/batch/settings.rs"),
     include_str!("../../../../middleware/src/config.rs"),
     include_str!("../../../../middleware/src/config/read.rs"),
