@@ -39,8 +39,28 @@ async fn a_wrong_setting_reaches_the_caller() -> Result<(), Error> {
 
 #[tokio::test]
 async fn a_wrong_setting_of_the_extensions_own_reaches_the_caller() -> Result<(), Error> {
-    let wrong = |function: Function| function.variable("LOCKS_RELEASE", "later");
-    reaches_the_caller(Language::Python, wrong, "LOCKS_RELEASE").await
+    for (name, value) in [
+        ("LOCKS_RELEASE", "later"),
+        ("LOCKS_PROXY", "yes"),
+        ("LOCKS_PROXY", "2"),
+    ] {
+        let wrong = |function: Function| function.variable(name, value);
+        reaches_the_caller(Language::Python, wrong, name).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_no_runtime_comes_by_a_wrong_switch_is_logged() -> Result<(), Error> {
+    let wrong = |function: Function| Ok(function.variable("LOCKS_PROXY", "yes"));
+    let Some(scene) = Scene::set_with(wrong).await? else {
+        return Ok(());
+    };
+    assert!(fence(&scene.a.invoke(order(0, "ok")).await?) > 0);
+    let said = |line: &Line| line.text.contains("LOCKS_PROXY") && line.text.contains("ERROR");
+    assert_eq!(scene.a.lines().iter().filter(|line| said(line)).count(), 1);
+    scene.end(None).await?;
+    Ok(())
 }
 
 #[tokio::test]
