@@ -95,7 +95,7 @@ pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, TransactWriteItem, 
 pub use failure::{LockError, LockErrorKind};
 pub use invocation::Invocation;
 pub use key::{KeyError, KeyRule, KeyRuleError, OnMissing};
-pub use lock::{Finish, InvocationLock};
+pub use lock::{EndedInvocation, Finish, InvocationLock};
 pub use locked_batch::{BatchEnd, LockedBatch};
 pub use pointer::PointerError;
 pub use policy::{Admission, Policy};

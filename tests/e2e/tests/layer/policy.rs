@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use lambda_locks::{Admission, Config, Invocation, InvocationLock, Policy};
+use lambda_locks::{Admission, Config, Dedup, Finish, Invocation, InvocationLock, Policy};
 use testkit::Clock;
 use testkit::locks::{KEY, LockTable};
 
@@ -132,4 +132,41 @@ async fn a_policy_that_is_disabled_admits_everything_without_a_lock() {
         assert!(matches!(admitted, Admission::Run(None)), "{admitted:?}");
     }
     assert_eq!(table.dynamo().counts().total().requests, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_done_after_an_error_that_is_named_permanent_and_after_no_other() {
+    let table = LockTable::new();
+    let dedup = Dedup::replay("/orderId").permanent_errors(["BadOrder", "app.Worse"]);
+    let policy = policy(config(&table).dedup(dedup));
+    for error in [
+        Finish::Failed,
+        Finish::FailedWith("Other".to_owned()),
+        Finish::FailedWith("badorder".to_owned()),
+        Finish::FailedWith("app.Worse".to_owned()),
+    ] {
+        admitted(&policy, ending(LEASE)).await.finish(error).await;
+    }
+    match policy.admit(ORDER, ending(LEASE)).await {
+        Admission::Fail(failure) => assert_eq!(failure.name(), "Lock.ResponseGone"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_invocation_that_is_dropped_is_done_if_that_was_noted() {
+    let table = LockTable::new();
+    let policy = policy(config(&table).dedup(Dedup::skip("/orderId")));
+    for noted in [false, true] {
+        let lock = admitted(&policy, ending(LEASE)).await;
+        let ended = lock.ended(Finish::Answered(None));
+        if noted {
+            ended.note();
+        }
+        drop(ended);
+        tokio::time::sleep(LEASE / 10).await;
+        assert_eq!(table.row().queue.len(), 0);
+    }
+    let duplicate = policy.admit(ORDER, ending(LEASE)).await;
+    assert!(matches!(duplicate, Admission::Answer(_)), "{duplicate:?}");
 }
