@@ -183,8 +183,10 @@ fn shown(lock: &LockHandle) -> Value {
     json!({"key": lock.key().as_str(), "fence": lock.fence()})
 }
 
+/// Repairs only what is no text: that looks at each character, and an event may be long.
 fn text(invocation: &Invocation) -> Cow<'_, str> {
-    String::from_utf8_lossy(invocation.event())
+    let event = invocation.event();
+    std::str::from_utf8(event).map_or_else(|_| String::from_utf8_lossy(event), Cow::Borrowed)
 }
 
 /// What the runtime has posted for an event, if it is done with it.

@@ -79,6 +79,8 @@ pub(crate) struct Plan {
 /// What an event asks for.
 #[derive(Debug)]
 enum Work {
+    /// No lock: they are disabled.
+    Nothing,
     One(Decision),
     /// The records of a batch, and the locks that they need.
     Batch(Batch, Vec<KeyWork>),
@@ -107,6 +109,9 @@ impl Policy {
         about: Invocation<'_>,
     ) -> impl Future<Output = Admission> + Send + use<> {
         let about = self.shared.about(about);
+        if self.shared.disabled {
+            return self.shared.admit(Shared::plan_nothing());
+        }
         let source = self.shared.refusal.to(|| event.source());
         if event.is_durable() {
             return self.shared.admit(Shared::plan_durable(source));
@@ -244,7 +249,17 @@ impl Shared {
         })
     }
 
-    /// The same for an event of a durable execution, which no lock of one invocation covers.
+    /// What to do where locks are disabled: the event is not even read.
+    pub(crate) fn plan_nothing() -> Plan {
+        Plan {
+            source: Source::Errors,
+            work: Work::Nothing,
+            deadline: None,
+            discards: false,
+        }
+    }
+
+    /// What to do with an event of a durable execution, which no lock of one invocation covers.
     pub(crate) fn plan_durable(source: Source) -> Plan {
         Plan {
             source,
@@ -256,10 +271,11 @@ impl Shared {
 
     pub(crate) fn admit(self: &Arc<Self>, plan: Plan) -> Boxed<Admission> {
         let source = plan.source;
-        if self.disabled {
-            return Box::pin(ready(Admission::Run(None)));
-        }
         let decision = match plan.work {
+            Work::One(_) | Work::Batch(..) if self.disabled => {
+                return Box::pin(ready(Admission::Run(None)));
+            }
+            Work::Nothing => return Box::pin(ready(Admission::Run(None))),
             Work::One(decision) => decision,
             Work::Batch(batch, keys) => {
                 return Box::pin(Arc::clone(self).take_all(batch, keys, plan.deadline));
