@@ -63,10 +63,9 @@ async fn where_no_runtime_comes_by_a_wrong_switch_is_logged() -> Result<(), Erro
     Ok(())
 }
 
-#[tokio::test]
-async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Error> {
-    let off = |function: Function| function.variable("LOCKS_PROXY", "0");
-    let Some(scene) = Scene::set_in(Language::Python, off).await? else {
+/// It runs without a lock, and nothing is asked of the table.
+async fn runs_unlocked(change: impl FnOnce(Function) -> Function) -> Result<(), Error> {
+    let Some(scene) = Scene::set_in(Language::Python, change).await? else {
         return Ok(());
     };
     let answer = scene.a.invoke(order(0, "ok")).await?;
@@ -74,6 +73,11 @@ async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Er
     assert_eq!(scene.dynamo.counts().total().requests, 0);
     scene.end(None).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Error> {
+    runs_unlocked(|function| function.variable("LOCKS_PROXY", "0")).await
 }
 
 #[tokio::test]
@@ -176,14 +180,7 @@ async fn without_locks_nothing_is_asked_of_the_table() -> Result<(), Error> {
         let disabled = nowhere.variable("LOCKS_DISABLED", "1");
         disabled.timeout(Duration::from_secs(10))
     };
-    let Some(scene) = Scene::set_in(Language::Python, disabled).await? else {
-        return Ok(());
-    };
-    let answer = scene.a.invoke(order(0, "ok")).await?;
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
-    assert_eq!(scene.dynamo.counts().total().requests, 0);
-    scene.end(None).await?;
-    Ok(())
+    runs_unlocked(disabled).await
 }
 
 #[tokio::test]
