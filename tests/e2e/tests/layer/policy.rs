@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use dynamodb_locks::OnExpiry;
 use lambda_locks::{Admission, Config, Dedup, Finish, Invocation, InvocationLock, Policy};
 use testkit::Clock;
 use testkit::locks::{KEY, LockTable};
@@ -169,4 +170,27 @@ async fn an_ended_invocation_that_is_dropped_is_done_if_that_was_noted() {
     }
     let duplicate = policy.admit(ORDER, ending(LEASE)).await;
     assert!(matches!(duplicate, Admission::Answer(_)), "{duplicate:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fail_closed_lock_that_is_dropped_is_released_if_its_work_has_ended() {
+    for (finish, left) in [
+        (None, 1),
+        (Some(Finish::Interrupted), 1),
+        (Some(Finish::Failed), 0),
+        (Some(Finish::Answered(None)), 0),
+    ] {
+        let table = LockTable::new();
+        let closed = table.a_client("a");
+        let closed = closed.with(|settings| settings.on_expiry(OnExpiry::Hold));
+        let config = Config::new().key("/orderId").locks(closed.ready());
+        let policy = policy(config);
+        let lock = admitted(&policy, ending(LEASE)).await;
+        match finish.clone() {
+            Some(finish) => drop(lock.ended(finish)),
+            None => drop(lock),
+        }
+        policy.shut_down(LEASE / 10).await;
+        assert_eq!(table.row().queue.len(), left, "{finish:?}");
+    }
 }
