@@ -34,7 +34,11 @@ impl AnyLanguage {
         let listener = TcpListener::bind(address).await?;
         Ok(Some(match read(vars) {
             Ok((mode, policy)) => Self::lock(listener, upstream, mode, policy),
-            Err(why) => Self::fail(listener, upstream, why),
+            Err(why) => {
+                // A runtime that does not come this way starts all the same.
+                tracing::error!(why, "a setting is wrong: no runtime that comes here starts");
+                Self::fail(listener, upstream, why)
+            }
         }))
     }
 
@@ -106,6 +110,7 @@ mod tests {
     #[test]
     fn a_wrong_setting_of_the_mode_stops_the_function_and_not_the_extension() {
         for (name, value, expected) in [
+            ("LOCKS_PROXY", "yes", "`0` or `1`"),
             ("LOCKS_RELEASE", "later", "`before` or `after`"),
             ("LOCKS_CONTEXT", "yes", "`0`, `1` or `text`"),
             ("LOCKS_DISABLED", "yes", "`0` or `1`"),

@@ -9,7 +9,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use lambda_locks::{Admission, BatchEnd, Finish, InvocationLock, LockHandle, LockedBatch, Policy};
+use lambda_locks::{
+    Admission, BatchEnd, EndedInvocation, Finish, InvocationLock, LockHandle, LockedBatch, Policy,
+};
 use lambda_locks_proxy::{Handover, Instead, Invocation, Outcome, Posted};
 use serde_json::{Value, json};
 use tower::{Layer, Service};
@@ -102,14 +104,20 @@ impl RuntimeLocks {
             runtime.keep_response();
         }
         let outcome = runtime.call(invocation).await?;
-        let posted = posted(&outcome);
-        if let (Outcome::Finished(finished), Release::After) = (&outcome, self.release) {
+        let Outcome::Finished(finished) = &outcome else {
+            if let Some(lock) = lock {
+                lock.release_unused().await;
+            }
+            return Ok(outcome);
+        };
+        let ended = lock.map(|lock| lock.ended(finish(finished.posted())));
+        if self.release == Release::After {
+            // Who has seen the response takes the event for done.
+            ended.iter().for_each(EndedInvocation::note);
             finished.forward().await;
         }
-        match (lock, &outcome) {
-            (Some(lock), Outcome::Undelivered(_)) => lock.release_unused().await,
-            (Some(lock), _) => finish(lock, posted).await,
-            (None, _) => {}
+        if let Some(ended) = ended {
+            ended.release().await;
         }
         Ok(outcome)
     }
@@ -175,8 +183,10 @@ fn shown(lock: &LockHandle) -> Value {
     json!({"key": lock.key().as_str(), "fence": lock.fence()})
 }
 
+/// Repairs only what is no text: that looks at each character, and an event may be long.
 fn text(invocation: &Invocation) -> Cow<'_, str> {
-    String::from_utf8_lossy(invocation.event())
+    let event = invocation.event();
+    std::str::from_utf8(event).map_or_else(|_| String::from_utf8_lossy(event), Cow::Borrowed)
 }
 
 /// What the runtime has posted for an event, if it is done with it.
@@ -187,16 +197,15 @@ fn posted(outcome: &Outcome) -> Posted {
     }
 }
 
-/// Releases the lock. If the event is deduplicated, a response that tells of success says that it is done; one that was
-/// too long to be kept or is no text was sent, and so it is done as well.
-async fn finish(lock: InvocationLock, posted: Posted) {
+/// How the handler has ended. A response that was too long to be kept or is no text was sent, and so the event is done as
+/// well.
+fn finish(posted: Posted) -> Finish {
     match posted {
         Posted::Response(body) => {
-            let text = body.and_then(|body| String::from_utf8(body.into()).ok());
-            lock.finish(Finish::Answered(text)).await;
+            Finish::Answered(body.and_then(|body| String::from_utf8(body.into()).ok()))
         }
-        Posted::Error => lock.finish(Finish::Failed).await,
-        _ => lock.release().await,
+        Posted::Error(name) => name.map_or(Finish::Failed, Finish::FailedWith),
+        _ => Finish::Interrupted,
     }
 }
 

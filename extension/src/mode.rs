@@ -59,13 +59,13 @@ pub(crate) enum Context {
 }
 
 impl Endpoints {
-    /// `None` if the mode is off.
+    /// `None` if the mode is off. Where nobody can tell whether it is on, it is: the runtime's first request brings the
+    /// error to the caller.
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
-        let asked = vars.choice("LOCKS_PROXY", &[("0", false), ("1", true)])?;
         let wrapped = vars.any("AWS_LAMBDA_EXEC_WRAPPER") == Some(WRAPPER);
-        match asked.unwrap_or(wrapped) {
-            true => Self::on(vars).map(Some),
-            false => Ok(None),
+        match switch(vars) {
+            Ok(asked) if !asked.unwrap_or(wrapped) => Ok(None),
+            Ok(_) | Err(_) => Self::on(vars).map(Some),
         }
     }
 
@@ -81,6 +81,7 @@ impl Endpoints {
 
 impl Mode {
     pub(crate) fn from_vars(vars: &Vars) -> Result<Self, Error> {
+        switch(vars)?;
         // Only the wrapper acts on it.
         vars.text("LOCKS_EXEC_WRAPPER")?;
         let release = [("before", Release::Before), ("after", Release::After)];
@@ -97,6 +98,11 @@ impl Mode {
             table: table.unwrap_or(TableCheck::AtStart),
         })
     }
+}
+
+/// What the variable says that switches the mode on and off.
+fn switch(vars: &Vars) -> Result<Option<bool>, Error> {
+    vars.choice("LOCKS_PROXY", &[("0", false), ("1", true)])
 }
 
 /// Another proxy, or Lambda itself.

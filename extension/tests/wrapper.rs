@@ -78,6 +78,11 @@ fn the_wrapper_points_the_runtime_at_the_extension() {
         opt.told(&[("LOCKS_PROXY", "1")]),
         "127.0.0.1:9019 an argument"
     );
+    // The extension tells its caller what is wrong.
+    assert_eq!(
+        opt.told(&[("LOCKS_PROXY", "yes")]),
+        "127.0.0.1:9019 an argument"
+    );
 }
 
 #[test]

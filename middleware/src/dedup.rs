@@ -39,6 +39,8 @@ pub struct Dedup {
     scope: Option<String>,
     fingerprint: Result<FingerprintRule, String>,
     at_most_once: bool,
+    /// The names of errors after which an event counts as done.
+    permanent: Vec<String>,
     responses: Responses,
 }
 
@@ -46,6 +48,7 @@ const MODE: &str = "LOCKS_DEDUP";
 const KEY: &str = "LOCKS_DEDUP_KEY";
 const WINDOW: &str = "LOCKS_DEDUP_WINDOW_MS";
 const INTERRUPTED: &str = "LOCKS_DEDUP_INTERRUPTED";
+const PERMANENT: &str = "LOCKS_DEDUP_PERMANENT";
 const SCOPE: &str = "LOCKS_DEDUP_SCOPE";
 const FINGERPRINT: &str = "LOCKS_DEDUP_FINGERPRINT";
 
@@ -79,6 +82,7 @@ impl Dedup {
             scope: None,
             fingerprint: Ok(FingerprintRule::default()),
             at_most_once: false,
+            permanent: Vec::new(),
             responses: Responses::default(),
         }
     }
@@ -117,6 +121,14 @@ impl Dedup {
         }
     }
 
+    /// The names of errors after which an event counts as done, for handlers in other languages: no other delivery of it
+    /// would end better. A handler in Rust declares such an error with [`permanent`](crate::permanent), and the
+    /// layer refuses this setting. Default: none.
+    pub fn permanent_errors<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let permanent = names.into_iter().map(Into::into).collect();
+        Self { permanent, ..self }
+    }
+
     /// The longest response that is kept, in bytes; for a longer one only the completion is kept. Default: 350 KB, which is the
     /// most.
     pub fn keep_bytes(self, most: usize) -> Self {
@@ -148,9 +160,12 @@ impl Dedup {
     pub(crate) fn from_vars(vars: &Vars) -> Result<Option<Self>, Error> {
         let modes = [("off", None), ("skip", Some(false)), ("replay", Some(true))];
         let Some(replays) = vars.choice(MODE, &modes)?.flatten() else {
-            return match vars.any(KEY) {
-                Some(_) if vars.any(MODE).is_none() => Err(Error::configuration(format!(
-                    "{KEY} is set, but {MODE} is not: expected `skip` or `replay`, or `off`"
+            let pointless = [KEY, PERMANENT]
+                .into_iter()
+                .find(|name| vars.any(name).is_some());
+            return match pointless {
+                Some(name) if vars.any(MODE).is_none() => Err(Error::configuration(format!(
+                    "{name} is set, but {MODE} is not: expected `skip` or `replay`, or `off`"
                 ))),
                 _ => Ok(None),
             };
@@ -173,6 +188,12 @@ impl Dedup {
         dedup.at_most_once = vars.choice(INTERRUPTED, &interrupted)?.unwrap_or(false);
         dedup.responses = Responses::from_vars(vars)?;
         dedup.scope = vars.text(SCOPE)?.map(str::to_owned);
+        if let Some(names) = vars.text(PERMANENT)? {
+            dedup = dedup.permanent_errors(names.split(',').map(str::trim));
+            if let Some(right) = dedup.wrong_name() {
+                return Err(vars.wrong(PERMANENT, right));
+            }
+        }
         if let Some(rule) = vars.text(FINGERPRINT)? {
             let fingerprint = FingerprintRule::parse(rule);
             dedup.fingerprint = Ok(fingerprint.map_err(|error| vars.wrong(FINGERPRINT, &error))?);
@@ -189,6 +210,12 @@ impl Dedup {
         if let Some(right) = self.responses.wrong() {
             return Err(Error::configuration(format!(
                 "invalid header of a replay: expected {right}"
+            )));
+        }
+        if let Some(right) = self.wrong_name() {
+            let names = self.permanent.join(",");
+            return Err(Error::configuration(format!(
+                "invalid names of permanent errors `{names}`: expected {right}"
             )));
         }
         let shortest = Duration::from_millis(SHORTEST_WINDOW);
@@ -224,6 +251,12 @@ impl Dedup {
             return Err(Error::configuration(format!(
                 "{INTERRUPTED} `refuse` does not go together with a lock for each record: records of one key share a \
                  lock, and only the first of them could say that it begins; expected `retry`"
+            )));
+        }
+        if !self.permanent.is_empty() {
+            return Err(Error::configuration(format!(
+                "{PERMANENT} does not go together with a lock for each record: an error fails the whole batch, and does \
+                 not tell for which record no retry would help; leave such a record out of `batchItemFailures`"
             )));
         }
         let (Ok(key), Ok(fingerprint)) = (&self.key, &self.fingerprint) else {
@@ -280,6 +313,34 @@ impl Dedup {
             Some(request) => operation.fingerprint(&request),
             None => operation,
         })
+    }
+
+    /// What is right, if the names of permanent errors are not.
+    fn wrong_name(&self) -> Option<&'static str> {
+        let wrong = |name: &String| {
+            name.is_empty() || name.contains(|c: char| c == ',' || c.is_whitespace())
+        };
+        let wrong = self.permanent.iter().any(wrong);
+        wrong.then_some(
+            "names of errors with commas between, for instance `ValidationError,MyApp.BadOrder`",
+        )
+    }
+
+    /// Whether an event counts as done after an error of this name.
+    pub(crate) fn is_permanent(&self, error: &str) -> bool {
+        self.permanent.iter().any(|name| name == error)
+    }
+
+    /// Errors of a handler in Rust have no names before the runtime has them.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn without_names(&self) -> Result<(), Error> {
+        match self.permanent.is_empty() {
+            true => Ok(()),
+            false => Err(Error::configuration(format!(
+                "{PERMANENT} is for functions in other languages, for which the extension locks: in Rust declare the \
+                 error with `lambda_locks::permanent(error)`"
+            ))),
+        }
     }
 
     /// What is kept of a response.

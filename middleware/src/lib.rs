@@ -71,7 +71,7 @@ pub use event::invocation::Invocation;
 pub use event::key::{KeyError, KeyRule, KeyRuleError, OnMissing};
 pub use event::pointer::PointerError;
 pub use event::source::RefusalMode;
-pub use policy::lock::{Finish, InvocationLock};
+pub use policy::lock::{EndedInvocation, Finish, InvocationLock};
 pub use policy::locked_batch::{BatchEnd, LockedBatch};
 pub use policy::{Admission, Policy};
 #[cfg(feature = "runtime")]

@@ -70,6 +70,9 @@ impl Policy {
         about: Invocation<'_>,
     ) -> impl Future<Output = Admission> + Send + use<> {
         let about = self.shared.about(about);
+        if self.shared.disabled {
+            return self.shared.admit(Shared::plan_nothing());
+        }
         let source = self.shared.refusal.to(|| event.source());
         if event.is_durable() {
             return self.shared.admit(Shared::plan_durable(source));

@@ -47,7 +47,7 @@ impl Handover {
         Self { session, wanted }
     }
 
-    /// Keeps a copy of the response for [`Finished::posted`]. By default nothing is kept.
+    /// Keeps a copy of the response, and the name of an error, for [`Finished::posted`]. By default nothing is kept.
     pub fn keep_response(&mut self) {
         self.wanted = Wanted::Copy;
     }

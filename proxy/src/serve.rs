@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tower::{Layer, Service};
 
 use crate::answer::{ambiguous, bad_gateway, superseded};
-use crate::api::{self, Call, ERROR_TYPE, End};
+use crate::api::{self, Call, End};
 use crate::collect::hold_back;
 use crate::handover::{Handover, Outcome};
 use crate::invocation::Invocation;
@@ -121,11 +121,7 @@ async fn post(
 ) -> Answer {
     let posting = Posting::begin(&session);
     let forwarded = tokio::spawn(async move {
-        let end = match request.headers().contains_key(ERROR_TYPE) {
-            true => End::Error,
-            false => end,
-        };
-        let post = Post::new(id.clone(), end);
+        let post = Post::new(id.clone(), end, request.headers());
         let answer = match hold_back(request, Arc::clone(&session), post).await {
             Ok(request) => upstream.send(request).await,
             Err(broken) => Err(broken),

@@ -9,7 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -24,6 +24,9 @@ pub struct Upstream {
     host: HeaderValue,
     client: Client<HttpConnector, Body>,
 }
+
+/// Memory for so much of an event is taken before it arrives.
+const LONGEST_EVENT: usize = 8 * 1024 * 1024;
 
 /// The body of a request to Lambda.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
@@ -70,7 +73,7 @@ impl Upstream {
         // That of the runtime's request, if it had one, stays here.
         api::remove_body(request.headers_mut());
         let (head, body) = self.send(request).await?.into_parts();
-        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+        Ok(Response::from_parts(head, collected(body).await?))
     }
 
     /// Posts something of the proxy's own. An answer that does not accept it is an error.
@@ -113,6 +116,20 @@ impl Upstream {
         parts.path_and_query = Some(parts.path_and_query.unwrap_or_else(root));
         Ok(Uri::from_parts(parts)?)
     }
+}
+
+/// A body in one piece. Each part is copied and let go as it comes, so that the next one is read into the same memory: the
+/// parts of a long event would each be read into new pages, and then be copied all the same.
+async fn collected(mut body: Incoming) -> Result<Bytes, BoxError> {
+    let length = body.size_hint().exact().unwrap_or_default();
+    let length = usize::try_from(length).unwrap_or(LONGEST_EVENT);
+    let mut collected = Vec::with_capacity(length.min(LONGEST_EVENT));
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            collected.extend_from_slice(&data);
+        }
+    }
+    Ok(collected.into())
 }
 
 pub(crate) fn never(never: std::convert::Infallible) -> BoxError {

@@ -4,7 +4,7 @@
 pub(super) const PREFIX: &str = "LOCKS_";
 
 /// Every variable that a crate of this workspace reads.
-pub(super) const NAMES: [&str; 43] = [
+pub(super) const NAMES: [&str; 44] = [
     "LOCKS_BATCH_CONCURRENCY",
     "LOCKS_BATCH_REPORT",
     "LOCKS_CLOCK_SKEW_MS",
@@ -16,6 +16,7 @@ pub(super) const NAMES: [&str; 43] = [
     "LOCKS_DEDUP_INTERRUPTED",
     "LOCKS_DEDUP_KEEP_BYTES",
     "LOCKS_DEDUP_KEY",
+    "LOCKS_DEDUP_PERMANENT",
     "LOCKS_DEDUP_SCOPE",
     "LOCKS_DEDUP_WINDOW_MS",
     "LOCKS_DISABLED",

@@ -42,10 +42,11 @@ pub enum Admission {
 impl Shared {
     pub(crate) fn admit(self: &Arc<Self>, plan: Plan) -> Boxed<Admission> {
         let source = plan.source;
-        if self.disabled {
-            return Box::pin(ready(Admission::Run(None)));
-        }
         let decision = match plan.work {
+            Work::One(_) | Work::Batch(..) if self.disabled => {
+                return Box::pin(ready(Admission::Run(None)));
+            }
+            Work::Nothing => return Box::pin(ready(Admission::Run(None))),
             Work::One(decision) => decision,
             Work::Batch(batch, keys) => {
                 return Box::pin(Arc::clone(self).take_all(batch, keys, plan.deadline));

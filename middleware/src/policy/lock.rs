@@ -69,10 +69,30 @@ pub(crate) enum Wait {
 pub enum Finish {
     /// It returned an error.
     Failed,
+    /// It returned an error of this name, which may be one after which the event counts as done; see
+    /// [`Dedup::permanent_errors`](crate::Dedup::permanent_errors).
+    FailedWith(String),
     /// It was stopped, it panicked, or nobody knows.
     Interrupted,
     /// It has answered: with this JSON text, if that is known. The text may tell of a failure, too.
     Answered(Option<String>),
+}
+
+/// An invocation whose handler has ended, and whose lock is still held.
+#[derive(Debug)]
+#[must_use = "a lock that is dropped is only released by the next call, or when its lease ends"]
+pub struct EndedInvocation {
+    lock: InvocationLock,
+    how: How,
+}
+
+/// What the release has to say.
+#[derive(Debug, Eq, PartialEq)]
+enum How {
+    /// The event is done, and this is kept of the response.
+    Done(Option<String>),
+    NotDone,
+    Interrupted,
 }
 
 /// Why an invocation has no lock.
@@ -317,30 +337,36 @@ impl InvocationLock {
     /// deduplicated and the answer tells of success, it is done and will not run again. The handler's own word,
     /// [`LockHandle::set_done`], counts for more. The result stands, whatever becomes of this.
     pub async fn finish(self, finish: Finish) {
-        let time = Deadline::for_release(self.deadline);
+        self.ended(finish).release().await;
+    }
+
+    /// The handler has ended, and the lock is released later. Dropped meanwhile, it is released as well.
+    pub fn ended(mut self, finish: Finish) -> EndedInvocation {
         let interrupted = self.lost || finish == Finish::Interrupted;
+        let dedup = self.shared.dedup.as_ref();
         let (succeeded, response) = match finish {
             Finish::Failed | Finish::Interrupted => (false, None),
+            Finish::FailedWith(name) => (dedup.is_some_and(|it| it.is_permanent(&name)), None),
             Finish::Answered(response) => {
                 (response.as_deref().is_none_or(verdict::is_done), response)
             }
         };
         let done = self.once && self.handle.done().unwrap_or(succeeded) && !self.lost;
-        let response = match &self.shared.dedup {
+        let response = match dedup {
             Some(dedup) if done && succeeded && dedup.replays() => {
                 response.and_then(|response| dedup.kept(response))
             }
             _ => None,
         };
-        let (held, ending) = self.into_ending();
-        match done {
-            true => {
-                let completed = held.complete_within(response, time).await;
-                ending.completed(1, completed);
-            }
-            false if interrupted => ending.released(held.release_interrupted(time).await),
-            false => ending.released(held.release_within(time).await),
+        let how = match done {
+            true => How::Done(response),
+            false if interrupted => How::Interrupted,
+            false => How::NotDone,
+        };
+        if how != How::Interrupted {
+            self.held.work_ended();
         }
+        EndedInvocation { lock: self, how }
     }
 
     /// What is to be released, and what is told of it then.
@@ -380,6 +406,30 @@ impl InvocationLock {
         if let Err(error) = self.held.release_unused(time).await {
             let (key, fence) = (self.handle.key(), self.handle.fence());
             tracing::error!(%key, fence, %error, "the lock was not released");
+        }
+    }
+}
+
+impl EndedInvocation {
+    /// Records in the journal that the event is done, if it is: then it is also if the process dies before
+    /// [`release`](Self::release). For a release that comes after the response.
+    pub fn note(&self) {
+        if let How::Done(response) = &self.how {
+            self.lock.held.note_done(response);
+        }
+    }
+
+    /// Releases the lock as [`InvocationLock::finish`] does.
+    pub async fn release(self) {
+        let time = Deadline::for_release(self.lock.deadline);
+        let (held, ending) = self.lock.into_ending();
+        match self.how {
+            How::Done(response) => {
+                let completed = held.complete_within(response, time).await;
+                ending.completed(1, completed);
+            }
+            How::Interrupted => ending.released(held.release_interrupted(time).await),
+            How::NotDone => ending.released(held.release_within(time).await),
         }
     }
 }

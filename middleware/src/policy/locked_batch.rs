@@ -189,7 +189,7 @@ impl LockedBatch {
             ..
         } = self;
         let (failed, response) = match finish {
-            Finish::Failed | Finish::Interrupted => (true, None),
+            Finish::Failed | Finish::FailedWith(_) | Finish::Interrupted => (true, None),
             Finish::Answered(response) => (false, response),
         };
         let reported = match failed {

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
 /// What an event asks for.
 #[derive(Debug)]
 pub(super) enum Work {
+    /// No lock: they are disabled.
+    Nothing,
     One(Decision),
     /// The records of a batch, and the locks that they need.
     Batch(Batch, Vec<KeyWork>),
@@ -145,7 +147,17 @@ impl Shared {
         })
     }
 
-    /// The same for an event of a durable execution, which no lock of one invocation covers.
+    /// What to do where locks are disabled: the event is not even read.
+    pub(crate) fn plan_nothing() -> Plan {
+        Plan {
+            source: Source::Errors,
+            work: Work::Nothing,
+            deadline: None,
+            discards: false,
+        }
+    }
+
+    /// What to do with an event of a durable execution, which no lock of one invocation covers.
     pub(crate) fn plan_durable(source: Source) -> Plan {
         Plan {
             source,

@@ -14,6 +14,7 @@ use super::service::Locked;
 use super::sigterm;
 use super::start;
 use crate::config::{ByRule, Client, Config, SigtermMode};
+use crate::dedup::Dedup;
 use crate::event::key::KeyRule;
 use crate::policy::shared::Shared;
 
@@ -119,6 +120,7 @@ impl<T, K> LockLayer<T, K> {
     fn new(config: Config<K>) -> Result<Self, Error> {
         let sigterm = config.sigterm;
         let own_client = matches!(config.client, Client::Own(_));
+        config.dedup.iter().try_for_each(Dedup::without_names)?;
         let (shared, keys) = Shared::new(config)?;
         let layer = Self {
             shared,

@@ -101,6 +101,11 @@ where
 
     fn call(&mut self, event: RawEvent) -> Self::Future {
         let shared = Arc::clone(&self.shared);
+        if shared.disabled {
+            let (service, payload) = (self.take(), Payload::Raw(event));
+            let plan = Shared::plan_nothing();
+            return ResponseFuture::new(&shared, plan, EventCall { service, payload });
+        }
         let source = shared.refusal.to(|| event.payload.get().source());
         let deadline = about(&event.context, None).deadline;
         let service = self.take();

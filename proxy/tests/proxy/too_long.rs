@@ -40,7 +40,7 @@ fn a_stream_that_fails_after_it_was_too_long_is_an_error() {
         let trailers = "Lambda-Runtime-Function-Error-Type: Unhandled\r\n";
         let stage = collecting(Some(b"short")).await;
         assert_is_too_long(&arrives(&stage, &streamed(8 * MIB, trailers)).await);
-        assert_eq!(stage.log.count("Error"), 1);
+        assert_eq!(stage.log.count("Error(Some(\"Unhandled\"))"), 1);
     });
 }
 

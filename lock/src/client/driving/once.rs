@@ -141,6 +141,23 @@ fn remember_others(shared: &Shared, driver: &Driver) {
     remember_told(shared, &driver.key, done.split_off(last));
 }
 
+/// The completion of a run as it holds before its response is kept in a row of its own, if that is too long for this one.
+pub(crate) fn at_once(
+    operation: Operation,
+    done: Completion,
+    response: Option<&str>,
+) -> Completion {
+    let kept = match response.filter(|_| operation.replays) {
+        None => Kept::None,
+        Some(text) if text.len() <= LONGEST_TEXT => Kept::Text(text.into()),
+        Some(_) => Kept::Lost,
+    };
+    Completion {
+        response: kept,
+        ..done
+    }
+}
+
 /// Keeps the response of a run. Returns the completion that is to be written, and what it keeps; `record` learns of each
 /// completion that holds from then on.
 pub(crate) async fn completion(
@@ -152,23 +169,16 @@ pub(crate) async fn completion(
     response: Option<String>,
     budget: Budget,
 ) -> (Completion, Response) {
-    let with = |kept| Completion {
-        response: kept,
-        ..done.clone()
-    };
-    let Some(text) = response.filter(|_| operation.replays) else {
-        let completion = with(Kept::None);
-        record(&completion);
-        return (completion, Response::None);
-    };
-    if text.len() <= LONGEST_TEXT {
-        let text: Arc<str> = text.into();
-        let completion = with(Kept::Text(Arc::clone(&text)));
-        record(&completion);
-        return (completion, Response::Text(text));
+    let first = at_once(operation, done.clone(), response.as_deref());
+    record(&first);
+    if let Kept::Text(text) = &first.response {
+        let text = Response::Text(Arc::clone(text));
+        return (first, text);
     }
-    let lost = with(Kept::Lost);
-    record(&lost);
+    let Some(text) = response.filter(|_| operation.replays) else {
+        return (first, Response::None);
+    };
+    let lost = first;
     if text.len() > LONGEST_ROW {
         let (bytes, most) = (text.len(), LONGEST_ROW);
         tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
@@ -178,7 +188,10 @@ pub(crate) async fn completion(
     let error = match kept {
         Ok(Ok(true)) => {
             let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            let completion = with(Kept::Row(bytes));
+            let completion = Completion {
+                response: Kept::Row(bytes),
+                ..done
+            };
             record(&completion);
             return (completion, Response::Text(text.into()));
         }

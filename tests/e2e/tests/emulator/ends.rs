@@ -1,12 +1,15 @@
 //! When a hold of another language ends: with the stream's end, after the response, or not at all.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use testkit::Error;
-use testkit::dynamo::{Dynamo, Fate, Gate, Request, Schema};
+use testkit::dynamo::{Dynamo, Fate, Gate, Plan, Request, Schema, Wire};
 use testkit::emulator::Signal;
-use testkit::lambda::{self, Answer, Function};
+use testkit::lambda::{self, Answer, Function, What};
 use testkit::programs::Programs;
 
 use crate::scene::{KEY, PREFIX, Scene, TABLE, begins, fence, intents, order, orders_in};
@@ -87,43 +90,105 @@ async fn a_release_may_come_after_the_response() -> Result<(), Error> {
 /// What the caller gets if the function dies when the release has been sent and is not answered, from a local Lambda that
 /// answers as soon as the response is posted.
 async fn with_a_death_while_it_releases(release: &str) -> Result<Option<Answer>, Error> {
-    let Some(orders) = orders_in(Language::Python) else {
-        return Ok(None);
-    };
-    let programs = Programs::build()?;
-    let dynamo = Dynamo::new();
-    dynamo.create_table(&Schema::locks(TABLE))?;
     let gate = Gate::closed();
     let released = gate.clone();
-    dynamo.plan(move |request: &Request| {
+    let plan = move |request: &Request| {
         let update = request.body["UpdateExpression"].as_str();
         match update.is_some_and(|update| update.contains("DELETE #queue")) {
             true => Fate::dropped().before(&released),
             false => Fate::delivered(),
         }
-    });
-    let wire = dynamo.listen().await?;
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = port.map_err(|error| Error::new(error.to_string()))?.port();
-    let function = Function::new(&programs.function, &wire.url(), TABLE);
-    let function = function
-        .extension(&programs.extension)
-        .timeout(Duration::from_secs(10))
-        .variable("LOCKS_RELEASE", release);
-    let function = orders.start_unwrapped(function, port);
-    let environment = lambda::Environment::new("a", &function, |_| {})?;
+    };
+    let change = |function: Function| function.variable("LOCKS_RELEASE", release);
+    let Some(local) = Local::start(change, plan).await? else {
+        return Ok(None);
+    };
+    let environment = lambda::Environment::new("a", &local.function, |_| {})?;
     let dies = async {
         gate.reached(1).await;
         environment.kill_function();
     };
     let (answer, ()) = tokio::join!(environment.invoke(order(0, "ok")), dies);
-    let row = dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
+    let row = local.dynamo.row(TABLE, KEY, PREFIX).unwrap_or_default();
     assert_eq!(
         row["queue"]["SS"].as_array().map(Vec::len),
         Some(1),
         "{row}"
     );
     Ok(Some(answer))
+}
+
+#[tokio::test]
+async fn an_extension_that_dies_between_the_response_and_the_release_leaves_an_event_that_is_done()
+-> Result<(), Error> {
+    let change = |function: Function| {
+        let function = function.variable("LOCKS_RELEASE", "after");
+        let function = function.variable("LOCKS_DEDUP", "skip");
+        function.variable("LOCKS_DEDUP_KEY", "/messageId")
+    };
+    let delivered = |_: &Request| Fate::delivered();
+    let Some(local) = Local::start(change, delivered).await? else {
+        return Ok(());
+    };
+    let works = Arc::new(AtomicUsize::new(0));
+    let (seen, accepted) = (Arc::clone(&works), Gate::closed());
+    let environment = lambda::Environment::new("a", &local.function, move |occurrence| {
+        if matches!(&occurrence.what, What::Function(line) if line.contains("work begins")) {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+    })?;
+    let environment = environment.accepts_after(&accepted);
+    let mut event = order(0, "ok");
+    event["messageId"] = "m1".into();
+    let dies = async {
+        // The caller has its response, and the extension does not know it yet.
+        accepted.reached(1).await;
+        environment.kill_extension();
+    };
+    let (first, ()) = tokio::join!(environment.invoke(event.clone()), dies);
+    assert!(matches!(first, Answer::Response(_)), "{first:?}");
+    accepted.open();
+    let second = environment.invoke(event).await;
+    assert_eq!(second, Answer::Response(Value::Null));
+    assert_eq!(works.load(Ordering::Relaxed), 1, "it ran once");
+    environment.shut_down().await;
+    assert_eq!(intents(environment.journal()), 0, "the journal is empty");
+    Ok(())
+}
+
+/// A Python function for a local Lambda, which starts it without a wrapper, and its table.
+struct Local {
+    function: Function,
+    dynamo: Dynamo,
+    _wire: Wire,
+}
+
+impl Local {
+    async fn start(
+        change: impl FnOnce(Function) -> Function,
+        plan: impl Plan + 'static,
+    ) -> Result<Option<Self>, Error> {
+        let Some(orders) = orders_in(Language::Python) else {
+            return Ok(None);
+        };
+        let programs = Programs::build()?;
+        let dynamo = Dynamo::new();
+        dynamo.create_table(&Schema::locks(TABLE))?;
+        dynamo.plan(plan);
+        let wire = dynamo.listen().await?;
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.map_err(|error| Error::new(error.to_string()))?.port();
+        let function = Function::new(&programs.function, &wire.url(), TABLE);
+        let function = function
+            .extension(&programs.extension)
+            .timeout(Duration::from_secs(10));
+        let function = orders.start_unwrapped(change(function), port);
+        Ok(Some(Self {
+            function,
+            dynamo,
+            _wire: wire,
+        }))
+    }
 }
 
 #[tokio::test]

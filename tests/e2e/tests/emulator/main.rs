@@ -12,6 +12,7 @@ mod examples;
 mod local;
 mod managed;
 mod once;
+mod outages;
 mod platform;
 mod scene;
 mod seen;

@@ -216,3 +216,46 @@ async fn a_python_handler_that_raises_is_tried_again() -> Result<(), Error> {
     );
     environments.shut_down().await
 }
+
+#[tokio::test]
+async fn an_error_that_is_named_permanent_is_not_tried_again() -> Result<(), Error> {
+    let errors = [
+        (Language::Python, "ValueError"),
+        (Language::Node, "RangeError"),
+    ];
+    for (language, name) in errors {
+        let (Some(emulator), Some(orders)) = (emulator(), orders_in(language)) else {
+            return Ok(());
+        };
+        let start = |names: &'static str| {
+            let change = move |function: Function| {
+                let function = orders.start(function).variable("LOCKS_DEDUP", "skip");
+                function.variable("LOCKS_DEDUP_PERMANENT", names)
+            };
+            Environments::start(emulator, 1, change)
+        };
+        let mut event = message(1, 10);
+        event["then"] = "error".into();
+        let named = start(if name == "ValueError" {
+            "Other, ValueError"
+        } else {
+            "RangeError"
+        });
+        let (named, other) = (named.await?, start("Other,app.ValueError").await?);
+        for environments in [&named, &other] {
+            let failed = environments.all[0].invoke(event.clone()).await?;
+            assert!(
+                matches!(&failed, Answer::Error { kind, .. } if kind == name),
+                "{failed:?}"
+            );
+        }
+        let again = named.all[0].invoke(event.clone()).await?;
+        assert_eq!(again, Answer::Response(Value::Null));
+        let again = other.all[0].invoke(event).await?;
+        assert!(matches!(again, Answer::Error { .. }), "{again:?}");
+        let works = |environments: &Environments| environments.works()["order-1"];
+        assert_eq!((works(&named), works(&other)), (1, 2));
+        tokio::try_join!(named.shut_down(), other.shut_down())?;
+    }
+    Ok(())
+}

@@ -98,98 +98,30 @@ fn many(event: &Value) -> usize {
     lists.into_iter().map(Vec::len).sum()
 }
 
-#[tokio::test]
-async fn a_queue() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/queue.json"),
-        key: "/body/orderId",
-        event_key: "/messageId",
-        busy: "o2",
-        again: Some("2e1424d4-f796-459a-8184-9c92662be6da".into()),
-    })
-    .await
+/// A test of each source.
+macro_rules! each_source {
+    ($($name:ident: $event:literal, $key:literal, $event_key:literal, $busy:literal, $again:expr;)*) => {
+        $(#[tokio::test]
+        async fn $name() -> Result<(), Error> {
+            three_deliveries(Source {
+                event: include_str!(concat!("../../events/", $event, ".json")),
+                key: $key,
+                event_key: $event_key,
+                busy: $busy,
+                again: $again,
+            })
+            .await
+        })*
+    };
 }
 
-#[tokio::test]
-async fn a_fifo_queue() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/fifo_queue.json"),
-        key: "/body/orderId",
-        event_key: "/messageId",
-        busy: "o2",
-        again: Some("2e1424d4-f796-459a-8184-9c92662be6da".into()),
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_stream() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/stream.json"),
-        key: "/kinesis/data/orderId",
-        event_key: "/eventID",
-        busy: "o2",
-        again: Some("49590338271490256608559692540925702759324208523137515618".into()),
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_stream_of_a_table() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/table.json"),
-        key: "/dynamodb/NewImage/orderId/S",
-        event_key: "/eventID",
-        busy: "o2",
-        again: Some("222".into()),
-    })
-    .await
-}
-
-#[tokio::test]
-async fn kafka() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/kafka.json"),
-        key: "/value/orderId",
-        event_key: "/topic,/partition,/offset",
-        busy: "o2",
-        again: Some(json!({"partition": "mytopic-0", "offset": 16})),
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_topic() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/topic.json"),
-        key: "/Sns/Message/orderId",
-        event_key: "/Sns/MessageId",
-        busy: "o1",
-        again: None,
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_bucket() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/bucket.json"),
-        key: "/s3/bucket/name,/s3/object/key",
-        event_key: "/s3/bucket/name,/s3/object/key,/s3/object/sequencer",
-        busy: "incoming#o2",
-        again: None,
-    })
-    .await
-}
-
-#[tokio::test]
-async fn an_event_bus() -> Result<(), Error> {
-    three_deliveries(Source {
-        event: include_str!("../../events/bus.json"),
-        key: "/detail/orderId",
-        event_key: "/id",
-        busy: "o1",
-        again: None,
-    })
-    .await
+each_source! {
+    a_queue: "queue", "/body/orderId", "/messageId", "o2", Some("2e1424d4-f796-459a-8184-9c92662be6da".into());
+    a_fifo_queue: "fifo_queue", "/body/orderId", "/messageId", "o2", Some("2e1424d4-f796-459a-8184-9c92662be6da".into());
+    a_stream: "stream", "/kinesis/data/orderId", "/eventID", "o2", Some("49590338271490256608559692540925702759324208523137515618".into());
+    a_stream_of_a_table: "table", "/dynamodb/NewImage/orderId/S", "/eventID", "o2", Some("222".into());
+    kafka: "kafka", "/value/orderId", "/topic,/partition,/offset", "o2", Some(json!({"partition": "mytopic-0", "offset": 16}));
+    a_topic: "topic", "/Sns/Message/orderId", "/Sns/MessageId", "o1", None;
+    a_bucket: "bucket", "/s3/bucket/name,/s3/object/key", "/s3/bucket/name,/s3/object/key,/s3/object/sequencer", "incoming#o2", None;
+    an_event_bus: "bus", "/detail/orderId", "/id", "o1", None;
 }

@@ -39,14 +39,33 @@ async fn a_wrong_setting_reaches_the_caller() -> Result<(), Error> {
 
 #[tokio::test]
 async fn a_wrong_setting_of_the_extensions_own_reaches_the_caller() -> Result<(), Error> {
-    let wrong = |function: Function| function.variable("LOCKS_RELEASE", "later");
-    reaches_the_caller(Language::Python, wrong, "LOCKS_RELEASE").await
+    for (name, value) in [
+        ("LOCKS_RELEASE", "later"),
+        ("LOCKS_PROXY", "yes"),
+        ("LOCKS_PROXY", "2"),
+    ] {
+        let wrong = |function: Function| function.variable(name, value);
+        reaches_the_caller(Language::Python, wrong, name).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
-async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Error> {
-    let off = |function: Function| function.variable("LOCKS_PROXY", "0");
-    let Some(scene) = Scene::set_in(Language::Python, off).await? else {
+async fn where_no_runtime_comes_by_a_wrong_switch_is_logged() -> Result<(), Error> {
+    let wrong = |function: Function| Ok(function.variable("LOCKS_PROXY", "yes"));
+    let Some(scene) = Scene::set_with(wrong).await? else {
+        return Ok(());
+    };
+    assert!(fence(&scene.a.invoke(order(0, "ok")).await?) > 0);
+    let said = |line: &Line| line.text.contains("LOCKS_PROXY") && line.text.contains("ERROR");
+    assert_eq!(scene.a.lines().iter().filter(|line| said(line)).count(), 1);
+    scene.end(None).await?;
+    Ok(())
+}
+
+/// It runs without a lock, and nothing is asked of the table.
+async fn runs_unlocked(change: impl FnOnce(Function) -> Function) -> Result<(), Error> {
+    let Some(scene) = Scene::set_in(Language::Python, change).await? else {
         return Ok(());
     };
     let answer = scene.a.invoke(order(0, "ok")).await?;
@@ -54,6 +73,11 @@ async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Er
     assert_eq!(scene.dynamo.counts().total().requests, 0);
     scene.end(None).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn with_the_wrapper_and_without_locks_the_function_runs() -> Result<(), Error> {
+    runs_unlocked(|function| function.variable("LOCKS_PROXY", "0")).await
 }
 
 #[tokio::test]
@@ -156,14 +180,7 @@ async fn without_locks_nothing_is_asked_of_the_table() -> Result<(), Error> {
         let disabled = nowhere.variable("LOCKS_DISABLED", "1");
         disabled.timeout(Duration::from_secs(10))
     };
-    let Some(scene) = Scene::set_in(Language::Python, disabled).await? else {
-        return Ok(());
-    };
-    let answer = scene.a.invoke(order(0, "ok")).await?;
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
-    assert_eq!(scene.dynamo.counts().total().requests, 0);
-    scene.end(None).await?;
-    Ok(())
+    runs_unlocked(disabled).await
 }
 
 #[tokio::test]

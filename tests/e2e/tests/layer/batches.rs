@@ -426,6 +426,15 @@ async fn contradictions_are_refused_at_the_start() {
             ],
             "expected `retry`",
         ),
+        (
+            vec![
+                ONCE[0],
+                ONCE[1],
+                ONCE[2],
+                ("LOCKS_DEDUP_PERMANENT", "BadOrder"),
+            ],
+            "LOCKS_DEDUP_PERMANENT does not go together with a lock for each record",
+        ),
     ] {
         let refused = try_layer::<Value>(table.client("a"), &vars);
         let refused = refused.expect_err(expected).to_string();

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use lambda_locks::{Admission, Config, Invocation, InvocationLock, Policy};
+use dynamodb_locks::OnExpiry;
+use lambda_locks::{Admission, Config, Dedup, Finish, Invocation, InvocationLock, Policy};
 use testkit::Clock;
 use testkit::locks::{KEY, LockTable};
 
@@ -132,4 +133,64 @@ async fn a_policy_that_is_disabled_admits_everything_without_a_lock() {
         assert!(matches!(admitted, Admission::Run(None)), "{admitted:?}");
     }
     assert_eq!(table.dynamo().counts().total().requests, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_done_after_an_error_that_is_named_permanent_and_after_no_other() {
+    let table = LockTable::new();
+    let dedup = Dedup::replay("/orderId").permanent_errors(["BadOrder", "app.Worse"]);
+    let policy = policy(config(&table).dedup(dedup));
+    for error in [
+        Finish::Failed,
+        Finish::FailedWith("Other".to_owned()),
+        Finish::FailedWith("badorder".to_owned()),
+        Finish::FailedWith("app.Worse".to_owned()),
+    ] {
+        admitted(&policy, ending(LEASE)).await.finish(error).await;
+    }
+    match policy.admit(ORDER, ending(LEASE)).await {
+        Admission::Fail(failure) => assert_eq!(failure.name(), "Lock.ResponseGone"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_invocation_that_is_dropped_is_done_if_that_was_noted() {
+    let table = LockTable::new();
+    let policy = policy(config(&table).dedup(Dedup::skip("/orderId")));
+    for noted in [false, true] {
+        let lock = admitted(&policy, ending(LEASE)).await;
+        let ended = lock.ended(Finish::Answered(None));
+        if noted {
+            ended.note();
+        }
+        drop(ended);
+        tokio::time::sleep(LEASE / 10).await;
+        assert_eq!(table.row().queue.len(), 0);
+    }
+    let duplicate = policy.admit(ORDER, ending(LEASE)).await;
+    assert!(matches!(duplicate, Admission::Answer(_)), "{duplicate:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fail_closed_lock_that_is_dropped_is_released_if_its_work_has_ended() {
+    for (finish, left) in [
+        (None, 1),
+        (Some(Finish::Interrupted), 1),
+        (Some(Finish::Failed), 0),
+        (Some(Finish::Answered(None)), 0),
+    ] {
+        let table = LockTable::new();
+        let closed = table.a_client("a");
+        let closed = closed.with(|settings| settings.on_expiry(OnExpiry::Hold));
+        let config = Config::new().key("/orderId").locks(closed.ready());
+        let policy = policy(config);
+        let lock = admitted(&policy, ending(LEASE)).await;
+        match finish.clone() {
+            Some(finish) => drop(lock.ended(finish)),
+            None => drop(lock),
+        }
+        policy.shut_down(LEASE / 10).await;
+        assert_eq!(table.row().queue.len(), left, "{finish:?}");
+    }
 }

@@ -28,7 +28,7 @@ impl Wait {
         }
     }
 
-    pub(super) async fn over(&self) {
+    pub(crate) async fn over(&self) {
         match self {
             Wait::No => {}
             Wait::For(time) => tokio::time::sleep(*time).await,

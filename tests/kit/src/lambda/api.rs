@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::answer::Answer;
+use crate::dynamo::Wait;
 use crate::loopback::{Loopback, Reply};
 
 /// The APIs of one start; a restart has others.
@@ -30,10 +31,13 @@ pub(super) struct State {
 }
 
 impl Api {
-    pub(super) async fn start() -> Result<Self, Error> {
+    /// With this wait before the runtime learns that its response was accepted.
+    pub(super) async fn start(accepting: Wait) -> Result<Self, Error> {
         let state = Arc::new(watch::Sender::new(State::default()));
         let shared = state.clone();
-        let server = Loopback::start(move |request| route(shared.clone(), request)).await?;
+        let server =
+            Loopback::start(move |request| route(shared.clone(), accepting.clone(), request))
+                .await?;
         Ok(Self { server, state })
     }
 
@@ -77,7 +81,11 @@ async fn until(state: &watch::Sender<State>, wanted: impl FnMut(&State) -> bool)
     let _ = state.subscribe().wait_for(wanted).await;
 }
 
-async fn route(state: Arc<watch::Sender<State>>, request: Request<Bytes>) -> Option<Reply> {
+async fn route(
+    state: Arc<watch::Sender<State>>,
+    accepting: Wait,
+    request: Request<Bytes>,
+) -> Option<Reply> {
     let body = serde_json::from_slice(request.body()).unwrap_or_default();
     match (request.method().as_str(), request.uri().path()) {
         ("POST", "/2020-01-01/extension/register") => register(&state),
@@ -91,7 +99,11 @@ async fn route(state: Arc<watch::Sender<State>>, request: Request<Bytes>) -> Opt
             until(&state, |state| state.event.is_some()).await;
             state.borrow().event.clone()
         }
-        ("POST", path) if path.ends_with("/response") => answered(&state, Answer::Response(body)),
+        ("POST", path) if path.ends_with("/response") => {
+            let accepted = answered(&state, Answer::Response(body));
+            accepting.over().await;
+            accepted
+        }
         // `/runtime/invocation/{id}/error` and `/runtime/init/error`.
         ("POST", path) if path.ends_with("/error") => answered(&state, error(&body)),
         _ => Response::builder()

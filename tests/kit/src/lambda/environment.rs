@@ -14,6 +14,7 @@ use super::api::Api;
 use super::occurrence::{Occurrence, Reporter, What};
 use super::process::Process;
 use crate::answer::Answer;
+use crate::dynamo::Wait;
 use crate::function::Function;
 use crate::{Clock, Error};
 
@@ -30,6 +31,7 @@ pub struct Environment {
     function: Function,
     journal: TempDir,
     reporter: Reporter,
+    accepting: Wait,
     /// Counts the events.
     turn: tokio::sync::Mutex<u64>,
     running: Mutex<Option<Arc<Running>>>,
@@ -57,9 +59,18 @@ impl Environment {
                 environment,
                 report,
             },
+            accepting: Wait::No,
             turn: tokio::sync::Mutex::default(),
             running: Mutex::default(),
         })
+    }
+
+    /// How long it takes until the runtime learns that its response was accepted: the caller has it before. Default: no
+    /// time.
+    #[must_use]
+    pub fn accepts_after(self, wait: impl Into<Wait>) -> Self {
+        let accepting = wait.into();
+        Self { accepting, ..self }
     }
 
     /// The journal's folder.
@@ -82,6 +93,17 @@ impl Environment {
         let running = self.slot().clone();
         let alive = running.filter(|running| !running.function.has_ended());
         alive.inspect(|alive| self.kill(&alive.function)).is_some()
+    }
+
+    /// Kills the extension at once; false if there is none.
+    pub fn kill_extension(&self) -> bool {
+        let running = self.slot().clone();
+        let extension = running
+            .as_ref()
+            .and_then(|running| running.extension.as_ref());
+        extension
+            .inspect(|extension| extension.signal(Signal::KILL))
+            .is_some()
     }
 
     /// Shuts down when all events are done, as the platform does where nothing comes any more.
@@ -107,7 +129,7 @@ impl Environment {
     }
 
     async fn start(&self) -> Result<Running, Error> {
-        let api = Api::start().await?;
+        let api = Api::start(self.accepting.clone()).await?;
         let extension = self.function.extension.as_deref();
         let extension = extension.map(|program| self.spawn(program, &[], &api, What::Extension));
         let extension = extension.transpose()?;

@@ -42,12 +42,7 @@ impl LockGuard {
     ) -> Result<(), Error> {
         let lease = self.handle.lease();
         let until = lease.after(time);
-        let done_already = self.handle.completed();
-        let operation = match (self.operation, done_already) {
-            (Some(_), Some(completed)) if completed.stands_against(&response) => None,
-            (operation, _) => operation,
-        };
-        let Some(operation) = operation else {
+        let Some(operation) = self.completes(&response) else {
             let none = Completions::new();
             return self.hand_on(until, none, |_| {}).await.map(drop);
         };
@@ -78,6 +73,32 @@ impl LockGuard {
             HandedOn::TakenOver => return Err(Error::released_before_completion(&key)),
         }
         Ok(())
+    }
+
+    /// The work under the lock has ended, and its release comes later. If the guard is dropped before that, the lock is
+    /// released as if it had been, also a fail-closed one.
+    pub fn work_ended(&mut self) {
+        self.trail.release();
+    }
+
+    /// Records in the journal that the operation is done, before a [`complete`](Self::complete) with this response that comes
+    /// later: if the process dies in between, recovery completes the operation. A longer response than 512 bytes is lost
+    /// then. Without a journal, or without an operation, it records nothing.
+    pub fn note_done(&self, response: &Option<String>) {
+        if let Some(operation) = self.completes(response) {
+            let latest = self.handle.lease().moment().now.latest;
+            let done = operation.completion(self.fence(), latest);
+            let done = once::at_once(operation, done, response.as_deref());
+            self.trail.complete(&[(operation.id(), done)].into());
+        }
+    }
+
+    /// The operation that is completed with this response, unless that is done already.
+    fn completes(&self, response: &Option<String>) -> Option<Operation> {
+        match (self.operation, self.handle.completed()) {
+            (Some(_), Some(completed)) if completed.stands_against(response) => None,
+            (operation, _) => operation,
+        }
     }
 
     /// What is known of another operation that is to be done under this lock: `None` if it is to be done. The holder has

@@ -45,6 +45,18 @@ fn every_setting_has_its_error() {
         "receipt handle",
     );
     refused(&with("LOCKS_DEDUP_WINDOW", "7"), "LOCKS_DEDUP_WINDOW_MS");
+    refused(
+        &with("LOCKS_DEDUP_PERMANENT", "BadOrder,,Other"),
+        "LOCKS_DEDUP_PERMANENT `BadOrder,,Other`",
+    );
+    refused(
+        &with("LOCKS_DEDUP_PERMANENT", "BadOrder, Other"),
+        "declare the error with `lambda_locks::permanent(error)`",
+    );
+    refused(
+        &[SKIP[0], ("LOCKS_DEDUP_PERMANENT", "BadOrder")],
+        "LOCKS_DEDUP_PERMANENT is set, but LOCKS_DEDUP is not",
+    );
     refused(&SKIP[..2], "LOCKS_DEDUP_KEY is not set");
     refused(&[SKIP[0], SKIP[2]], "LOCKS_DEDUP is not");
 }
@@ -78,6 +90,10 @@ fn code_is_checked_as_variables_are() {
     assert!(build(config(Dedup::skip("id"))).contains("invalid idempotency key `id`"));
     let fingerprint = Dedup::skip("/id").fingerprint("body");
     assert!(build(config(fingerprint)).contains("invalid fingerprint `body`"));
+    let names = Dedup::skip("/id").permanent_errors(["Bad Order"]);
+    assert!(build(config(names)).contains("invalid names of permanent errors `Bad Order`"));
+    let in_rust = Dedup::skip("/id").permanent_errors(["BadOrder"]);
+    assert!(build(config(in_rust)).contains("LOCKS_DEDUP_PERMANENT is for functions in other"));
     let busy = config(Dedup::skip("/id")).on_busy(OnBusy::Skip);
     assert!(build(busy).contains("LOCKS_ON_BUSY"));
 }
