@@ -41,6 +41,7 @@ mod ask;
 
 mod job;
 mod ledger;
+mod transactions;
 
 mod client;
 
@@ -120,6 +121,11 @@ pub const COVERAGE_ONCE: &[(Sort, &str)] = &[
     (Sort::Done, "again after an attempt"),
     (Sort::Done, "window over"),
     (Sort::Done, "forgot"),
+    (Sort::Done, "transacted"),
+    (Sort::Done, "transaction unknown"),
+    (Sort::Done, "transaction came too late"),
+    (Sort::Done, "fenced transaction applied"),
+    (Sort::Done, "fenced transaction came too late"),
     (Sort::Sent, "move"),
     (Sort::Sent, "check"),
     (Sort::Sent, "forget"),
@@ -150,7 +156,7 @@ pub fn simulate_once(seed: u64) -> Outcome {
 
 /// Simulates a seed with one thought left out.
 pub fn sabotaged(seed: u64, mutant: Mutant) -> Outcome {
-    run(seed, Some(mutant), mutant.is_about_moves())
+    run(seed, Some(mutant), mutant.is_about_operations())
 }
 
 fn run(seed: u64, mutant: Option<Mutant>, once: bool) -> Outcome {

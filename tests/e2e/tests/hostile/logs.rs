@@ -3,13 +3,14 @@
     reason = "a test fails where its stage cannot be set"
 )]
 
-use dynamodb_locks::Locks;
+use dynamodb_locks::protocol::OperationState;
+use dynamodb_locks::{Locks, Vars};
 use lambda_locks::{LayerError, LockLayer};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use testkit::Clock;
-use testkit::locks::LockTable;
+use testkit::locks::{KEY, LockTable};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::log::Log;
@@ -117,4 +118,44 @@ async fn an_error_is_one_line_whatever_the_key_is() {
             assert!(!message.contains(char::is_control), "{message:?}");
         }
     }
+}
+
+/// Neither the key nor the run that has done the event is shown, and nobody can tell why it was skipped.
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_is_logged_with_its_key_and_the_fence_of_the_run_that_has_done_it() {
+    let (table, log) = (LockTable::new(), Log::default());
+    let vars: Vars = [
+        ("LOCKS_KEY", "/orderId"),
+        ("LOCKS_DEDUP", "skip"),
+        ("LOCKS_DEDUP_KEY", "/messageId"),
+    ]
+    .into_iter()
+    .collect();
+    let logging = log.json();
+    for name in ["a", "b"] {
+        let layer = LockLayer::builder().locks(table.client(name)).vars(&vars);
+        let handler = service_fn(async |_: LambdaEvent<Value>| Ok::<_, String>(()));
+        let mut locked = layer.build().unwrap().layer(handler);
+        let mut context = Context::default();
+        context.deadline = (Clock::system().since_epoch() + 6 * LEASE).as_millis() as u64;
+        let event = to_raw_value(&json!({ "orderId": KEY, "messageId": "m1" })).unwrap();
+        let answered = locked.ready().await.unwrap();
+        let answered = answered.call(LambdaEvent::new(event, context)).await;
+        assert!(answered.is_ok());
+        tokio::time::sleep(LEASE / 1000).await;
+    }
+    drop(logging);
+    let done = table.row().operations.into_values().next();
+    let Some(OperationState::Completed(done)) = done else {
+        panic!("it is not done: {done:?}");
+    };
+    let lines = log.ours();
+    let is_duplicate = |line: &&Value| {
+        let message = line["fields"]["message"].as_str();
+        message.is_some_and(|message| message.starts_with("a duplicate"))
+    };
+    let line = lines.iter().find(is_duplicate).expect("it is logged");
+    assert_eq!(line["fields"]["key"], KEY);
+    assert_eq!(line["fields"]["fence"], done.fence.0);
+    assert_eq!(line["fields"]["from_memory"], false);
 }

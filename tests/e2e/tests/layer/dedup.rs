@@ -3,6 +3,7 @@
 mod answers;
 mod http;
 mod interrupted;
+mod pitfalls;
 mod runs;
 mod settings;
 

@@ -65,7 +65,8 @@ pub(super) async fn run(
     truth: Truth,
 ) -> Farewell {
     let settings = settings(&actor, &config, &truth);
-    let locks = Locks::with_client(&client_by(line, &actor.name), settings);
+    let client = client_by(line, &actor.name);
+    let locks = Locks::with_client(&client, settings);
     let locks = locks.expect("the journal's folder can be used");
     let leaving = Arc::new(AtomicBool::new(false));
     let nonces = NonceLog::of(&actor.name);
@@ -97,6 +98,8 @@ pub(super) async fn run(
             kind,
             key: lock.key,
             locks: own.expect("the journal's folder can be used"),
+            client: client.clone(),
+            journal: config.journal.is_some(),
             nonces,
             lease: actor.lease,
             ends: actor.ends,

@@ -21,7 +21,7 @@ use super::event_queue::{Copy, Event, EventQueue, Role};
 use super::line::Sent;
 use super::network::{FaultProfile, NetworkFaults};
 use super::rng::Rng;
-use super::rows::{By, Rows};
+use super::rows::{By, Rows, applied};
 use super::sabotage::Saboteur;
 use super::scenario::Scenario;
 use super::scheduler::Scheduler;
@@ -222,10 +222,12 @@ impl Harness {
             again,
             awaited,
         } = copy;
+        let before = applied(&self.dynamo, TABLE, &request);
         let reply = match self.instead(at, &request) {
             Some(reply) => Some(reply),
             None => self.dynamo.settle(&request, arrival, hears),
         };
+        self.look_at_transactions(at, &request, before);
         self.look(at, By::Request(&request));
         self.note_staleness(arrival, &request, reply.as_ref());
         let reply = reply.map(|reply| self.retell(at, &request, reply));
@@ -264,6 +266,24 @@ impl Harness {
         }
     }
 
+    /// Looks at what a transaction has done, and at the own rows of operations.
+    fn look_at_transactions(&mut self, at: Duration, request: &Request, before: u64) {
+        let dynamo = &self.dynamo;
+        match Step::of(request) {
+            Step::Transact => {
+                let times = [before, applied(dynamo, TABLE, request)];
+                let item = |key: &str| dynamo.row(TABLE, key, GROUP);
+                self.rows.transact(at, request, times, item);
+            }
+            Step::Move | Step::Forget => {
+                let group = request.body["Key"]["group"]["S"].as_str();
+                let item = group.and_then(|group| dynamo.row(TABLE, key(&request.body), group));
+                self.rows.see_beside(at, request, item.as_ref());
+            }
+            _ => {}
+        }
+    }
+
     /// Looks at what became of the rows.
     fn look(&mut self, at: Duration, by: By<'_>) {
         for lock in &self.scenario.locks {
@@ -279,8 +299,14 @@ impl Harness {
     }
 }
 
+/// The lock of a request; of a transaction, that of its last item.
 fn key(body: &Value) -> &str {
-    body["Key"]["id"]["S"].as_str().unwrap_or_default()
+    let last = body["TransactItems"]
+        .as_array()
+        .and_then(|items| items.last());
+    let last = last.and_then(|item| item.as_object()?.values().next());
+    let about = last.unwrap_or(body);
+    about["Key"]["id"]["S"].as_str().unwrap_or_default()
 }
 
 fn front_end(shown: &Arc<AtomicU64>) -> Clock {

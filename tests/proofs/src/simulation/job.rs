@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamodb_locks::{AcquireOptions, Error, LockGuard, Locks};
+use dynamodb_locks::{AcquireOptions, Client, Error, LockGuard, Locks};
 use tokio::time::{sleep, timeout};
 
 use super::acting::Acting;
@@ -23,6 +23,10 @@ pub(super) struct Worker {
     pub(super) process: String,
     pub(super) key: String,
     pub(super) locks: Locks,
+    /// For transactions of its own.
+    pub(super) client: Client,
+    /// Whether its completions are noted on disk.
+    pub(super) journal: bool,
     /// How it judges, or that it fails closed.
     pub(super) kind: &'static str,
     pub(super) nonces: NonceLog,
@@ -68,7 +72,7 @@ impl Worker {
             if self.leaving.load(Ordering::Relaxed) {
                 return;
             }
-            if self.once && !self.ends && watch.is_none() && self.rng.one_in(10) {
+            if self.once && !self.ends && watch.is_none() && self.rng.one_in(6) {
                 self.forgets().await;
                 continue;
             }
@@ -170,7 +174,14 @@ impl Worker {
                 }
             }
         }
-        let well = self.once && self.ends_well(&held);
+        if self.once && self.rng.one_in(8) {
+            self.checks(call, &held).await;
+        }
+        let well = match self.does_by_transaction(&held) {
+            // What a transaction has completed need not be completed by the release.
+            true => self.transacts(call, &held).await && self.rng.one_in(2),
+            false => self.once && self.ends_well(&held),
+        };
         if self.rng.one_in(10) {
             drop(held);
             return self.log("dropped the lock", call);
@@ -181,9 +192,13 @@ impl Worker {
         } else {
             RELEASE
         };
+        let completes = well || self.mutant == Some(Mutant::FailureCompletes);
         let releasing = async {
-            match well {
-                true => held.complete(None).await,
+            match completes {
+                true => {
+                    self.notes_completion(fence);
+                    held.complete(None).await
+                }
                 false => {
                     self.fails(call, fence);
                     held.release().await

@@ -1,5 +1,6 @@
 //! The ledger of effects: which run has done which operation, and what others were told of it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dynamodb_locks::{AcquireOptions, Error, LockGuard, Operation};
@@ -7,7 +8,7 @@ use dynamodb_locks::{AcquireOptions, Error, LockGuard, Operation};
 use super::clocks::BEGINNING;
 use super::job::{Call, Worker};
 use super::rows::{Completed, Rows};
-use super::trace::{Forgotten, Records, Run};
+use super::trace::{Forgotten, Records, Run, Transacted};
 
 /// The window of one operation, so that it is over while the simulation goes on, and of all the others.
 const SHORT: Duration = Duration::from_secs(20);
@@ -16,9 +17,12 @@ const LONG: Duration = Duration::from_secs(6 * 60 * 60);
 /// The operation that is done at most once.
 const ONCE: u8 = 3;
 
+fn window(number: u8) -> Duration {
+    if number == 0 { SHORT } else { LONG }
+}
+
 fn operation(number: u8) -> Operation {
-    let window = if number == 0 { SHORT } else { LONG };
-    let operation = Operation::new("simulation", &number.to_string()).window(window);
+    let operation = Operation::new("simulation", &number.to_string()).window(window(number));
     match number {
         ONCE => operation.at_most_once(),
         _ => operation,
@@ -48,6 +52,8 @@ impl Worker {
             well: None,
             told: None,
             failed: false,
+            noted: None,
+            transacted: Transacted::Never,
         };
         let name = (self.key.clone(), held.fence());
         self.trace.open().runs.insert(name, run);
@@ -66,7 +72,7 @@ impl Worker {
         true
     }
 
-    /// A run says that it has failed.
+    /// A run says that it has failed. That counts unless its transaction may have done the work.
     pub(super) fn fails(&self, call: &Call, fence: u64) {
         let name = (self.key.clone(), fence);
         if let Some(run) = self
@@ -76,7 +82,21 @@ impl Worker {
             .get_mut(&name)
             .filter(|_| call.operation.is_some())
         {
-            run.failed = true;
+            run.failed = !matches!(run.transacted, Transacted::Perhaps(_));
+        }
+    }
+
+    /// The completion is on disk before its release leaves, where there is a journal.
+    pub(super) fn notes_completion(&self, fence: u64) {
+        let (name, now) = ((self.key.clone(), fence), self.truth.now());
+        if let Some(run) = self
+            .trace
+            .open()
+            .runs
+            .get_mut(&name)
+            .filter(|_| self.journal && !self.leaving.load(Ordering::Relaxed))
+        {
+            run.noted = Some(now);
         }
     }
 
@@ -137,8 +157,11 @@ impl Worker {
         let fence = error.completion().map(|completed| completed.fence());
         let name = (self.key.clone(), fence.unwrap_or_default());
         let run = self.trace.open().runs.get(&name).copied();
-        let is_true =
-            run.is_some_and(|run| Some(run.operation) == call.operation && run.well.is_some());
+        // The answer to a transaction may come later than others see what it has done.
+        let is_true = run.is_some_and(|run| {
+            let well = run.well.is_some() || matches!(run.transacted, Transacted::Perhaps(_));
+            Some(run.operation) == call.operation && well
+        });
         self.is_not_forgotten(call, error, run);
         if !is_true {
             let process = &self.process;
@@ -171,39 +194,70 @@ impl Worker {
     }
 }
 
+fn runs_of<'a>(key: &'a str, records: &'a Records) -> impl Iterator<Item = (u64, &'a Run)> {
+    let runs = records.runs.iter();
+    let runs = runs.filter(move |((lock, _), _)| lock == key);
+    runs.map(|((_, fence), run)| (*fence, run))
+}
+
 /// What is wrong with the runs of one lock.
 pub(super) fn on_one_lock(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
     let completions = rows.completions(key);
     let run_of = |fence: u64| records.runs.get(&(key.to_owned(), fence));
     let untrue = completions.iter().filter(|done| {
-        let run = run_of(done.fence).and_then(|run| run.well);
-        run.is_none_or(|well| well > done.at)
+        let run = run_of(done.fence);
+        let transacted = |run: &&Run| done.by_transaction && run.transacted.may_be_applied(done.at);
+        let well = |run: &&Run| run.well.is_some_and(|well| well <= done.at);
+        run.filter(|run| transacted(run) || well(run)).is_none()
     });
     let untrue =
         untrue.map(|done| format!("law 12: {done:?} of {key} is not of a run that ended well"));
-    let runs = records.runs.iter().filter(|((lock, _), _)| lock == key);
-    let again = runs.filter_map(|((_, fence), run)| {
-        let era = era_of(key, *fence, run, rows)?;
+    let again = runs_of(key, records).filter_map(|(fence, run)| {
+        let era = era_of(key, fence, run, rows)?;
         let before = completions.iter().find(|done| {
             let same = run_of(done.fence).is_some_and(|it| it.operation == run.operation);
             let forgotten = records.is_forgotten(key, run.operation, done.at, run.begin);
-            let before = done.era == era && done.fence < *fence && counts(done, run.begin);
+            let before = done.era == era && done.fence < fence && counts(done, run.begin);
             same && before && !forgotten
         })?;
         Some(format!(
             "law 11: {fence} of {key} does again what is done: {run:?}, {before:?}"
         ))
     });
+    let short = completions.iter().filter_map(|done| {
+        let run = run_of(done.fence)?;
+        let begun = if done.by_transaction {
+            run.begin
+        } else {
+            run.well?
+        };
+        let ends = (BEGINNING + begun + window(run.operation)).as_secs();
+        (done.until < ends)
+            .then(|| format!("law 11: the window of {done:?} of {key} ends before {ends}"))
+    });
+    let vain = runs_of(key, records).filter_map(|(fence, run)| {
+        let Transacted::Cancelled(told) = run.transacted else {
+            return None;
+        };
+        let applied = rows.effects(key).iter().find(|effect| effect.fence == fence && effect.at >= run.begin)?;
+        Some(format!(
+            "law 5: the transaction of {fence} of {key} is told at {told:?} not to be applied: {applied:?}"
+        ))
+    });
+    let vain = vain.filter(|_| !rows.was_deleted(key));
     let twice = twice(key, records, rows);
-    untrue.chain(again).chain(twice).collect()
+    untrue
+        .chain(again)
+        .chain(short)
+        .chain(vain)
+        .chain(twice)
+        .collect()
 }
 
 /// The runs of what is done at most once that began after one which has not said that it failed.
 fn twice(key: &str, records: &Records, rows: &Rows) -> Vec<String> {
-    let runs = records.runs.iter();
-    let runs: Vec<_> = runs
-        .filter(|((lock, _), run)| lock == key && run.operation == ONCE)
-        .map(|((_, fence), run)| (*fence, run))
+    let runs: Vec<_> = runs_of(key, records)
+        .filter(|(_, run)| run.operation == ONCE)
         .collect();
     let pairs = runs.iter().zip(runs.iter().skip(1));
     let pairs = pairs.filter(|((one, run), (other, again))| {
@@ -257,5 +311,12 @@ pub(super) fn tally(keys: impl Iterator<Item = String>, records: &mut Records, r
         if over {
             records.tally.add(Sort::Done, "window over");
         }
+    }
+}
+
+impl Transacted {
+    /// Whether a completion of that time may be the transaction's.
+    fn may_be_applied(self, at: Duration) -> bool {
+        matches!(self, Self::Perhaps(sent) if sent <= at)
     }
 }

@@ -8,6 +8,7 @@ use super::rng::Rng;
 use super::trace::Trace;
 use testkit::Clock;
 use testkit::dynamo::{Fate, Plan, Refusal, Request, Wait};
+use testkit::locks::Step;
 
 /// The fault profile of one simulation: which faults there are, and how often.
 #[derive(Clone, Debug)]
@@ -110,6 +111,18 @@ impl NetworkFaults {
         }
     }
 
+    /// A move or a transaction may arrive when its sender has long lost the lock, which is what fences are for.
+    fn late(&self, step: Step, fate: Fate, rng: &mut Rng) -> Fate {
+        match step {
+            Step::Move if rng.one_in(2) => fate.again(rng.about(500, 25_000)),
+            Step::Transact if rng.one_in(6) => {
+                self.trace.fault("transaction late");
+                Fate::delivered().before(rng.about(1000, 30_000))
+            }
+            _ => fate,
+        }
+    }
+
     fn fault(&self, fault: NetworkFault, rng: &mut Rng) -> (&'static str, Fate) {
         let (slow, late) = (rng.about(50, 4000), rng.about(1000, OLDEST));
         match fault {
@@ -159,6 +172,9 @@ impl Plan for NetworkFaults {
                 self.trace.fault(name);
                 fate = met;
             }
+        }
+        if !profile.is_faultless() {
+            fate = self.late(Step::of(request), fate, &mut rng);
         }
         let way = |rng: &mut Rng| rng.within(profile.way_ms) + Duration::from_micros(500);
         let (there, back) = (way(&mut rng), way(&mut rng));

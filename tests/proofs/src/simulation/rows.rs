@@ -1,15 +1,18 @@
 //! The rows, watched: what each write made of them, and whether that kept the laws of the table.
 
+mod beside;
 mod change;
+mod effect;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dynamodb_locks::protocol::{Entry, OperationId, OperationState, Row};
+use dynamodb_locks::protocol::{Entry, OperationId, OperationState, Row, Ticket};
 use serde_json::Value;
 
 pub(super) use self::change::By;
 use self::change::Change;
+pub(super) use self::effect::{Effect, applied};
 use super::actors::Lock;
 use super::trace::Trace;
 use testkit::locks::row_of;
@@ -33,6 +36,9 @@ struct Watched {
     entered: Vec<Entered>,
     left: Vec<Left>,
     completions: Vec<Completed>,
+    effects: Vec<Effect>,
+    /// The fence of each operation's own row.
+    beside: BTreeMap<OperationId, Ticket>,
 }
 
 /// What stands in an operation's own row.
@@ -55,6 +61,8 @@ pub(super) struct Completed {
     pub(super) fence: u64,
     /// Until when it counts, in seconds since the epoch.
     pub(super) until: u64,
+    /// Whether a transaction has brought it.
+    pub(super) by_transaction: bool,
 }
 
 /// An entry that went out of a queue.
@@ -118,6 +126,11 @@ impl Rows {
         &self.rows[key].completions
     }
 
+    /// Each effect of a transaction under a lock.
+    pub(super) fn effects(&self, key: &str) -> &[Effect] {
+        &self.rows[key].effects
+    }
+
     /// How the entry with a fence left the queue, the next time after that.
     pub(super) fn left(&self, key: &str, fence: u64, after: Duration) -> Option<Left> {
         let mut left = self.rows[key].left.iter();
@@ -148,7 +161,7 @@ impl Rows {
 }
 
 impl Watched {
-    /// Laws 13, 14 and 15: what is wrong with what a change takes away.
+    /// Laws 13, 14, 15 and 17: what is wrong with what a change takes away, or does not say.
     fn drops(
         &self,
         at: Duration,
@@ -171,7 +184,12 @@ impl Watched {
             let run = records.runs.get(&(key.to_owned(), fence));
             run.is_some_and(|run| records.is_forgotten(key, run.operation, Duration::ZERO, at))
         };
-        change.drops_a_completion(forgotten, beside)
+        let noted = |fence: u64| {
+            let run = records.runs.get(&(key.to_owned(), fence));
+            run.is_some_and(|run| run.noted.is_some())
+        };
+        let drops = change.drops_a_completion(forgotten, beside);
+        drops.or_else(|| change.forgets_the_note(noted))
     }
 
     /// Takes note of what the row has become; tells what is wrong with that.

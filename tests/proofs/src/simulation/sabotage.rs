@@ -112,12 +112,47 @@ mutants! {
     DropsBeforeTheMove,
     /// What is forgotten is forgotten in the lock's row only.
     ForgetsInTheRowOnly,
+    /// A move does not ask for a lower fence.
+    MovesOverLater,
+    /// A release says that what was moved counts for a shorter time.
+    MovedUntilTooEarly,
+    /// A completing release does not ask for the entry.
+    CompletesWithoutTheEntry,
+    /// A refused completing release counts as done.
+    RefusedCompletionIsDone,
+    /// A run that failed is completed.
+    FailureCompletes,
+    /// What is said of an attempt replaces what is said of a completion.
+    AttemptsOverwrite,
+    /// A release that completes nothing forgets what is done.
+    ForgetsTheDone,
+    /// A window is shorter than it is to be.
+    WindowFromEarliest,
+    /// A row is dated as if nothing were done in it.
+    RowDiesBeforeItsCompletions,
+    /// What the row says of an operation is never looked at.
+    IgnoresCompletions,
+    /// What the row says of an operation is looked at only outside the queue.
+    IgnoresCompletionsInTurn,
+    /// That a run has begun which is done at most once is never looked at.
+    IgnoresTheBegun,
+    /// A transaction does not ask for the entry.
+    TransactsWithoutTheEntry,
+    /// A transaction does not ask whether the operation is done, and has no token.
+    TransactsTwice,
+    /// A fence in a transaction asks for nothing.
+    ChecksWithoutTheEntry,
 }
 
 impl Mutant {
+    /// Whether it is about operations that are done once.
+    pub(super) fn is_about_operations(self) -> bool {
+        self >= Self::MovesInSilence
+    }
+
     /// Whether it is about completions that were moved.
     pub(super) fn is_about_moves(self) -> bool {
-        self >= Self::MovesInSilence
+        (Self::MovesInSilence..=Self::MovedUntilTooEarly).contains(&self)
     }
 }
 

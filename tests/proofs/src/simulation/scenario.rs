@@ -106,15 +106,32 @@ impl Scenario {
     /// one or two of them.
     pub(super) fn once(self, seed: u64) -> Self {
         const COMPLETION: usize = 56;
-        let room = match (self.mutant, seed % 3) {
-            (None, 0) => None,
-            (None, 1) => Some(2 * COMPLETION),
+        let moves = self.mutant.is_some_and(Mutant::is_about_moves);
+        let room = match seed % 3 {
+            0 | 1 if moves => Some(COMPLETION),
+            0 => None,
+            1 => Some(2 * COMPLETION),
             _ => Some(COMPLETION),
         };
-        Self {
+        let mut scenario = Self {
             once: true,
             room,
             ..self
+        };
+        if !scenario.is_faultless() {
+            scenario.add_deaths(&mut Rng::new(seed.rotate_left(16)));
+        }
+        scenario
+    }
+
+    /// More deaths, most of them between a request and its answer: what the dead have noted is to be completed.
+    fn add_deaths(&mut self, rng: &mut Rng) {
+        for who in 0..self.actors.len() {
+            if rng.one_in(3) {
+                let swept = (!rng.one_in(3)).then(|| rng.about(20, 5000));
+                let again = rng.one_in(2);
+                self.inject(who, Fault::Die { who, swept, again }, rng);
+            }
         }
     }
 

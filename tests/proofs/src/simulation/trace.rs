@@ -42,6 +42,22 @@ pub(super) struct Run {
     pub(super) told: Option<Duration>,
     /// Whether it has said that it failed.
     pub(super) failed: bool,
+    /// When its completion was on disk, for recovery to find.
+    pub(super) noted: Option<Duration>,
+    /// What is known of the transaction that does its work.
+    pub(super) transacted: Transacted,
+}
+
+/// What is known of a transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Transacted {
+    /// There is none.
+    #[default]
+    Never,
+    /// It may be applied from then on.
+    Perhaps(Duration),
+    /// The run was told then that it is not applied.
+    Cancelled(Duration),
 }
 
 /// An operation that was to be forgotten.

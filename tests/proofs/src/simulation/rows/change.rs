@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dynamodb_locks::protocol::{Entry, OperationState, Row, Timestamp};
 
-use super::{Beside, Completed, Entered};
+use super::{Beside, Completed, Entered, effect};
 use crate::simulation::clocks::BEGINNING;
 use crate::simulation::trace::Trace;
 use testkit::dynamo::Request;
@@ -57,6 +57,7 @@ impl<'a> Change<'a> {
             self.overfills(),
             self.doubles(),
             self.removes_the_begun(),
+            self.dates_the_row_too_early(),
         ];
         wrong.into_iter().flatten()
     }
@@ -129,7 +130,12 @@ impl<'a> Change<'a> {
             let of = |entry: &&Entry| entry.ticket() == Some(done.fence);
             let owner = self.before.queue.iter().find(of);
             let leaves = owner.is_some_and(|owner| !self.after.queue.contains(owner));
-            let strange = (!leaves).then(|| {
+            let transacts = self.request().and_then(|(request, step)| {
+                let own = effect::me(request).filter(|_| step == Step::Transact);
+                own.filter(|me| owner.is_some_and(|owner| owner.as_str() == *me))
+            });
+            let by_transaction = transacts.is_some();
+            let strange = (!leaves && !by_transaction).then(|| {
                 let fence = done.fence.0;
                 format!(
                     "law 13: {} completes {fence}, which does not leave with it",
@@ -142,6 +148,7 @@ impl<'a> Change<'a> {
                 era,
                 fence,
                 until,
+                by_transaction,
             };
             (completed, strange)
         });
@@ -179,6 +186,24 @@ impl<'a> Change<'a> {
             !moved && !forgotten(done.fence.0)
         });
         live.map(|(id, state)| format!("law 14: {} takes {id} away: {state:?}", self.by))
+    }
+
+    /// Law 17: the sweep after a death completes what the dead run has noted as done.
+    pub(super) fn forgets_the_note(&self, noted: impl Fn(u64) -> bool) -> Option<String> {
+        let (request, _) = self.request()?;
+        let mut gone = self.left().filter_map(|(_, entry)| entry.ticket());
+        let own = |state: &OperationState, fence| matches!(state, OperationState::Completed(done) if done.fence == fence);
+        let forgotten = gone.find(|fence| {
+            let mut states = self.after.operations.values();
+            noted(fence.0) && !states.any(|state| own(state, *fence))
+        })?;
+        let swept = request.from.starts_with("sweep") && me(request).is_some();
+        swept.then(|| {
+            format!(
+                "law 17: {} removes {}, whose work is noted as done",
+                self.by, forgotten.0
+            )
+        })
     }
 
     /// Who came into the queue.
@@ -275,6 +300,15 @@ impl<'a> Change<'a> {
         // A completion that the row would not outlive dates it anew, and only ahead.
         let completes = after > before && self.before.operations != self.after.operations;
         let issued = self.before.last != self.after.last;
+        // The release after a transaction completes once more what that has done; law 15 bounds the date.
+        let again = self.request().is_some_and(|(request, _)| {
+            let line = request.body["ExpressionAttributeValues"][":done"]["S"].as_str();
+            let mut states = self.before.operations.values();
+            line.is_some_and(|line| {
+                states.any(|state| matches!(state, OperationState::Completed(done) if done.to_string() == line))
+            })
+        });
+        let completes = completes || again;
         let dated = before == after || issued || step == Step::Heartbeat || completes;
         (!dated).then(|| format!("law 8: {} dates the row, and issues no ticket", self.by))
     }
@@ -314,6 +348,21 @@ impl<'a> Change<'a> {
         let itself = itself.is_some_and(|holder| holder.owner.as_str() == &*request.from);
         let allowed = step == Step::Release || itself || &*request.from == PERSON;
         (removed && !allowed).then(|| format!("law 8: {} takes out who has begun", self.by))
+    }
+
+    /// Law 15: a row that expires outlives its completions by a day.
+    fn dates_the_row_too_early(&self) -> Option<String> {
+        const DAY: u64 = 24 * 60 * 60;
+        let (_, after) = (self.request()?, self.ttls[1]?);
+        let states = self.after.operations.values();
+        let ends = states.filter_map(|state| Some(state.completed(self.now())?.until));
+        let early = ends.max().is_some_and(|until| after < until + DAY);
+        early.then(|| {
+            format!(
+                "law 15: {} leaves a row that does not outlive what is done",
+                self.by
+            )
+        })
     }
 
     fn request(&self) -> Option<(&'a Request, Step)> {

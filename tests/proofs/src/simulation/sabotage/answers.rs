@@ -68,7 +68,7 @@ impl Saboteur {
         let of = |status, body| Some(Reply::of(status, body, time(at)));
         let refused = reply.status == REFUSED && body.get("Item").is_some();
         match (self.mutant, step) {
-            (M::LostIsReleased, S::Release) if refused => {
+            (M::LostIsReleased | M::RefusedCompletionIsDone, S::Release) if refused => {
                 of(OK, json!({ "Attributes": body["Item"] }))
             }
             (M::RefusedVoidIsDone, S::Invalidate) if refused => {
@@ -97,6 +97,22 @@ impl Saboteur {
                     .find(|part| body.get(part).is_some())?;
                 unheld(&mut body[part], &request.from)
                     .then(|| Reply::of(reply.status, body, time(at)))
+            }
+            (M::IgnoresCompletions, step) if step != S::Release => {
+                hides(&mut body, |line| line.starts_with("done "))
+                    .then(|| Reply::of(reply.status, body, time(at)))
+            }
+            (M::IgnoresCompletionsInTurn, S::Poll | S::Heartbeat | S::Evict) => {
+                hides(&mut body, |line| line.starts_with("done "))
+                    .then(|| Reply::of(reply.status, body, time(at)))
+            }
+            (M::IgnoresTheBegun, _) => {
+                let own = fences(&body, &request.from);
+                let of_another = |line: &str| {
+                    let own = own.iter().any(|own| line.contains(own.as_str()));
+                    line.starts_with("begun ") && !own
+                };
+                hides(&mut body, of_another).then(|| Reply::of(reply.status, body, time(at)))
             }
             // One of them is told the time by a front end of its own.
             (M::ThiefUsesLatest, _) if request.from.starts_with('b') => {
@@ -139,6 +155,28 @@ fn unheld(item: &mut Value, from: &str) -> bool {
         item.as_object_mut().and_then(|item| item.remove("pinned"));
     }
     hidden
+}
+
+/// Hides lines of operations; tells whether there were any.
+fn hides(body: &mut Value, which: impl Fn(&str) -> bool) -> bool {
+    let part = ["Attributes", "Item"]
+        .into_iter()
+        .find(|part| body.get(part).is_some());
+    let Some(item) = part.and_then(|part| body[part].as_object_mut()) else {
+        return false;
+    };
+    let before = item.len();
+    item.retain(|name, value| !(name.starts_with('@') && value["S"].as_str().is_some_and(&which)));
+    item.len() < before
+}
+
+/// The tickets of a process that are in the queue.
+fn fences(body: &Value, from: &str) -> Vec<String> {
+    let items = ["Attributes", "Item"].map(|part| row_of(&body[part]));
+    let entries = items.iter().flat_map(|row| &row.queue);
+    let own = entries.filter(|entry| owner(entry) == Some(from));
+    own.filter_map(|entry| entry.ticket().map(|ticket| format!("{:016}", ticket.0)))
+        .collect()
 }
 
 fn owner(entry: &Entry) -> Option<&str> {

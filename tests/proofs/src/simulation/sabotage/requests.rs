@@ -18,6 +18,8 @@ const ALONE: &str = "#queue = :out";
 const BEHIND: &str = "contains(#queue, :before)";
 const UNMOVED: &str = "#renewed_at = :seen";
 
+mod operations;
+
 /// A request on its way out.
 pub(in crate::simulation) struct Leaving<'a> {
     pub(in crate::simulation) at: Duration,
@@ -57,7 +59,7 @@ impl Saboteur {
             (M::AbandonsTheBegun, step) if step.is_withdrawal() => request.waive(UNBEGUN),
             (M::SweepReleases, S::WithdrawAlone) if swept => request.releases(),
             (M::MovesInSilence, S::Release) => request.omits_the_end_of_what_was_moved(),
-            _ => false,
+            _ => self.mutant.rewrites_operations(&mut request, enters),
         }
     }
 
