@@ -14,6 +14,7 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -109,7 +110,8 @@ impl Journal {
             .dir
             .join(format!("{}-{}", fields.ticket.0, fields.nonce));
         let unfinished = path.with_extension(format!("{}.{UNFINISHED}", self.writer.pid()));
-        write_new(&unfinished, &serde_json::to_vec(intent)?)
+        let mut file = create_new(&unfinished)?;
+        file.write_all(&serde_json::to_vec(intent)?)
             .and_then(|()| rename(&unfinished, &path))
             .inspect_err(|_| drop(remove(&unfinished)))?;
         Ok(path)
@@ -213,7 +215,7 @@ fn prepare(dir: &Path) -> io::Result<()> {
     let found = std::fs::symlink_metadata(dir)?;
     let probe = dir.join(format!("{}.{UNFINISHED}", Nonces::system().next()));
     drop(remove(&probe));
-    write_new(&probe, b"")?;
+    create_new(&probe)?;
     let ours = std::fs::symlink_metadata(&probe)?.uid();
     remove(&probe)?;
     match () {
@@ -224,15 +226,10 @@ fn prepare(dir: &Path) -> io::Result<()> {
     }
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn create_new(path: &Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     // `create_new` follows no link, and opens no file that another user put there.
-    options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?
-        .write_all(bytes)
+    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 /// What names a lock: any text that is not empty and that DynamoDB takes as a partition key.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Key {
     name: Arc<str>,
     redaction: Redaction,
@@ -72,6 +72,13 @@ impl Key {
     /// The same key, to be shown thus.
     pub(crate) fn redacted(self, redaction: Redaction) -> Self {
         Self { redaction, ..self }
+    }
+}
+
+/// As it is displayed: a key that logs are not to show is not shown here either.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
     }
 }
 
@@ -212,6 +219,7 @@ mod tests {
         let key = Key::new("order/42").unwrap().redacted(Redaction::Hashed);
         // printf order/42 | sha256sum
         assert_eq!(key.to_string(), "sha256:12e4be1bb177a39c558de9551603d814");
+        assert_eq!(format!("{key:?}"), format!("Key({key})"));
         assert_eq!(key.as_str(), "order/42");
     }
 

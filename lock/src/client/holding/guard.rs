@@ -163,7 +163,8 @@ impl LockGuard {
         self.trail.is_ours()
     }
 
-    /// Releases the lock. When this returns `Ok`, the next waiter may hold it. The operation of the lock, if it has one, is
+    /// Releases the lock. When this returns `Ok`, the next waiter may hold it; unless
+    /// [`release_all`](crate::Locks::release_all), called meanwhile, has taken the release over, and reports its failure. The operation of the lock, if it has one, is
     /// not done: its next run begins, also where it is done [at most once](Operation::at_most_once).
     ///
     /// # Errors

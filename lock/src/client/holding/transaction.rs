@@ -4,6 +4,7 @@
 //! the queue changes nothing. A lost answer is settled by another copy, and the copies are counted: a refusal is final
 //! only if no other copy may still be on its way.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,7 +28,6 @@ use crate::protocol::time::{Moment, Timestamp};
 use crate::table::{Failure, Table, TransactWriteItem, Transaction, TransactionAnswer};
 
 /// The row of a held lock, as transactions of the work see it.
-#[derive(Debug)]
 pub(crate) struct HeldRow {
     table: Table,
     key: Key,
@@ -63,6 +63,15 @@ const DECLINED: u32 = 10;
 
 /// How long a large response may take that is written before the transaction.
 const KEEPING: Duration = Duration::from_millis(1500);
+
+/// Without the caller's items and responses, which are nobody else's business.
+impl fmt::Debug for HeldRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldRow")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
 
 impl HeldRow {
     pub(crate) fn new(

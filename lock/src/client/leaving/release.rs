@@ -142,7 +142,8 @@ pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Err
     let (mut failed, working) = tokio::join!(all(shared, taken, budget), stopped);
     failed.extend(working);
     // Acquisitions that were about to enter, or were dropped meanwhile, have left their entries
-    // here.
+    // here; or with a task of the client, which a drop has started since.
+    shared.registry.stop_tasks().await;
     for (key, error) in all(shared, shared.registry.take_orphans(|_| true), budget).await {
         if failed.iter().all(|(reported, _)| *reported != key) {
             failed.push((key, error));

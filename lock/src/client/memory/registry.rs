@@ -1,7 +1,7 @@
 //! The entries of a client that may be in the table: held, waiting, or dropped half-way.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -148,6 +148,17 @@ impl Registry {
         let tracked = &mut registrations.entries.get_mut(&id)?.tracked;
         tracked.completions.extend(completions.clone());
         Some(tracked.completions.clone())
+    }
+
+    /// The entry has this record, which its first copy may not have had: the disk was full. False if the entry was settled.
+    pub(crate) fn has_record(&self, id: RegistrationId, intent: &Path) -> bool {
+        let mut registrations = self.lock();
+        let registration = registrations.entries.get_mut(&id);
+        registration.is_some_and(|registration| {
+            let record = &mut registration.tracked.intent;
+            record.get_or_insert_with(|| intent.to_owned());
+            true
+        })
     }
 
     /// The holder was dropped, and may have left something half done.

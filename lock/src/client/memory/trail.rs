@@ -166,10 +166,16 @@ impl CompletionRecord {
             return false;
         };
         let all = self.records.registry.complete(*id, completions);
-        if let Some(all) = &all {
-            self.records.write(entry, all);
+        let Some(all) = &all else {
+            return false;
+        };
+        if let Some(intent) = self.records.write(entry, all)
+            && !self.records.registry.has_record(*id, &intent)
+        {
+            // The entry was settled in between.
+            self.records.forget(&intent);
         }
-        all.is_some()
+        true
     }
 }
 

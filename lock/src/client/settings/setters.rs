@@ -166,7 +166,9 @@ impl Settings {
         self
     }
 
-    /// Keeps a journal in this folder, so that recovery can release what this process leaves.
+    /// Keeps a journal in this folder, so that recovery can release what this process leaves. The folder is for the
+    /// processes of one container, or of one machine without containers: those of another one look dead from here, and what
+    /// they hold would be released.
     /// Default: none; from the environment, inside Lambda: `/tmp/lambda-locks`.
     pub fn journal(mut self, dir: impl Into<PathBuf>) -> Self {
         self.journal_dir = Some(dir.into());

@@ -7,7 +7,7 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::PathBuf;
 
 use dynamodb_locks::{Intent, Journal, Locks};
@@ -87,6 +87,12 @@ impl Folder {
 
     pub(crate) fn subfolder(&self, name: &str) {
         fs::create_dir(self.path().join(name)).unwrap();
+    }
+
+    /// The folder is back, and empty.
+    pub(crate) fn put_back(&self) {
+        let mut folder = fs::DirBuilder::new();
+        folder.mode(0o700).create(self.path()).unwrap();
     }
 
     /// The folder is gone, as if a cleaner had emptied `/tmp`.

@@ -1,4 +1,4 @@
-use dynamodb_locks::AcquireOptions;
+use dynamodb_locks::{AcquireOptions, Operation};
 use testkit::dynamo::{Fate, Gate, Request};
 use testkit::locks::{KEY, LockTable, Step};
 
@@ -126,6 +126,18 @@ async fn a_lock_is_had_without_a_note_where_the_disk_takes_none() {
     let held = a.acquire(KEY).await.unwrap();
     held.release().await.unwrap();
     assert_eq!(queued(&table), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_whose_lock_had_no_record_leaves_none_behind() {
+    let (table, folder) = (LockTable::new(), Folder::new());
+    let a = folder.client(&table, "a");
+    folder.remove();
+    let payment = AcquireOptions::wait(LEASE).operation(Operation::new("payments", "7"));
+    let held = a.acquire_with(KEY, payment).await.unwrap();
+    folder.put_back();
+    held.complete(None).await.unwrap();
+    assert!(folder.intents().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
