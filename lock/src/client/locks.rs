@@ -109,7 +109,7 @@ impl Locks {
         } = &*self.shared;
         Self::over(
             Arc::clone(connection),
-            Arc::clone(registry),
+            registry.child(),
             change(settings.clone()),
         )
     }
@@ -158,11 +158,12 @@ impl Locks {
         }
     }
 
-    /// Releases everything that this client and those made by
-    /// [`with_settings`](Self::with_settings) hold or wait for, in parallel and for at most `time`.
+    /// Releases everything that this client and those made from it by
+    /// [`with_settings`](Self::with_settings) hold or wait for, in parallel and for at most `time`; what the client holds
+    /// from which this one was made stays.
     /// Holders lose their lease first, and waiters get an error that
     /// [`is_timed_out`](Error::is_timed_out). Returns what could not be released: it ends with its
-    /// lease.
+    /// lease, but for a fail-closed lock, which stays.
     ///
     /// ```
     /// # testkit::locks::example(async |locks| {

@@ -49,7 +49,7 @@ async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: B
         |tracked: &TrackedEntry| tracked.tried.is_some_and(|tried| tick.since(tried) < REST);
     let orphans = shared
         .registry
-        .take_orphans(|tracked| wanted(tracked) || !rests(tracked));
+        .take_orphans(&|tracked| wanted(tracked) || !rests(tracked));
     let tried = orphans.into_iter().map(|tracked| TrackedEntry {
         tried: Some(tick),
         ..tracked
@@ -62,7 +62,7 @@ async fn some(shared: &Shared, wanted: impl Fn(&TrackedEntry) -> bool, budget: B
 /// Releases everything that was dropped, and leaves nothing to the client's tasks.
 pub(crate) async fn all_dropped(shared: &Shared, budget: Budget) -> Vec<(Key, Error)> {
     shared.registry.stop_tasks().await;
-    let orphans = shared.registry.take_orphans(|_| true);
+    let orphans = shared.registry.take_orphans(&|_| true);
     let tick = shared.clock.tick();
     let tried = orphans.into_iter().map(|tracked| TrackedEntry {
         tried: Some(tick),
@@ -128,11 +128,9 @@ pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Err
     let (taken, stopping) = shared.registry.end_all();
     let stopped = async {
         let mut working = Vec::new();
-        for (id, key) in stopping {
-            if timeout_at(budget.send, shared.registry.settled(id))
-                .await
-                .is_err()
-            {
+        for work in stopping {
+            if timeout_at(budget.send, work.stopped()).await.is_err() {
+                let key = work.key;
                 let message = format!("the work under lock `{key}` has not stopped yet");
                 working.push((key, Error::new(Kind::Unknown, message)));
             }
@@ -144,7 +142,7 @@ pub(crate) async fn everything(shared: &Shared, budget: Budget) -> Vec<(Key, Err
     // Acquisitions that were about to enter, or were dropped meanwhile, have left their entries
     // here; or with a task of the client, which a drop has started since.
     shared.registry.stop_tasks().await;
-    for (key, error) in all(shared, shared.registry.take_orphans(|_| true), budget).await {
+    for (key, error) in all(shared, shared.registry.take_orphans(&|_| true), budget).await {
         if failed.iter().all(|(reported, _)| *reported != key) {
             failed.push((key, error));
         }

@@ -16,9 +16,11 @@ use crate::protocol::operation::Completions;
 use crate::protocol::time::{Clock, MonotonicInstant};
 use crate::table::Table;
 
-/// The entries of one client and of those made by `with_settings`.
+/// The entries of one client. The registries of those made from it by `with_settings` are its children: whatever ends or
+/// releases all of its entries does so with theirs.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
+    children: Mutex<Vec<Arc<Self>>>,
     registrations: Mutex<Registrations>,
     /// Notifies all holders and waiters that everything is released.
     ends: Arc<Notify>,
@@ -61,6 +63,14 @@ pub(crate) struct TrackedEntry {
     pub(crate) completions: Completions,
 }
 
+/// Work that has been told to stop, and then releases its lock.
+#[derive(Debug)]
+pub(crate) struct StoppingWork {
+    registry: Arc<Registry>,
+    id: RegistrationId,
+    pub(crate) key: Key,
+}
+
 /// How far the owner of an entry has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum OwnerState {
@@ -85,7 +95,28 @@ impl Registration {
     }
 }
 
+impl StoppingWork {
+    /// Waits until its lock is released, or an orphan.
+    pub(crate) async fn stopped(&self) {
+        self.registry.settled(self.id).await;
+    }
+}
+
 impl Registry {
+    /// The registry of a client that is made from this one's.
+    pub(crate) fn child(&self) -> Arc<Self> {
+        let child = Arc::default();
+        let mut children = self.lock_children();
+        children.retain(|child| Arc::strong_count(child) > 1 || child.is_in_use());
+        children.push(Arc::clone(&child));
+        child
+    }
+
+    /// Whether there is an entry in it, or may be one in its children.
+    fn is_in_use(&self) -> bool {
+        !self.lock().entries.is_empty() || !self.lock_children().is_empty()
+    }
+
     pub(crate) fn add(&self, tracked: TrackedEntry) -> RegistrationId {
         let mut registrations = self.lock();
         let id = RegistrationId(registrations.next);
@@ -184,42 +215,51 @@ impl Registry {
             .entries
             .values()
             .any(|registration| registration.orphaned)
+            || self.children().iter().any(|child| child.has_orphans())
     }
 
     /// Takes the orphans that are wanted.
-    pub(crate) fn take_orphans(&self, wanted: impl Fn(&TrackedEntry) -> bool) -> Vec<TrackedEntry> {
+    pub(crate) fn take_orphans(&self, wanted: &dyn Fn(&TrackedEntry) -> bool) -> Vec<TrackedEntry> {
         let mut registrations = self.lock();
         let orphans = registrations.entries.extract_if(.., |_, registration| {
             registration.orphaned && wanted(&registration.tracked)
         });
-        orphans
+        let mut orphans: Vec<_> = orphans
             .map(|(_, registration)| registration.tracked)
-            .collect()
+            .collect();
+        drop(registrations);
+        for child in self.children() {
+            orphans.extend(child.take_orphans(wanted));
+        }
+        orphans
     }
 
     /// Ends all leases and waits. Returns the entries that can be released at once, and those that
     /// are released when the work under them has stopped.
-    pub(crate) fn end_all(&self) -> (Vec<TrackedEntry>, Vec<(RegistrationId, Key)>) {
+    pub(crate) fn end_all(self: &Arc<Self>) -> (Vec<TrackedEntry>, Vec<StoppingWork>) {
         let mut registrations = self.lock();
         registrations.entries.values().for_each(Registration::end);
-        let taken: Vec<_> = registrations
+        let taken = registrations
             .entries
-            .extract_if(.., |_, registration| !registration.stops)
+            .extract_if(.., |_, registration| !registration.stops);
+        let mut taken: Vec<_> = taken
+            .map(|(_, registration)| registration.tracked)
             .collect();
-        let stopping = registrations
-            .entries
-            .iter()
-            .map(|(&id, registration)| (id, registration.tracked.key.clone()));
-        let stopping = stopping.collect();
+        let stopping = registrations.entries.iter();
+        let stopping = stopping.map(|(&id, registration)| StoppingWork {
+            registry: Arc::clone(self),
+            id,
+            key: registration.tracked.key.clone(),
+        });
+        let mut stopping: Vec<_> = stopping.collect();
         drop(registrations);
         self.ends.notify_waiters();
-        (
-            taken
-                .into_iter()
-                .map(|(_, registration)| registration.tracked)
-                .collect(),
-            stopping,
-        )
+        for child in self.children() {
+            let (taken_there, stopping_there) = child.end_all();
+            taken.extend(taken_there);
+            stopping.extend(stopping_there);
+        }
+        (taken, stopping)
     }
 
     /// Spawns a task of the client. It ends with the runtime, or with
@@ -238,6 +278,9 @@ impl Registry {
             std::mem::take(&mut *tasks)
         };
         tasks.shutdown().await;
+        for child in self.children() {
+            Box::pin(child.stop_tasks()).await;
+        }
     }
 
     /// Completes when [`end_all`](Self::end_all) is called after this. `Notify` wakes waiters in
@@ -247,7 +290,7 @@ impl Registry {
     }
 
     /// Waits until an entry is settled, or an orphan.
-    pub(crate) async fn settled(&self, id: RegistrationId) {
+    async fn settled(&self, id: RegistrationId) {
         let mut settled = self.settled.subscribe();
         while self.is_looked_after(id) {
             let _ = settled.changed().await;
@@ -260,6 +303,14 @@ impl Registry {
             .get_mut(&id)
             .map(change)
             .unwrap_or_default();
+    }
+
+    fn children(&self) -> Vec<Arc<Self>> {
+        self.lock_children().clone()
+    }
+
+    fn lock_children(&self) -> MutexGuard<'_, Vec<Arc<Self>>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Registrations> {

@@ -18,10 +18,11 @@ async fn everything_held_and_waited_for_is_given_up() {
         child.acquire("2").await.unwrap(),
     );
     let other = table.client("b").acquire(KEY).await.unwrap();
-    let waiter = tokio::spawn(async move { a.acquire(KEY).await });
+    let waiting = a.clone();
+    let waiter = tokio::spawn(async move { waiting.acquire(KEY).await });
     tokio::time::sleep(SECOND).await;
 
-    assert!(child.release_all(SECOND).await.is_empty());
+    assert!(a.release_all(SECOND).await.is_empty());
 
     assert!(one.lease().is_expired() && two.lease().is_expired());
     assert!(waiter.await.unwrap().unwrap_err().is_timed_out());

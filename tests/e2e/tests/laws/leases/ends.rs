@@ -100,6 +100,32 @@ async fn a_wait_that_is_dropped_leaves_the_queue_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn release_all_of_a_client_ends_its_own_locks_and_those_of_the_clients_made_from_it() {
+    let table = LockTable::new();
+    let parent = table.client("parent");
+    let child = parent.with_settings(|settings| settings).unwrap();
+    let grandchild = child.with_settings(|settings| settings).unwrap();
+    let of_parent = parent.acquire("1").await.unwrap();
+    let of_child = child.acquire("2").await.unwrap();
+    let of_grandchild = grandchild.acquire("3").await.unwrap();
+    drop(child.clone());
+
+    assert!(child.release_all(JUST_NOW).await.is_empty());
+    assert!(of_child.lease().is_expired());
+    assert!(of_grandchild.lease().is_expired());
+    assert!(!of_parent.lease().is_expired());
+    drop((of_child, of_grandchild));
+
+    let of_grandchild = grandchild.acquire("3").await.unwrap();
+    drop((child, grandchild));
+    // Another client does not make it forget the ones before.
+    let _sibling = parent.with_settings(|settings| settings).unwrap();
+    assert!(parent.release_all(JUST_NOW).await.is_empty());
+    assert!(of_parent.lease().is_expired());
+    assert!(of_grandchild.lease().is_expired());
+}
+
+#[tokio::test(start_paused = true)]
 async fn release_all_waits_for_what_a_dropped_guard_has_begun() {
     let table = LockTable::new();
     table.fate("a", Step::WithdrawRaising, 1, Fate::lost());
