@@ -16,6 +16,8 @@ mod ending;
 
 pub(crate) mod lock;
 
+mod acquire;
+
 pub(crate) mod batch_scope;
 
 pub(crate) mod locked_batch;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use dynamodb_locks::Response;
 
 use super::batch_locks::{self, BatchAdmission};
-use super::lock::{self, Boxed, Duplicate, InvocationLock, Locking, NoLock, Wait};
 use crate::answer::failure::LockError;
 use crate::answer::rejection::Rejection;
 use crate::batch::{Batch, KeyWork};
@@ -16,6 +15,8 @@ use crate::dedup::Dedup;
 use crate::event::key::Decision;
 use crate::event::pointer::is_json;
 use crate::event::source::Source;
+use crate::policy::acquire::{Duplicate, Locking, NoLock, Wait, acquire};
+use crate::policy::lock::{Boxed, InvocationLock};
 use crate::policy::locked_batch::{BatchEnd, LockedBatch};
 use crate::policy::plan::{Plan, Work};
 use crate::policy::shared::Shared;
@@ -94,7 +95,7 @@ impl Shared {
     }
 
     async fn take(self: Arc<Self>, locking: Locking, source: Source, discards: bool) -> Admission {
-        match lock::acquire(Arc::clone(&self), locking).await {
+        match acquire(Arc::clone(&self), locking).await {
             Ok(lock) => Admission::Run(Some(lock)),
             Err(NoLock::Duplicate(duplicate)) => self.answer(&duplicate, source, discards),
             Err(NoLock::LayerError(failure)) => {

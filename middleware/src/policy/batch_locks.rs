@@ -9,11 +9,12 @@ use dynamodb_locks::{Completed, LockGuard};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
-use super::lock::{self, Finish, Locking, NoLock, Wait};
 use crate::answer::failure::{LockError, LockErrorKind};
 use crate::batch::{Batch, Fate, KeyWork, RecordWork};
 use crate::config::OnBusy;
 use crate::deadline::Deadline;
+use crate::policy::acquire::{self, Locking, NoLock, Wait};
+use crate::policy::lock::Finish;
 use crate::policy::locked_batch::{AT_ONCE, BatchEnd, HeldKey, LockedBatch, release_unused};
 use crate::policy::shared::Shared;
 
@@ -205,7 +206,7 @@ async fn of_key(
             deadline,
             wait,
         };
-        match lock::acquire(Arc::clone(&shared), locking).await {
+        match acquire::acquire(Arc::clone(&shared), locking).await {
             Ok(lock) => {
                 let mut held = vec![first];
                 let works: Vec<_> = works.collect();

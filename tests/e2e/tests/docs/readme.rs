@@ -17,7 +17,7 @@ const SETTINGS: &str = include_str!("../../../../docs/settings.md");
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// Every file that names a setting.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     include_str!("../../../../extension/src/mode.rs"),
     include_str!("../../../../lock/src/client/settings.rs"),
     include_str!("../../../../lock/src/client/settings/check.rs"),
@@ -26,6 +26,7 @@ const SOURCES: [&str; 14] = [
     include_str!("../../../../middleware/src/config/read.rs"),
     include_str!("../../../../middleware/src/deadline.rs"),
     include_str!("../../../../middleware/src/dedup.rs"),
+    include_str!("../../../../middleware/src/dedup/read.rs"),
     include_str!("../../../../middleware/src/dedup/responses.rs"),
     include_str!("../../../../middleware/src/event/key/missing.rs"),
     include_str!("../../../../middleware/src/event/key.rs"),
