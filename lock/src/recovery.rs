@@ -108,7 +108,7 @@ impl Recovery {
     }
 
     /// How many entries remain: they end with their lease, by another recovery or, for fail-closed
-    /// locks, by an operator.
+    /// locks, by an operator. A record that cannot be read counts as well, until somebody removes its file.
     #[must_use]
     pub fn remaining(&self) -> usize {
         let remaining =

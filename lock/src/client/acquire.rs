@@ -47,7 +47,7 @@ impl AcquireOptions {
         }
     }
 
-    /// Caps the wait at this length.
+    /// Waits no longer than this, whatever [`wait`](Self::wait) or the settings allow.
     pub fn cap_wait(self, wait: Duration) -> Self {
         Self {
             wait: self.wait.min(wait),
@@ -69,8 +69,8 @@ impl AcquireOptions {
         Self { operation, ..self }
     }
 
-    /// The caller's deadline, from now: the lock is neither held nor waited for beyond it. Default:
-    /// none.
+    /// The caller's deadline, from now: the lock is not waited for beyond it, and its lease ends with it at the latest. Its
+    /// release may come later. Default: none.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self {
             deadline: Some(deadline.min(FAR)),

@@ -41,7 +41,7 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When the journal's folder cannot be used.
+    /// When a setting is out of its bounds, or the journal's folder cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let connection = Arc::new(Connection::to(settings.region.clone()));
         Self::over(connection, Arc::default(), settings)
@@ -52,7 +52,7 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When the journal's folder cannot be used.
+    /// When a setting is out of its bounds, or the journal's folder cannot be used.
     pub fn with_client(client: &Client, settings: Settings) -> Result<Self, Error> {
         Self::over(Arc::new(Connection::of(client)), Arc::default(), settings)
     }
@@ -99,7 +99,7 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// When the journal's folder cannot be used.
+    /// When a setting is out of its bounds, or the journal's folder cannot be used.
     pub fn with_settings(&self, change: impl FnOnce(Settings) -> Settings) -> Result<Self, Error> {
         let Shared {
             connection,

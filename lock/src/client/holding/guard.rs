@@ -201,7 +201,7 @@ impl LockGuard {
     }
 
     /// Releases the lock without having done anything under it, and tries for at most this long: the row does not say
-    /// that the operation was attempted, so the next run of it does not take itself for a repetition.
+    /// that the operation was attempted, so [`was_attempted`](LockHandle::was_attempted) is false in its next run.
     ///
     /// # Errors
     ///

@@ -257,7 +257,8 @@ impl LockHandle {
         self.lease.clone()
     }
 
-    /// How many requests the lock has cost so far: writes, polls and heartbeats.
+    /// How many requests the lock has cost so far: writes, polls and heartbeats; without transactions, and without those for
+    /// rows of operations.
     #[must_use]
     pub fn requests(&self) -> u32 {
         self.counters.requests()

@@ -137,7 +137,8 @@ impl Locks {
     ///
     /// # Errors
     ///
-    /// As [`acquire`](Self::acquire) and [`LockGuard::release`]: when the lock was lost, it may not be forgotten.
+    /// As [`acquire`](Self::acquire) and [`LockGuard::release`]: when the lock was lost, the operation is perhaps
+    /// not forgotten.
     pub async fn forget(&self, key: impl IntoKey, operation: Operation) -> Result<(), Error> {
         self.acquire(key).await?.forget(operation).await
     }

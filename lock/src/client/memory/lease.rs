@@ -130,12 +130,12 @@ impl Lease {
         }
     }
 
-    /// The runtime's time, this much later than now.
     /// Now, by what the holder knows of the server's clock.
     pub(crate) fn moment(&self) -> Moment {
         self.clock.moment()
     }
 
+    /// The runtime's time, this much later than now.
     pub(crate) fn after(&self, time: Duration) -> Instant {
         self.clock.after(time)
     }
