@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dynamodb_locks::LockHandle;
+use dynamodb_locks::{LockHandle, Operation};
 
 use crate::batch::Known;
 use crate::deadline::{Deadline, Reserve};
@@ -15,7 +15,7 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct BatchScope {
     /// The lock of each record that the handler was given, in their order.
-    pub(crate) locks: Vec<Option<LockHandle>>,
+    pub(crate) locks: Vec<Option<RecordLock>>,
     pub(crate) deadline: Option<Deadline>,
     #[cfg_attr(
         not(feature = "runtime"),
@@ -26,9 +26,17 @@ pub(crate) struct BatchScope {
     done: Mutex<Option<Vec<bool>>>,
 }
 
+/// The lock under which one record is worked on.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordLock {
+    pub(crate) handle: LockHandle,
+    /// What is done under it once, if anything is.
+    pub(crate) operation: Option<Operation>,
+}
+
 impl BatchScope {
     pub(crate) fn new(
-        locks: Vec<Option<LockHandle>>,
+        locks: Vec<Option<RecordLock>>,
         deadline: Option<Deadline>,
         reserve: Reserve,
     ) -> Self {
@@ -58,12 +66,20 @@ impl BatchScope {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(none);
     }
 
-    /// This record is done.
+    /// This record is done: if the process dies before the batch ends, it does not run again.
     #[cfg(feature = "runtime")]
     pub(crate) fn is_done(&self, record: usize) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = done.as_mut().and_then(|done| done.get_mut(record)) {
             *done = true;
+        }
+        if let Some(RecordLock {
+            handle,
+            operation: Some(operation),
+        }) = &self.locks[record]
+            && handle.done() != Some(false)
+        {
+            handle.note_done(operation);
         }
     }
 
@@ -73,7 +89,7 @@ impl BatchScope {
         let records = self.locks.iter().enumerate();
         let known = records.map(|(record, lock)| Known {
             told: done.as_ref().map(|done| done[record]),
-            word: lock.as_ref().and_then(LockHandle::done),
+            word: lock.as_ref().and_then(|lock| lock.handle.done()),
         });
         known.collect()
     }

@@ -264,9 +264,9 @@ impl InvocationLock {
     /// Releases the lock when these of the operations under it are done.
     pub(crate) async fn finish_operations(self, done: &[Operation]) {
         let time = Deadline::for_release(self.deadline);
-        let lost = self.lost;
         let (held, ending) = self.into_ending();
-        if lost || done.is_empty() {
+        // Also where the lease was lost: the write finds the lock still held by this invocation, or does nothing.
+        if done.is_empty() {
             ending.released(held.release_within(time).await);
         } else {
             let completed = held.complete_all(done, time).await;

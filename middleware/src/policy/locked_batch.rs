@@ -13,7 +13,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use crate::answer::failure::LockError;
 use crate::batch::{Batch, KeyWork, RecordWork, Reported, report};
 use crate::deadline::Deadline;
-use crate::policy::batch_scope::BatchScope;
+use crate::policy::batch_scope::{BatchScope, RecordLock};
 use crate::policy::lock::{Boxed, Finish, InvocationLock};
 use crate::policy::shared::Shared;
 
@@ -114,7 +114,7 @@ impl LockedBatch {
         Self {
             interrupts: interrupts.collect(),
             next: 0,
-            scope: LockScope::new(locks.iter().flatten()),
+            scope: LockScope::new(locks.iter().flatten().map(|lock| &lock.handle)),
             told: Arc::new(BatchScope::new(locks, deadline, shared.reserve)),
             shared,
             batch,
@@ -227,11 +227,14 @@ impl LockedBatch {
 }
 
 /// The lock of each record that the handler gets, in their order.
-fn locks_of(batch: &Batch, held: &[HeldKey]) -> Vec<Option<LockHandle>> {
+fn locks_of(batch: &Batch, held: &[HeldKey]) -> Vec<Option<RecordLock>> {
     let mut locks = BTreeMap::new();
     for held in held {
         let works = held.works.iter();
-        locks.extend(works.map(|work| (work.record, held.handle_of(work))));
+        locks.extend(works.map(|work| {
+            let (handle, operation) = (held.handle_of(work), work.operation);
+            (work.record, RecordLock { handle, operation })
+        }));
     }
     let given = (0..batch.len()).filter(|record| batch.runs(*record));
     given.map(|record| locks.remove(&record)).collect()

@@ -24,7 +24,7 @@ mod recovery;
 pub use contention::{Contention, Cost, ROUND_TRIP};
 pub use death::die;
 pub use example::{example, example_over};
-pub use recovery::{LEASE, by_the_next_in_line, by_the_sweep};
+pub use recovery::{LEASE, by_the_next_in_line, by_the_sweep, orphan};
 pub use step::Step;
 pub use table::{Client, KEY, LockTable};
 

@@ -7,7 +7,7 @@ use crate::client::driving::counters::Counters;
 use crate::client::holding::transaction::HeldRow;
 use crate::client::memory::lease::Lease;
 use crate::error::Error;
-use crate::idempotency::Completed;
+use crate::idempotency::{Completed, Operation};
 use crate::key::Key;
 use crate::table::{TableLayout, TransactWriteItem};
 
@@ -255,6 +255,15 @@ impl LockHandle {
     #[must_use]
     pub fn lease(&self) -> Lease {
         self.lease.clone()
+    }
+
+    /// Records in the journal that an operation under this lock is done, before its guard
+    /// [completes it](crate::LockGuard::complete_all): if the process dies in between, recovery does. Without a journal it
+    /// records nothing.
+    pub fn note_done(&self, operation: &Operation) {
+        let latest = self.lease.moment().now.latest;
+        self.row
+            .note(operation.id(), operation.completion(self.fence, latest));
     }
 
     /// How many requests the lock has cost so far: writes, polls and heartbeats; without transactions, and without those for

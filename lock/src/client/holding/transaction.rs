@@ -23,6 +23,7 @@ use crate::key::Key;
 use crate::protocol::entry::{Entry, Ticket};
 use crate::protocol::messages::{Answer, OnExpiry, Terms};
 use crate::protocol::operation::{Completion, OperationState, OperationUpdate, UnlessDone};
+use crate::protocol::operation_id::OperationId;
 use crate::protocol::row::Row;
 use crate::protocol::time::{Moment, Timestamp};
 use crate::table::{Failure, Table, TransactWriteItem, Transaction, TransactionAnswer};
@@ -92,6 +93,11 @@ impl HeldRow {
             turn: Mutex::default(),
             completed: OnceLock::new(),
         }
+    }
+
+    /// Records in the journal that an operation is done.
+    pub(crate) fn note(&self, operation: OperationId, completion: Completion) {
+        self.record.complete(&[(operation, completion)].into());
     }
 
     /// An item that cancels its transaction unless the lock is held.

@@ -118,7 +118,8 @@ impl Batch {
     }
 
     fn lock(&self, record: usize) -> Option<&LockHandle> {
-        self.scope.as_ref()?.locks.get(record)?.as_ref()
+        let lock = self.scope.as_ref()?.locks.get(record)?.as_ref()?;
+        Some(&lock.handle)
     }
 
     /// Runs records one after the other, as long as there is time.

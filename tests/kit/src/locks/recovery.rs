@@ -79,7 +79,7 @@ async fn served(next: Next) -> Result<(), Error> {
     clippy::disallowed_methods,
     reason = "the notes are changed from outside, as no process of ours would"
 )]
-fn orphan(folder: &Path) -> std::io::Result<()> {
+pub fn orphan(folder: &Path) -> std::io::Result<()> {
     for file in std::fs::read_dir(folder)? {
         let path = file?.path();
         let mut intent: Value = serde_json::from_slice(&std::fs::read(&path)?)?;

@@ -9,7 +9,7 @@ use lambda_locks::{BatchReport, current, records};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use testkit::locks::LockTable;
+use testkit::locks::{LockTable, die, orphan};
 use tower::{Layer, service_fn};
 
 use super::{KEYS, ONCE, answered_within, batch, deliver, layer, message, report, tick};
@@ -123,6 +123,31 @@ async fn what_was_done_before_a_lease_was_lost_is_not_done_again() {
     ]);
     assert_eq!(run(&table, "b", &ONCE, &again, &ran).await, Ok(report(&[])));
     assert_eq!(ran.all(), ["m1", "hangs", "m3", "m2"], "m1 and m3 run once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_before_the_process_died_is_not_done_again() {
+    let (table, ran) = (LockTable::new(), Ran::default());
+    let dir = tempfile::tempdir().expect("there is room");
+    let folder = dir.path().join("journal");
+    let recorded = |name| table.a_client(name).with(|s| s.journal(&folder)).ready();
+    let event = batch(&[message("m1", "o1"), message("hangs", "42")]);
+    let works = ran.clone();
+    let handler = service_fn(move |message: LambdaEvent<Value>| work(works.clone(), message));
+    let mut locked = layer(recorded("a"), &ONCE).layer(records(handler));
+    let mut call = Box::pin(deliver(&mut locked, &event));
+    let ended = tokio::time::timeout(Duration::from_secs(1), &mut call).await;
+    assert!(ended.is_err(), "{ended:?}");
+    die(call);
+
+    orphan(&folder).expect("the records are there");
+    let recovery = recorded("sweep")
+        .recover_orphans(Duration::from_secs(1))
+        .await;
+    assert_eq!(recovery.recovered(), 2);
+    let again = batch(&[message("m1", "o1"), message("m2", "42")]);
+    assert_eq!(run(&table, "b", &ONCE, &again, &ran).await, Ok(report(&[])));
+    assert_eq!(ran.all(), ["m1", "hangs", "m2"], "m1 runs once");
 }
 
 #[tokio::test(start_paused = true)]
