@@ -95,7 +95,8 @@ impl Operation {
         }
     }
 
-    /// Keeps the response of the run, and reads it for later callers.
+    /// Keeps the response of the run, and reads it for later callers. To encrypt it where it is stored, see
+    /// [`Settings::seal`](crate::Settings::seal).
     pub fn replays(self) -> Self {
         Self {
             replays: true,
@@ -165,13 +166,13 @@ impl Completed {
         }
     }
 
-    /// What the completion itself tells of the response; none if that is in another row.
+    /// What the completion itself tells of the response; none if that is in another row, or sealed.
     pub(crate) fn told(completion: &Completion) -> Option<Response> {
         match &completion.response {
             Kept::None => Some(Response::None),
             Kept::Text(text) => Some(Response::Text(Arc::clone(text))),
             Kept::Lost => Some(Response::Gone),
-            Kept::Row(_) => None,
+            Kept::Row(_) | Kept::Sealed(_) | Kept::SealedRow(_) => None,
         }
     }
 
@@ -188,7 +189,7 @@ impl Completed {
     /// Whether it stays as it is when the same run is completed again with this response: a response in a row of its own is
     /// never replaced.
     pub(crate) fn stands_against(&self, response: &Option<String>) -> bool {
-        response.is_none() || matches!(self.completion.response, Kept::Row(_))
+        response.is_none() || matches!(self.completion.response, Kept::Row(_) | Kept::SealedRow(_))
     }
 
     /// The fencing token of the run that has done it.

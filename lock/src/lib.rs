@@ -80,6 +80,7 @@ pub use client::holding::handle::{LockHandle, current};
 pub use client::locks::{Locks, Once};
 pub use client::memory::lease::{Lease, LeaseHealth};
 pub use client::settings::Settings;
+pub use client::settings::seal::Seal;
 pub use error::{Error, ErrorKind};
 pub use idempotency::{Completed, Operation, Response};
 #[doc(hidden)]

@@ -138,7 +138,8 @@ impl Dedup {
     }
 
     /// Changes what the table keeps of a response, for instance to mask secrets; with `None` it keeps only that the event is
-    /// done. Duplicates get what was kept. It has to be JSON. A response that a handler gives to
+    /// done. Duplicates get what was kept. It has to be JSON. To encrypt it, see
+    /// [`Settings::seal`](crate::Settings::seal). A response that a handler gives to
     /// [`complete_with`](crate::LockHandle::complete_with) is kept as it is. Default: the response.
     ///
     /// ```

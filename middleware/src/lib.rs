@@ -66,7 +66,9 @@ pub use answer::verdict::permanent;
 pub use batch::{BatchReport, RecordMode};
 pub use config::{ByRule, Config, OnBusy};
 pub use dedup::Dedup;
-pub use dynamodb_locks::{Error, LockHandle, Locks, Settings, TransactWriteItem, Vars, current};
+pub use dynamodb_locks::{
+    Error, LockHandle, Locks, Seal, Settings, TransactWriteItem, Vars, current,
+};
 pub use event::invocation::Invocation;
 pub use event::key::{KeyError, KeyRule, KeyRuleError, OnMissing};
 pub use event::pointer::PointerError;

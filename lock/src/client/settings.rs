@@ -4,11 +4,13 @@
 //! contradiction is an error that names the variable, the value and what was expected.
 
 mod check;
+pub(crate) mod seal;
 mod setters;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::seal::Sealing;
 use crate::attributes::{self, Attributes};
 use crate::error::{Error, Kind};
 use crate::journal::{self, Process};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub(crate) region: Option<String>,
     /// Whether `connect` opens the connection ahead of the first acquisition.
     pub(crate) ahead: bool,
+    /// How responses are encrypted that are stored.
+    pub(crate) sealing: Sealing,
     pub(crate) wall: WallClock,
     pub(crate) nonces: Nonces,
     /// How many bytes of a lock's row are for operations, if not as many as fit.
@@ -122,6 +126,7 @@ impl Settings {
             journal_dir: None,
             region: None,
             ahead: true,
+            sealing: Sealing::default(),
             wall: WallClock::system(),
             nonces: Nonces::system(),
             room: None,

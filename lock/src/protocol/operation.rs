@@ -93,6 +93,10 @@ pub enum Kept {
     Text(Arc<str>),
     /// In a row of its own, with this many bytes.
     Row(u32),
+    /// Here, encrypted by the caller's own code.
+    Sealed(Arc<str>),
+    /// The same in a row of its own.
+    SealedRow(u32),
     /// It could not be kept.
     Lost,
 }

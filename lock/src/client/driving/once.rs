@@ -1,11 +1,11 @@
 //! Doing an operation once: what is known before the lock is asked for, and completing it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout_at;
 
 use crate::client::driving::driver::{Budget, Driver};
+use crate::client::settings::seal::Sealing;
 use crate::client::shared::Shared;
 use crate::error::{Error, Kind};
 use crate::idempotency::{Completed, Operation, Response};
@@ -21,7 +21,7 @@ const LONGEST_TEXT: usize = 512;
 /// DynamoDB's limit for a row is 400 KB.
 const LONGEST_ROW: usize = 350 * 1024;
 
-/// However short the time is, a read of a response gets this long.
+/// However short the wait was to be, a read of a response gets this long, if the deadline allows it.
 const READING: Duration = Duration::from_secs(1);
 
 /// How often a response is written or read: a second copy settles what became of the first.
@@ -62,9 +62,12 @@ pub(crate) async fn refused(
         Some(response) => response,
         None if !operation.replays => Response::None,
         None => {
-            let until = budget.send.max(shared.clock.after(READING));
-            match timeout_at(until, read(driver, operation, completion)).await {
-                Ok(Ok(text)) => text.map_or(Response::Gone, |text| Response::Text(text.into())),
+            let deadline = driver.acquisition.terms().deadline;
+            let left = deadline.map(|deadline| deadline.since(shared.clock.tick()));
+            let reading = left.unwrap_or(READING).min(READING);
+            let until = budget.send.max(shared.clock.after(reading));
+            match timeout_at(until, stored(driver, operation, completion)).await {
+                Ok(Ok(stored)) => opened(shared, &driver.key, operation, completion, stored),
                 Ok(Err(failure)) => {
                     return driver
                         .table
@@ -83,11 +86,15 @@ pub(crate) async fn refused(
     Error::completed(&driver.key, completed)
 }
 
-async fn read(
+/// The text that is stored of a response, here or in a row of its own.
+async fn stored(
     driver: &Driver,
     operation: Operation,
     completion: &Completion,
 ) -> Result<Option<String>, Failure> {
+    if let Kept::Sealed(text) = &completion.response {
+        return Ok(Some(text.to_string()));
+    }
     let mut tries = 1;
     loop {
         let read = driver
@@ -97,6 +104,29 @@ async fn read(
             Err(failure) if failure.answer().is_some() && tries < TRIES => tries += 1,
             done => return done,
         }
+    }
+}
+
+/// The response that was stored as this text.
+fn opened(
+    shared: &Shared,
+    key: &Key,
+    operation: Operation,
+    completion: &Completion,
+    stored: Option<String>,
+) -> Response {
+    let sealing = &shared.settings.sealing;
+    let sealed = matches!(completion.response, Kept::Sealed(_) | Kept::SealedRow(_));
+    match stored {
+        None => Response::Gone,
+        Some(text) if !sealed => Response::Text(text.into()),
+        Some(text) => match sealing.open(key, operation.id(), completion.fence, &text) {
+            Ok(text) => Response::Text(text.into()),
+            Err(error) => {
+                tracing::error!(%key, %error, "a stored response cannot be opened: the operation counts as done");
+                Response::Gone
+            }
+        },
     }
 }
 
@@ -141,66 +171,108 @@ fn remember_others(shared: &Shared, driver: &Driver) {
     remember_told(shared, &driver.key, done.split_off(last));
 }
 
-/// The completion of a run as it holds before its response is kept in a row of its own, if that is too long for this one.
-pub(crate) fn at_once(
-    operation: Operation,
-    done: Completion,
-    response: Option<&str>,
-) -> Completion {
-    let kept = match response.filter(|_| operation.replays) {
-        None => Kept::None,
-        Some(text) if text.len() <= LONGEST_TEXT => Kept::Text(text.into()),
-        Some(_) => Kept::Lost,
-    };
-    Completion {
-        response: kept,
-        ..done
+/// Where the responses of a lock's operations are kept, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Responses<'l> {
+    pub(crate) key: &'l Key,
+    pub(crate) sealing: &'l Sealing,
+}
+
+impl Responses<'_> {
+    /// The completion that can be written at once, without a row for its response.
+    pub(crate) fn at_once(
+        self,
+        operation: Operation,
+        done: Completion,
+        response: Option<&str>,
+    ) -> Completion {
+        let kept = match response.filter(|_| operation.replays) {
+            None => Kept::None,
+            Some(text) if text.len() > LONGEST_TEXT => Kept::Lost,
+            Some(text) => match self.stored(operation, &done, text) {
+                Some(Stored::Plain) => Kept::Text(text.into()),
+                Some(Stored::Sealed(text)) if text.len() <= LONGEST_TEXT => {
+                    Kept::Sealed(text.into())
+                }
+                Some(Stored::Sealed(_)) | None => Kept::Lost,
+            },
+        };
+        Completion {
+            response: kept,
+            ..done
+        }
+    }
+
+    /// How a response is stored; `None` if it cannot be sealed.
+    fn stored(self, operation: Operation, done: &Completion, response: &str) -> Option<Stored> {
+        let Self { key, sealing } = self;
+        match sealing.seal(key, operation.id(), done.fence, response) {
+            None => Some(Stored::Plain),
+            Some(Ok(sealed)) => Some(Stored::Sealed(sealed)),
+            Some(Err(error)) => {
+                tracing::error!(%key, %error, "a response cannot be sealed, and is not kept");
+                None
+            }
+        }
+    }
+
+    /// Keeps the response of a run. Returns the completion that is to be written, and the response as duplicates get it;
+    /// `record` learns of each completion that holds from then on.
+    pub(crate) async fn completion(
+        self,
+        record: impl Fn(&Completion),
+        table: &Table,
+        operation: Operation,
+        done: Completion,
+        response: Option<String>,
+        budget: Budget,
+    ) -> (Completion, Response) {
+        let key = self.key;
+        let first = self.at_once(operation, done.clone(), response.as_deref());
+        record(&first);
+        let Some(text) = response.filter(|_| operation.replays) else {
+            return (first, Response::None);
+        };
+        if first.response != Kept::Lost {
+            return (first, Response::Text(text.into()));
+        }
+        let lost = first;
+        let Some(stored) = self.stored(operation, &done, &text) else {
+            return (lost, Response::Gone);
+        };
+        let (stored, kept): (&str, fn(u32) -> Kept) = match &stored {
+            Stored::Plain => (&text, Kept::Row),
+            Stored::Sealed(sealed) => (sealed, Kept::SealedRow),
+        };
+        if stored.len() > LONGEST_ROW {
+            let (bytes, most) = (stored.len(), LONGEST_ROW);
+            tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
+            return (lost, Response::Gone);
+        }
+        let keeping = keep(table, key, operation, &lost, stored);
+        let error = match timeout_at(budget.send, keeping).await {
+            Ok(Ok(true)) => {
+                let bytes = u32::try_from(stored.len()).unwrap_or(u32::MAX);
+                let completion = Completion {
+                    response: kept(bytes),
+                    ..done
+                };
+                record(&completion);
+                return (completion, Response::Text(text.into()));
+            }
+            Ok(Ok(false)) => Error::new(Kind::Configuration, "the run has kept another one before"),
+            Ok(Err(failure)) => table.explain(key, "keep the response of", failure),
+            Err(_) => Error::new(Kind::Unavailable, "no answer came in time"),
+        };
+        tracing::warn!(%key, %error, "the response was not kept; the operation counts as done");
+        (lost, Response::Gone)
     }
 }
 
-/// Keeps the response of a run. Returns the completion that is to be written, and what it keeps; `record` learns of each
-/// completion that holds from then on.
-pub(crate) async fn completion(
-    record: impl Fn(&Completion),
-    table: &Table,
-    key: &Key,
-    operation: Operation,
-    done: Completion,
-    response: Option<String>,
-    budget: Budget,
-) -> (Completion, Response) {
-    let first = at_once(operation, done.clone(), response.as_deref());
-    record(&first);
-    if let Kept::Text(text) = &first.response {
-        let text = Response::Text(Arc::clone(text));
-        return (first, text);
-    }
-    let Some(text) = response.filter(|_| operation.replays) else {
-        return (first, Response::None);
-    };
-    let lost = first;
-    if text.len() > LONGEST_ROW {
-        let (bytes, most) = (text.len(), LONGEST_ROW);
-        tracing::warn!(%key, bytes, most, "the response is too large to keep; the operation counts as done");
-        return (lost, Response::Gone);
-    }
-    let kept = timeout_at(budget.send, keep(table, key, operation, &lost, &text)).await;
-    let error = match kept {
-        Ok(Ok(true)) => {
-            let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            let completion = Completion {
-                response: Kept::Row(bytes),
-                ..done
-            };
-            record(&completion);
-            return (completion, Response::Text(text.into()));
-        }
-        Ok(Ok(false)) => Error::new(Kind::Configuration, "the run has kept another one before"),
-        Ok(Err(failure)) => table.explain(key, "keep the response of", failure),
-        Err(_) => Error::new(Kind::Unavailable, "no answer came in time"),
-    };
-    tracing::warn!(%key, %error, "the response was not kept; the operation counts as done");
-    (lost, Response::Gone)
+/// A response as it is stored.
+enum Stored {
+    Plain,
+    Sealed(String),
 }
 
 async fn keep(

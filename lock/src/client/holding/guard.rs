@@ -81,7 +81,8 @@ impl LockGuard {
             .room
             .filter(|_| room.is_some())
             .or(room);
-        let row = HeldRow::new(&driver, trail.completions(), operation);
+        let sealing = cleanup.shared().settings.sealing.clone();
+        let row = HeldRow::new(&driver, trail.completions(), sealing, operation);
         let (heartbeats, lease) = HeartbeatTask::start(driver, ends, since, period, trail.ended());
         trail.hold(clock, heartbeats.lease().clone());
         let handle = LockHandle::new(layout, key, fence, lease, counters, attempted, row);

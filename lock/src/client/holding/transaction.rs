@@ -13,10 +13,11 @@ use tokio::time::{sleep_until, timeout_at};
 
 use crate::client::driving::counters::Counters;
 use crate::client::driving::driver::{Budget, Driver};
-use crate::client::driving::once;
+use crate::client::driving::once::Responses;
 use crate::client::driving::wait;
 use crate::client::memory::lease::Lease;
 use crate::client::memory::trail::CompletionRecord;
+use crate::client::settings::seal::Sealing;
 use crate::error::{Error, Kind};
 use crate::idempotency::{Completed, Operation, Response};
 use crate::key::Key;
@@ -37,6 +38,7 @@ pub(crate) struct HeldRow {
     terms: Terms,
     operation: Option<Operation>,
     record: CompletionRecord,
+    sealing: Sealing,
     counters: Arc<Counters>,
     /// One transaction at a time.
     turn: Mutex<Turn>,
@@ -78,6 +80,7 @@ impl HeldRow {
     pub(crate) fn new(
         driver: &Driver,
         record: CompletionRecord,
+        sealing: Sealing,
         operation: Option<Operation>,
     ) -> Self {
         let acquisition = &driver.acquisition;
@@ -89,6 +92,7 @@ impl HeldRow {
             terms: acquisition.terms().clone(),
             operation,
             record,
+            sealing,
             counters: Arc::clone(&driver.counters),
             turn: Mutex::default(),
             completed: OnceLock::new(),
@@ -176,8 +180,16 @@ impl HeldRow {
         let budget = Budget::until(lease.after(time));
         // It is not done yet, so nothing is recorded.
         let record = |_: &Completion| {};
-        let (table, key) = (&self.table, &self.key);
-        once::completion(record, table, key, operation, done, response, budget).await
+        let (key, sealing) = (&self.key, &self.sealing);
+        let kept = Responses { key, sealing }.completion(
+            record,
+            &self.table,
+            operation,
+            done,
+            response,
+            budget,
+        );
+        kept.await
     }
 
     fn transaction(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::seal::{Seal, Sealing};
 use super::{LeaseLength, Settings};
 use crate::attributes::Attribute;
 use crate::key::Redaction;
@@ -178,6 +179,14 @@ impl Settings {
     /// The table's region. Default: what the environment says.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
+        self
+    }
+
+    /// Encrypts the responses that are stored for [`Locks::replay`](crate::Locks::replay) and for operations that
+    /// [replay](crate::Operation::replays). All clients of a table need the same keys: a client that cannot open a response
+    /// takes it for gone. What was stored before stays readable. Default: responses are stored as they are.
+    pub fn seal(mut self, seal: impl Seal + 'static) -> Self {
+        self.sealing = Sealing::by(seal);
         self
     }
 

@@ -37,6 +37,8 @@ impl fmt::Display for Completion {
             Kept::None => f.write_str("none"),
             Kept::Text(text) => write!(f, "text {text}"),
             Kept::Row(bytes) => write!(f, "row {bytes}"),
+            Kept::Sealed(text) => write!(f, "sealed {text}"),
+            Kept::SealedRow(bytes) => write!(f, "sealed-row {bytes}"),
             Kept::Lost => f.write_str("lost"),
         }
     }
@@ -97,6 +99,8 @@ fn response(words: &str) -> Option<Kept> {
         ("none", _) => Some(Kept::None),
         ("text", text) => Some(Kept::Text(text.into())),
         ("row", bytes) => bytes.parse().ok().map(Kept::Row),
+        ("sealed", text) => Some(Kept::Sealed(text.into())),
+        ("sealed-row", bytes) => bytes.parse().ok().map(Kept::SealedRow),
         ("lost", _) => Some(Kept::Lost),
         _ => None,
     }

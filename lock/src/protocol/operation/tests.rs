@@ -28,6 +28,8 @@ fn a_line_is_read_as_it_was_written() {
         Kept::Text("{\"total\": 42}".into()),
         Kept::Text("".into()),
         Kept::Row(51_200),
+        Kept::Sealed("c2VhbGVk".into()),
+        Kept::SealedRow(51_200),
         Kept::Lost,
     ] {
         for fingerprint in [None, Some(print)] {

@@ -8,6 +8,7 @@ mod people;
 mod pitfalls;
 mod responses;
 mod runs;
+mod sealed;
 mod transactions;
 mod windows;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{HandedOn, LockGuard, RELEASE};
 use crate::client::driving::driver::Budget;
-use crate::client::driving::once;
+use crate::client::driving::once::{self, Responses};
 use crate::error::{Error, Kind};
 use crate::idempotency::{Completed, Operation};
 use crate::protocol::Acquisition;
@@ -52,13 +52,16 @@ impl LockGuard {
         let recorded = AtomicBool::new(false);
         // The heartbeats go on meanwhile, and the release needs the other half.
         let keeping = Budget::until(lease.after(time / 2));
-        let kept = once::completion(
+        let responses = Responses {
+            key: &key,
+            sealing: &shared.settings.sealing,
+        };
+        let kept = responses.completion(
             |completion| {
                 let ours = self.trail.complete(&[(id, completion.clone())].into());
                 recorded.fetch_or(ours, Ordering::Relaxed);
             },
             &table,
-            &key,
             operation,
             done,
             response,
@@ -88,7 +91,11 @@ impl LockGuard {
         if let Some(operation) = self.completes(response) {
             let latest = self.handle.lease().moment().now.latest;
             let done = operation.completion(self.fence(), latest);
-            let done = once::at_once(operation, done, response.as_deref());
+            let responses = Responses {
+                key: self.key(),
+                sealing: &self.cleanup.shared().settings.sealing,
+            };
+            let done = responses.at_once(operation, done, response.as_deref());
             self.trail.complete(&[(operation.id(), done)].into());
         }
     }

@@ -6,6 +6,7 @@ use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Locks, Once, Response
 use serde_json::json;
 use testkit::dynamo::{Count, Fate};
 use testkit::locks::{KEY, LockTable, Step};
+use tokio::time::Instant;
 
 use super::{millis, payment, states, tick};
 
@@ -89,6 +90,24 @@ async fn the_first_run_and_its_duplicates_have_the_same_result() {
     }
     let other = b.replay(KEY, payment(), async |_| Ok::<u32, ()>(7)).await;
     assert_eq!(other.unwrap_err().kind(), ErrorKind::ResponseGone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_is_not_waited_for_beyond_the_deadline() {
+    let table = LockTable::new();
+    let held = begin(&table.client("a")).await.unwrap();
+    held.complete(Some("x".repeat(5 * 1024))).await.unwrap();
+    tick().await;
+    for nth in 1..=10 {
+        table.fate("b", Step::Poll, nth, Fate::lost());
+    }
+    let limits = AcquireOptions::wait(millis(0)).operation(payment().replays());
+    let asked = Instant::now();
+    let duplicate = table
+        .client("b")
+        .acquire_with(KEY, limits.deadline(millis(300)));
+    assert_eq!(duplicate.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(asked.elapsed() <= millis(300), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
