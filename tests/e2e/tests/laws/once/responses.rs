@@ -6,7 +6,6 @@ use dynamodb_locks::{AcquireOptions, ErrorKind, LockGuard, Locks, Once, Response
 use serde_json::json;
 use testkit::dynamo::{Count, Fate};
 use testkit::locks::{KEY, LockTable, Step};
-use tokio::time::Instant;
 
 use super::{millis, payment, states, tick};
 
@@ -102,12 +101,12 @@ async fn a_response_is_not_waited_for_beyond_the_deadline() {
         table.fate("b", Step::Poll, nth, Fate::lost());
     }
     let limits = AcquireOptions::wait(millis(0)).operation(payment().replays());
-    let asked = Instant::now();
-    let duplicate = table
-        .client("b")
-        .acquire_with(KEY, limits.deadline(millis(300)));
+    let asked = table.clock().now();
+    let b = table.client("b");
+    let duplicate = b.acquire_with(KEY, limits.deadline(millis(300)));
     assert_eq!(duplicate.await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert!(asked.elapsed() <= millis(300), "{:?}", asked.elapsed());
+    let waited = table.since(asked);
+    assert!(waited <= millis(300), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
