@@ -2,6 +2,7 @@
 
 mod at_most_once;
 mod completing;
+mod forgetting;
 
 use super::*;
 use crate::protocol::operation::{

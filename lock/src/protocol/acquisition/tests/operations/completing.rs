@@ -156,16 +156,6 @@ fn recovery_completes_what_was_noted_also_where_the_lock_fails_closed() {
 }
 
 #[test]
-fn who_forgets_says_so_when_it_hands_the_lock_on() {
-    let mut hand = Hand::new(terms());
-    let mine = saying(hand.with_me([]), OperationState::Completed(done(1)));
-    hand.applied(mine).acts_for(9_750);
-    hand.acquisition.forget(id());
-    hand.happens(Event::Release);
-    assert_eq!(update(&hand).forgets, [id()]);
-}
-
-#[test]
 fn a_recovery_whose_answer_was_lost_finds_what_it_has_completed() {
     let entry = Entry::from(Fields {
         operation: Some(id()),
@@ -192,34 +182,6 @@ fn a_recovery_whose_answer_was_lost_finds_what_it_has_completed() {
     let another = saying(gone(), OperationState::Completed(done(7)));
     hand.refused(another)
         .ends(&Outcome::Recovered(RecoveryOutcome::Gone));
-}
-
-/// DynamoDB takes one change of an attribute.
-#[test]
-fn what_is_over_and_to_be_forgotten_is_forgotten_once() {
-    let over = Completion {
-        until: NOON / 1_000_000 - 1,
-        ..done(1)
-    };
-    let mut hand = Hand::new(terms());
-    let mine = saying(hand.with_me([]), OperationState::Completed(over));
-    hand.applied(mine).acts_for(9_750);
-    hand.acquisition.forget(id());
-    hand.acquisition.complete(another(), done(2));
-    hand.happens(Event::Release);
-    assert_eq!(update(&hand).forgets, [id()]);
-
-    // A run that has held its lock for longer than its window, and fails.
-    let mut hand = Hand::new(Terms {
-        lease: Duration::from_secs(2 * WINDOW),
-        ..at_most_once()
-    });
-    let mine = saying(hand.with_me([]), begun_by(hand.acquisition.ticket().0));
-    hand.applied(mine);
-    hand.later(1_000 * (WINDOW + 2));
-    hand.acquisition.fail();
-    hand.happens(Event::Release);
-    assert_eq!(update(&hand).forgets, [id()]);
 }
 
 /// The bounds of the time are no wider than two skews and the seconds of `Date`s where all that is known agrees.
@@ -280,25 +242,6 @@ fn a_client_sees_what_the_row_says_of_operations() {
 }
 
 #[test]
-fn what_is_over_is_dropped_by_those_who_complete_and_by_nobody_else() {
-    let over = Completion {
-        until: NOON / 1_000_000 - 1,
-        ..done(1)
-    };
-    let forgets = |completes: bool| {
-        let mut hand = Hand::new(terms());
-        let mine = saying(hand.with_me([]), OperationState::Completed(over.clone()));
-        hand.applied(mine);
-        if completes {
-            hand.acquisition.complete(another(), done(2));
-        }
-        hand.happens(Event::Release);
-        update(&hand).forgets.clone()
-    };
-    assert_eq!((forgets(true), forgets(false)), (vec![id()], Vec::new()));
-}
-
-#[test]
 fn what_is_handed_on_in_vain_is_unpinned_where_the_lock_fails_closed() {
     for on_expiry in [OnExpiry::TakeOver, OnExpiry::Hold] {
         let mut hand = Hand::new(Terms {
@@ -330,18 +273,4 @@ fn a_completion_in_doubt_counts_only_if_the_row_shows_it() {
     hand.refused(row([other(1_000)])).ends(&Outcome::Lost);
     applied.refused(saying(row([]), OperationState::Completed(done(fence))));
     applied.ends(&Outcome::Released);
-}
-
-#[test]
-fn forgetting_in_doubt_counts_only_if_the_row_does_not_show_the_operation() {
-    let mut hand = Hand::new(terms());
-    let mine = hand.with_me([]);
-    hand.applied(mine);
-    hand.acquisition.forget(id());
-    hand.happens(Event::Release);
-    hand.lost().asks_for("release");
-    let mut applied = hand.clone();
-    hand.refused(saying(row([]), OperationState::Completed(done(1))));
-    hand.ends(&Outcome::Lost);
-    applied.refused(row([])).ends(&Outcome::Released);
 }
